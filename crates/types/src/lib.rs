@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Tandem's words as types: identifiers, tasks, results, batches, certificates, operator tables and manifests, with their
+//! canonical encodings and digests.
+//!
+//! Everything here is plain data. The crate does no I/O, reads no clock, draws no randomness and checks no signature: points of
+//! the curve are carried as bytes and become keys only in `tandem-crypto`. The formats are written down in
+//! `docs/reference/formats.md` and pinned by `vectors/`.
+
+mod batch;
+mod certificate;
+mod digest;
+mod id;
+mod manifest;
+mod point;
+mod table;
+mod task;
+mod token;
+
+pub use batch::{Batch, BatchEntry, BatchError, RESULTS_PER_BATCH_MAX};
+pub use certificate::{BitmapError, Certificate, SignerBitmap};
+pub use digest::{Domain, SigningDigest};
+pub use id::{
+    BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
+};
+pub use manifest::{Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, Trigger, Workflow};
+pub use point::{G1Point, G2Point};
+pub use table::{OPERATORS_PER_TABLE_MAX, OperatorEntry, OperatorTable, TableError};
+pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskResult};
+pub use token::{Bps, BpsError, PerToken, Quorum, Token, Weight, WeightError};
+
+/// Addresses and 32-byte words are alloy's, so that they need no conversion at the chain.
+pub use alloy_primitives::{Address, B256, U256, keccak256};

@@ -1,0 +1,314 @@
+//! Manifests: what a service runs, for which trigger, and what its components may reach.
+//!
+//! An author writes `tandem.toml`; operators get its canonical JSON (RFC 8785), whose keccak256 the ServiceManager holds. Unknown
+//! keys are refused, so that a misspelt limit is never a missing limit. Secrets appear by name only: their values belong to each
+//! operator and never enter a manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::keccak256;
+use serde::{Deserialize, Serialize};
+
+use crate::{ComponentDigest, ManifestHash, WorkflowId};
+
+/// Most workflows that one manifest may hold.
+const WORKFLOWS_MAX: usize = 64;
+/// Largest manifest in bytes, written either way.
+const MANIFEST_BYTES_MAX: usize = 256 * 1024;
+
+/// Why a text is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The text is larger than 256 KiB.
+    #[error("manifest of {0} bytes is larger than {MANIFEST_BYTES_MAX}")]
+    TooLarge(usize),
+    /// The text is no TOML, or a key is unknown, missing or of the wrong type.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// The text is no JSON, or a key is unknown, missing or of the wrong type.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// No workflow, or more than 64.
+    #[error("{0} workflows in the manifest, expected 1 to {WORKFLOWS_MAX}")]
+    Workflows(usize),
+    /// Two workflows have one name.
+    #[error("workflow `{0}` is there twice")]
+    DuplicateWorkflow(WorkflowId),
+    /// A limit is zero or above what any operator may be asked for.
+    #[error("workflow `{workflow}`: limit `{limit}` is {found}, expected 1 to {max}")]
+    Limit {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// Key of the limit.
+        limit: &'static str,
+        /// What the manifest asks for.
+        found: u64,
+        /// The largest that is accepted.
+        max: u64,
+    },
+    /// Only `open` components may use HTTP: what a server answers is not reproducible.
+    #[error("workflow `{0}` is `strict` and lists HTTP hosts: use `determinism = \"open\"` or remove them")]
+    StrictHttp(WorkflowId),
+}
+
+/// A service's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// Name of the service, for people.
+    pub name: String,
+    /// Its workflows.
+    #[serde(rename = "workflow")]
+    pub workflows: Vec<Workflow>,
+}
+
+/// One trigger → component → delivery of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Workflow {
+    /// Name, unique in the service.
+    pub name: WorkflowId,
+    /// What starts it.
+    pub trigger: Trigger,
+    /// What runs.
+    pub component: Component,
+    /// Where its results go.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// How reproducible its runs are.
+    #[serde(default)]
+    pub determinism: Determinism,
+    /// Values that the component reads by name.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+    /// Names of secrets that each operator supplies.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
+    /// Hosts that the component may call.
+    #[serde(default)]
+    pub http: HttpGrant,
+    /// What one run may use.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What starts a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// `createTask` on the ServiceManager.
+    Request,
+}
+
+/// A component by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Component {
+    /// SHA-256 of its bytes. Operators keep components by digest, so that where they came from is no matter of trust.
+    pub digest: ComponentDigest,
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// To the handler contract that the ServiceManager names for the workflow.
+    #[default]
+    Handler,
+}
+
+/// How reproducible a component's runs are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Determinism {
+    /// Any honest re-execution gives the same bytes, so that a wrong result is provable.
+    Strict,
+    /// The component sees the world, and operators agree only when what they see is the same.
+    #[default]
+    Open,
+}
+
+/// The HTTP hosts that a component may call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HttpGrant {
+    /// `host` or `host:port`. Private and loopback addresses are reached only when they are listed as such.
+    #[serde(default)]
+    pub hosts: BTreeSet<String>,
+}
+
+/// What one run of a component may use. Every operator enforces the same numbers, so that a breach is seen by all alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Limits {
+    /// wasmtime fuel: about one unit per instruction.
+    pub fuel: u64,
+    /// Wall time in milliseconds, a backstop behind fuel.
+    pub time_ms: u64,
+    /// Linear memory in MiB.
+    pub memory_mib: u64,
+    /// Output in bytes.
+    pub output_bytes: u64,
+    /// HTTP requests.
+    pub http_requests: u64,
+    /// Bytes of all HTTP responses together.
+    pub http_response_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 1_000_000_000,
+            time_ms: 10_000,
+            memory_mib: 64,
+            output_bytes: 16 * 1024,
+            http_requests: 16,
+            http_response_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// The largest values that a manifest may ask for.
+    pub const MAX: Self = Self {
+        fuel: 1_000_000_000_000,
+        time_ms: 300_000,
+        memory_mib: 1_024,
+        output_bytes: crate::PAYLOAD_BYTES_MAX as u64,
+        http_requests: 1_000,
+        http_response_bytes: 256 * 1024 * 1024,
+    };
+
+    fn named(&self) -> [(&'static str, u64); 6] {
+        [
+            ("fuel", self.fuel),
+            ("time-ms", self.time_ms),
+            ("memory-mib", self.memory_mib),
+            ("output-bytes", self.output_bytes),
+            ("http-requests", self.http_requests),
+            ("http-response-bytes", self.http_response_bytes),
+        ]
+    }
+}
+
+impl Manifest {
+    /// Reads `tandem.toml`.
+    ///
+    /// # Errors
+    /// [`ManifestError`], with line and key where the text is at fault.
+    pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        Self::checked(text.len(), || Ok(toml::from_str(text)?))
+    }
+
+    /// Reads a manifest as it is published.
+    ///
+    /// # Errors
+    /// [`ManifestError`], with line and key where the text is at fault.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
+        Self::checked(bytes.len(), || Ok(serde_json::from_slice(bytes)?))
+    }
+
+    /// The form that is published and hashed.
+    pub fn to_canonical_json(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("a manifest has string keys and finite numbers only")
+    }
+
+    /// The hash by which the ServiceManager and every task name this manifest.
+    pub fn hash(&self) -> ManifestHash {
+        ManifestHash(keccak256(self.to_canonical_json()))
+    }
+
+    /// The workflow called `name`.
+    pub fn workflow(&self, name: &WorkflowId) -> Option<&Workflow> {
+        self.workflows.iter().find(|workflow| &workflow.name == name)
+    }
+
+    fn checked(bytes: usize, parse: impl FnOnce() -> Result<Self, ManifestError>) -> Result<Self, ManifestError> {
+        if bytes > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge(bytes));
+        }
+        let manifest = parse()?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        if !(1..=WORKFLOWS_MAX).contains(&self.workflows.len()) {
+            return Err(ManifestError::Workflows(self.workflows.len()));
+        }
+        let mut names = BTreeSet::new();
+        for workflow in &self.workflows {
+            if !names.insert(&workflow.name) {
+                return Err(ManifestError::DuplicateWorkflow(workflow.name.clone()));
+            }
+            workflow.check()?;
+        }
+        Ok(())
+    }
+}
+
+impl Workflow {
+    fn check(&self) -> Result<(), ManifestError> {
+        if self.determinism == Determinism::Strict && !self.http.hosts.is_empty() {
+            return Err(ManifestError::StrictHttp(self.name.clone()));
+        }
+        for ((limit, found), (_, max)) in self.limits.named().into_iter().zip(Limits::MAX.named()) {
+            if !(1..=max).contains(&found) {
+                return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOML: &str = r#"
+name = "sports-scores"
+
+[[workflow]]
+name = "score"
+trigger = "request"
+component = { digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
+config = { base_url = "https://api.sportradar.com" }
+secrets = ["SPORTRADAR_API_KEY"]
+http = { hosts = ["api.sportradar.com"] }
+limits = { fuel = 5 }
+"#;
+
+    #[test]
+    fn hash_does_not_depend_on_the_notation() {
+        let manifest = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let published = Manifest::from_json(&manifest.to_canonical_json()).expect("what it writes it reads");
+        assert_eq!(published, manifest);
+        assert_eq!(published.hash(), manifest.hash());
+    }
+
+    #[test]
+    fn missing_limits_get_the_default() {
+        let manifest = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let limits = manifest.workflows[0].limits;
+        assert_eq!(limits, Limits { fuel: 5, ..Limits::default() });
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let cases = [
+            (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
+            (TOML.replace("fuel = 5", "fuel = 0"), "limit `fuel` is 0"),
+            (TOML.replace("fuel = 5", "memory-mib = 4096"), "expected 1 to 1024"),
+            (TOML.replace("name = \"score\"", "name = \"Score\""), "is not a name"),
+            (TOML.replace("sha256:a", "sha256:"), "is not a component digest"),
+            (TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""), "is `strict`"),
+            (format!("{TOML}{}", &TOML[TOML.find("[[").expect("it has a workflow")..]), "is there twice"),
+            ("name = \"x\"\nworkflow = []".to_owned(), "0 workflows"),
+            (format!("#{}", "x".repeat(MANIFEST_BYTES_MAX)), "larger than"),
+        ];
+        for (text, message) in cases {
+            let error = Manifest::from_toml(&text).expect_err(message).to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
