@@ -1,0 +1,306 @@
+//! An operator table with its keys decoded: aggregates shares into certificates and checks certificates against the table.
+
+use std::collections::BTreeMap;
+
+use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::CurveGroup;
+use ark_ff::Zero;
+use tandem_types::{
+    BatchRoot, BitmapError, Certificate, Domain, Epoch, G1Point, OperatorId, OperatorTable, PerToken, SignerBitmap,
+    Weight,
+};
+
+use crate::curve::{self, CurveError, HashedPoint, hash_to_curve};
+use crate::key::{PublicKey, Signature, pairing_holds};
+
+/// One operator's signature over a batch root, by its position in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Position of the signer in the table.
+    pub position: usize,
+    /// Its signature.
+    pub signature: Signature,
+}
+
+/// A certificate that was checked against its table, and what it weighs. Only this module makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertifiedBatch {
+    certificate: Certificate,
+    root: BatchRoot,
+    signed: PerToken<Weight>,
+}
+
+impl CertifiedBatch {
+    /// The certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The root it certifies.
+    pub fn root(&self) -> BatchRoot {
+        self.root
+    }
+
+    /// Weight of its signers per token. Whether that is enough is the quorum's to say.
+    pub fn signed(&self) -> PerToken<Weight> {
+        self.signed
+    }
+}
+
+/// Why shares did not make a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SharesError {
+    /// No shares.
+    #[error("no shares to aggregate")]
+    Empty,
+    /// Some shares are not their senders' signatures over this root; these are all of them, ascending.
+    #[error("shares of the operators at positions {0:?} are not their signatures")]
+    Faulty(Vec<usize>),
+}
+
+/// Why a certificate is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// It names another table.
+    #[error("the certificate is of epoch {found}, the table of epoch {expected}")]
+    Epoch {
+        /// The table's epoch.
+        expected: Epoch,
+        /// The certificate's epoch.
+        found: Epoch,
+    },
+    /// Its bitmap does not fit the table.
+    #[error(transparent)]
+    Bitmap(#[from] BitmapError),
+    /// Nobody signed.
+    #[error("the certificate has no signers")]
+    NoSigners,
+    /// A point is malformed.
+    #[error(transparent)]
+    Point(#[from] CurveError),
+    /// Its key is not the sum of its signers' keys.
+    #[error("the aggregate key is not the sum of the signers' keys")]
+    AggregateKey,
+    /// The signature does not verify.
+    #[error("the aggregate signature does not verify")]
+    Signature,
+}
+
+/// An operator table whose keys are decoded, for one service.
+#[derive(Debug, Clone)]
+pub struct KeyTable {
+    domain: Domain,
+    table: OperatorTable,
+    keys: Vec<PublicKey>,
+}
+
+impl KeyTable {
+    /// Decodes the keys of `table`. That the halves of each share a secret is what registration proved on chain.
+    ///
+    /// # Errors
+    /// The operator whose key is malformed, and why.
+    pub fn new(domain: Domain, table: OperatorTable) -> Result<Self, (OperatorId, CurveError)> {
+        let decode = |entry: &tandem_types::OperatorEntry| {
+            PublicKey::decode(&entry.key_g1, &entry.key_g2).map_err(|error| (entry.operator, error))
+        };
+        let keys = table.entries().iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(Self { domain, table, keys })
+    }
+
+    /// The table.
+    pub fn table(&self) -> &OperatorTable {
+        &self.table
+    }
+
+    /// The domain of its service.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Sums `shares` (one per position; a later one for the same position replaces the earlier) and checks the sum once. Only
+    /// when that fails are the faulty ones searched, by halving: one among 100 takes at most 15 checks.
+    ///
+    /// # Errors
+    /// [`SharesError::Faulty`] with every faulty position, [`SharesError::Empty`] without shares.
+    ///
+    /// # Panics
+    /// When a position is not in the table.
+    pub fn aggregate(&self, root: BatchRoot, shares: &[Share]) -> Result<CertifiedBatch, SharesError> {
+        let shares: BTreeMap<usize, Signature> = shares.iter().map(|share| (share.position, share.signature)).collect();
+        if shares.is_empty() {
+            return Err(SharesError::Empty);
+        }
+        let message = hash_to_curve(&self.domain.batch(self.table.epoch(), root)).point;
+        let ordered: Vec<_> = shares.into_iter().collect();
+        let sum = self.sum(&ordered);
+        if !sum.holds(message) {
+            let mut faulty = Vec::new();
+            self.search(message, &ordered, sum, &mut faulty);
+            return Err(SharesError::Faulty(faulty));
+        }
+        Ok(self.certified(root, &ordered, sum))
+    }
+
+    /// Checks a certificate over `root` in full, apart from its quorum.
+    ///
+    /// # Errors
+    /// [`CertificateError`] says what is void about it; cheap checks come first.
+    pub fn verify(&self, root: BatchRoot, certificate: &Certificate) -> Result<CertifiedBatch, CertificateError> {
+        if certificate.epoch != self.table.epoch() {
+            return Err(CertificateError::Epoch { expected: self.table.epoch(), found: certificate.epoch });
+        }
+        let positions = certificate.signers.positions(self.keys.len())?;
+        if positions.is_empty() {
+            return Err(CertificateError::NoSigners);
+        }
+        let sigma = curve::decode_g1(&certificate.sigma)?;
+        let key = self.sum_keys(positions.iter().copied()).into_affine();
+        if curve::encode_g2(&key) != certificate.apk {
+            return Err(CertificateError::AggregateKey);
+        }
+        let message = hash_to_curve(&self.domain.batch(certificate.epoch, root)).point;
+        if !pairing_holds(sigma, message, key) {
+            return Err(CertificateError::Signature);
+        }
+        let signed = self.table.weight_of(positions.into_iter());
+        Ok(CertifiedBatch { certificate: certificate.clone(), root, signed })
+    }
+
+    /// The square roots that a contract needs to hash `root` to the curve.
+    pub fn hint(&self, root: BatchRoot) -> HashedPoint {
+        hash_to_curve(&self.domain.batch(self.table.epoch(), root))
+    }
+
+    fn certified(&self, root: BatchRoot, shares: &[(usize, Signature)], sum: Sum) -> CertifiedBatch {
+        let positions = || shares.iter().map(|&(position, _)| position);
+        let signers = SignerBitmap::from_positions(self.keys.len(), positions()).expect("shares come from the table");
+        let sigma: G1Point = curve::encode_g1(&sum.sigma.into_affine());
+        let apk = curve::encode_g2(&sum.key.into_affine());
+        let certificate = Certificate { epoch: self.table.epoch(), signers, sigma, apk };
+        CertifiedBatch { certificate, root, signed: self.table.weight_of(positions()) }
+    }
+
+    fn sum_keys(&self, positions: impl Iterator<Item = usize>) -> G2Projective {
+        positions.map(|at| self.keys[at].g2).fold(G2Projective::zero(), |sum, key| sum + key)
+    }
+
+    fn sum(&self, shares: &[(usize, Signature)]) -> Sum {
+        Sum {
+            sigma: shares.iter().fold(G1Projective::zero(), |sum, (_, share)| sum + share.0),
+            key: self.sum_keys(shares.iter().map(|&(position, _)| position)),
+        }
+    }
+
+    /// Collects the faulty shares of a group whose `sum` is known not to hold. The sum of the right half follows from the left, and
+    /// a right half whose left one held needs no check of its own.
+    fn search(&self, message: G1Affine, shares: &[(usize, Signature)], sum: Sum, faulty: &mut Vec<usize>) {
+        if let [(position, _)] = shares {
+            faulty.push(*position);
+            return;
+        }
+        let (left, right) = shares.split_at(shares.len() / 2);
+        let left_sum = self.sum(left);
+        let right_sum = Sum { sigma: sum.sigma - left_sum.sigma, key: sum.key - left_sum.key };
+        let left_holds = left_sum.holds(message);
+        if !left_holds {
+            self.search(message, left, left_sum, faulty);
+        }
+        if left_holds || !right_sum.holds(message) {
+            self.search(message, right, right_sum, faulty);
+        }
+    }
+}
+
+/// Sums over a group of shares.
+#[derive(Clone, Copy)]
+struct Sum {
+    sigma: G1Projective,
+    key: G2Projective,
+}
+
+impl Sum {
+    /// Whether the summed signature is one over `message` by the summed key.
+    fn holds(&self, message: G1Affine) -> bool {
+        let key: G2Affine = self.key.into_affine();
+        pairing_holds(self.sigma.into_affine(), message, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tandem_types::{Address, B256, OperatorEntry};
+
+    use super::*;
+    use crate::SecretKey;
+
+    const ROOT: BatchRoot = BatchRoot(B256::repeat_byte(0xee));
+
+    fn secret(index: usize) -> SecretKey {
+        SecretKey::from_random(&[u8::try_from(index + 1).expect("small"); 48]).expect("not zero")
+    }
+
+    fn keys(size: usize) -> KeyTable {
+        let entries = (0..size).map(|index| {
+            let key = secret(index).public_key();
+            let weight = PerToken { native: Weight::from(1), external: Weight::from(10) };
+            let operator = OperatorId(Address::repeat_byte(u8::try_from(index + 1).expect("small")));
+            OperatorEntry { operator, key_g1: key.g1(), key_g2: key.g2(), weight }
+        });
+        let table = OperatorTable::new(Epoch(4), entries.collect()).expect("distinct operators make a table");
+        let domain = Domain { chain_id: 1, verifying_contract: Address::ZERO };
+        KeyTable::new(domain, table).expect("the keys are points")
+    }
+
+    fn share(keys: &KeyTable, position: usize, root: BatchRoot) -> Share {
+        Share { position, signature: secret(position).sign_batch(keys.domain(), Epoch(4), root) }
+    }
+
+    #[test]
+    fn honest_shares_make_a_certificate_that_verifies() {
+        let keys = keys(7);
+        let shares: Vec<_> = [1, 3, 6].map(|at| share(&keys, at, ROOT)).to_vec();
+        let certified = keys.aggregate(ROOT, &shares).expect("honest shares verify");
+        assert_eq!(certified.signed(), PerToken { native: Weight::from(3), external: Weight::from(30) });
+        assert_eq!(keys.verify(ROOT, certified.certificate()), Ok(certified));
+    }
+
+    #[test]
+    fn every_faulty_share_is_found_and_no_honest_one() {
+        let keys = keys(40);
+        let other = BatchRoot(B256::ZERO);
+        for faulty in [vec![0], vec![39], vec![7, 8], vec![0, 1, 20, 39], (0..40).collect::<Vec<_>>()] {
+            let root = |at| if faulty.contains(&at) { other } else { ROOT };
+            let shares: Vec<_> = (0..40).map(|at| share(&keys, at, root(at))).collect();
+            assert_eq!(keys.aggregate(ROOT, &shares), Err(SharesError::Faulty(faulty)));
+        }
+    }
+
+    #[test]
+    fn no_shares_make_no_certificate() {
+        assert_eq!(keys(1).aggregate(ROOT, &[]), Err(SharesError::Empty));
+    }
+
+    #[test]
+    fn tampered_certificates_are_refused() {
+        let keys = keys(5);
+        let shares: Vec<_> = [0, 1, 2, 3].map(|at| share(&keys, at, ROOT)).to_vec();
+        let good = keys.aggregate(ROOT, &shares).expect("honest shares verify").certificate().clone();
+        let bitmap =
+            |positions: &[usize]| SignerBitmap::from_positions(5, positions.iter().copied()).expect("inside the table");
+        let other_sigma = share(&keys, 0, ROOT).signature.encode();
+        let wrong_epoch = CertificateError::Epoch { expected: Epoch(4), found: Epoch(5) };
+        let cases = [
+            (Certificate { epoch: Epoch(5), ..good.clone() }, wrong_epoch),
+            (Certificate { signers: bitmap(&[]), ..good.clone() }, CertificateError::NoSigners),
+            (Certificate { signers: bitmap(&[0, 1, 2, 3, 4]), ..good.clone() }, CertificateError::AggregateKey),
+            (Certificate { signers: bitmap(&[0, 1, 2]), ..good.clone() }, CertificateError::AggregateKey),
+            (Certificate { sigma: other_sigma, ..good.clone() }, CertificateError::Signature),
+            (Certificate { sigma: G1Point([0; 64]), ..good.clone() }, CertificateError::Point(CurveError::Infinity)),
+            (Certificate { sigma: G1Point([1; 64]), ..good.clone() }, CertificateError::Point(CurveError::NotOnCurve)),
+        ];
+        for (certificate, error) in cases {
+            assert_eq!(keys.verify(ROOT, &certificate), Err(error));
+        }
+        assert_eq!(keys.verify(BatchRoot(B256::ZERO), &good), Err(CertificateError::Signature));
+    }
+}

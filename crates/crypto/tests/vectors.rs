@@ -1,0 +1,215 @@
+//! The files in `vectors/` are what this code computes; Solidity reads the same files. `UPDATE_VECTORS=1` writes them anew.
+
+use std::path::PathBuf;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use serde_json::{Value, json};
+use tandem_crypto::{KeyTable, SecretKey, Share, hash_to_curve};
+use tandem_types::{
+    Batch, BatchEntry, Bps, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry, OperatorId,
+    OperatorTable, PerToken, ServiceId, Task, TaskResult, Weight,
+};
+
+const CHAIN_ID: u64 = 31_337;
+
+fn service() -> ServiceId {
+    ServiceId { chain_id: CHAIN_ID, manager: Address::repeat_byte(0x5e) }
+}
+
+fn check(name: &str, computed: &Value) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(name);
+    let text = serde_json::to_string_pretty(computed).expect("JSON serialises") + "\n";
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        std::fs::write(&path, text).expect("vectors/ is writable");
+        return;
+    }
+    let committed = std::fs::read_to_string(&path).expect("the vectors are committed");
+    assert!(committed == text, "vectors/{name} differs from what the code computes; see UPDATE_VECTORS");
+}
+
+fn g1(point: &G1Point) -> Value {
+    let [x, y] = point.to_words().map(word);
+    json!({ "x": x, "y": y })
+}
+
+fn g2(point: &G2Point) -> Value {
+    let [x_im, x_re, y_im, y_re] = point.to_words().map(word);
+    json!({ "x": [x_im, x_re], "y": [y_im, y_re] })
+}
+
+fn word(value: U256) -> String {
+    B256::from(value).to_string()
+}
+
+fn secret(index: u64) -> SecretKey {
+    let mut random = [0; 48];
+    random[16..].copy_from_slice(keccak256(format!("tandem vector operator {index}")).as_slice());
+    SecretKey::from_random(&random).expect("a hash does not reduce to zero")
+}
+
+fn operator(index: u64) -> OperatorId {
+    OperatorId(Address::from_word(B256::from(U256::from(0x1_0000 + index))))
+}
+
+fn entry(index: u64, native: u64, external: u64) -> OperatorEntry {
+    let key = secret(index).public_key();
+    let weight = PerToken { native: Weight::from(native), external: Weight::from(external) };
+    OperatorEntry { operator: operator(index), key_g1: key.g1(), key_g2: key.g2(), weight }
+}
+
+fn task(number: u64) -> Task {
+    let input = format!("input {number}");
+    Task {
+        number,
+        workflow: "score".parse().expect("the name is valid"),
+        manifest: ManifestHash(keccak256("manifest")),
+        handler: Address::repeat_byte(0x4a),
+        requester: Address::repeat_byte(0x9e),
+        deadline: 1_900_000_000 + number,
+        quorum: PerToken { native: Bps::TWO_THIRDS, external: Bps::new(7_500).expect("in range") },
+        input_hash: keccak256(input),
+    }
+}
+
+fn result(number: u64) -> TaskResult {
+    TaskResult {
+        task_id: task(number).id(service()),
+        component: ComponentDigest(keccak256("component")),
+        chain_id: CHAIN_ID,
+        handler: Address::repeat_byte(0x4a),
+        payload: format!("payload {number}").into_bytes(),
+    }
+}
+
+fn batch(results: impl Iterator<Item = u64>) -> Batch {
+    let mut entries: Vec<_> =
+        results.map(result).map(|result| BatchEntry { task_id: result.task_id, leaf: result.leaf() }).collect();
+    entries.sort_by_key(|entry| entry.task_id);
+    Batch::new(entries).expect("distinct tasks make a batch")
+}
+
+#[test]
+fn hash_to_curve_vectors() {
+    // Digests reach the hash only through a purpose, so the vectors are batch digests under counting epochs.
+    let domain = Domain::from(service());
+    let rows: Vec<_> = (1..=64)
+        .map(|epoch| {
+            let digest = domain.batch(Epoch(epoch), batch([1].into_iter()).root());
+            let hashed = hash_to_curve(&digest);
+            let [x, y] = hashed.point().to_words().map(word);
+            let roots: Vec<_> = hashed.roots.into_iter().map(word).collect();
+            json!({ "digest": digest.as_word(), "x": x, "y": y, "roots": roots })
+        })
+        .collect();
+    check("hash_to_curve.json", &Value::Array(rows));
+}
+
+#[test]
+fn digest_vectors() {
+    let domain = Domain::from(service());
+    let tasks: Vec<_> = (1..=5)
+        .map(|number| {
+            let (task, result) = (task(number), result(number));
+            json!({
+                "number": number,
+                "workflow": task.workflow.to_word(),
+                "manifest": task.manifest,
+                "handler": task.handler,
+                "requester": task.requester,
+                "deadline": task.deadline,
+                "nativeBps": task.quorum.native,
+                "externalBps": task.quorum.external,
+                "inputHash": task.input_hash,
+                "taskId": task.id(service()),
+                "component": result.component.0,
+                "payload": format!("0x{}", hex::encode(&result.payload)),
+                "leaf": result.leaf(),
+            })
+        })
+        .collect();
+    let batches: Vec<_> = (1..=5)
+        .map(|size| {
+            let batch = batch(1..=size);
+            let leaves: Vec<_> = batch.entries().iter().map(|entry| entry.leaf).collect();
+            let digest = domain.batch(Epoch(7), batch.root()).as_word();
+            json!({ "leaves": leaves, "root": batch.root(), "epoch": 7, "digest": digest })
+        })
+        .collect();
+    let value = json!({
+        "chainId": CHAIN_ID,
+        "verifyingContract": service().manager,
+        "domainSeparator": domain.separator(),
+        "tasks": tasks,
+        "batches": batches,
+    });
+    check("digests.json", &value);
+}
+
+#[test]
+fn operator_vectors() {
+    let domain = Domain::from(service());
+    let rows: Vec<_> = (0..200)
+        .map(|index| {
+            let (secret, id) = (secret(index), operator(index));
+            let key = secret.public_key();
+            json!({
+                "operator": id,
+                "sk": B256::from(*secret.to_bytes()),
+                "g1": g1(&key.g1()),
+                "g2": g2(&key.g2()),
+                "possessionDigest": domain.possession(id, &key.g1(), &key.g2()).as_word(),
+                "possession": g1(&secret.prove_possession(&domain, id).encode()),
+            })
+        })
+        .collect();
+    check("operators.json", &json!({ "chainId": CHAIN_ID, "verifyingContract": service().manager, "operators": rows }));
+}
+
+#[test]
+fn certificate_vectors() {
+    let domain = Domain::from(service());
+    let rows: Vec<_> = [(4, 0), (4, 1), (4, 2), (10, 3), (100, 33), (200, 100)]
+        .into_iter()
+        .map(|(size, absent)| {
+            let entries = (0..size).map(|index| entry(index, 100 + index, 1_000 - index)).collect();
+            let table = OperatorTable::new(Epoch(3), entries).expect("distinct operators make a table");
+            let keys = KeyTable::new(domain, table).expect("the keys are points");
+            let root = batch(1..=3).root();
+            // The absent ones are spread over the table.
+            let gone = |index: u64| absent > 0 && (index * absent) % size < absent && index * absent / size < absent;
+            let shares: Vec<_> = (0..size)
+                .filter(|&index| !gone(index))
+                .map(|index| Share {
+                    position: usize::try_from(index).expect("small"),
+                    signature: secret(index).sign_batch(&domain, Epoch(3), root),
+                })
+                .collect();
+            assert_eq!(shares.len() as u64, size - absent);
+            let certified = keys.aggregate(root, &shares).expect("honest shares verify");
+            let certificate = certified.certificate();
+            assert_eq!(keys.verify(root, certificate), Ok(certified.clone()));
+            let signers: Vec<_> = certificate.signers.words().iter().copied().map(word).collect();
+            let roots: Vec<_> = keys.hint(root).roots.into_iter().map(word).collect();
+            json!({
+                "operators": size,
+                "epoch": 3,
+                "root": root,
+                "signers": signers,
+                "sigma": g1(&certificate.sigma),
+                "apk": g2(&certificate.apk),
+                "roots": roots,
+                "signedNative": certified.signed().native,
+                "signedExternal": certified.signed().external,
+                "totalNative": keys.table().total().native,
+                "totalExternal": keys.table().total().external,
+            })
+        })
+        .collect();
+    let value = json!({
+        "chainId": CHAIN_ID,
+        "verifyingContract": service().manager,
+        "weights": "operator i has 100 + i native and 1000 - i external",
+        "certificates": rows,
+    });
+    check("certificates.json", &value);
+}
