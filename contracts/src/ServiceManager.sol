@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {
+    IServiceManager,
+    ServiceConfig,
+    SkipReason,
+    TableInfo,
+    TaskStatus,
+    Workflow
+} from "./interfaces/IServiceManager.sol";
+import {IStakeSource} from "./interfaces/IStakeSource.sol";
+import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
+import {G1} from "./libraries/BN254.sol";
+import {Certificates} from "./libraries/Certificates.sol";
+import {Digests} from "./libraries/Digests.sol";
+import {OperatorTables, Row} from "./libraries/OperatorTables.sol";
+import {Domain} from "./types/Domain.sol";
+import {Epoch, TaskId} from "./types/Ids.sol";
+import {Certificate, Quorum, Result, SignedStake, Task, Token} from "./types/Structs.sol";
+
+/// @title ServiceManager
+/// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it as it is.
+contract ServiceManager is IServiceManager, Ownable2Step, Domain {
+    /// @notice Most results under one certificate.
+    uint256 public constant MAX_BATCH = 64;
+    /// @notice Longest input of a task.
+    uint256 public constant MAX_INPUT_BYTES = 16_384;
+    /// @notice Furthest deadline of a task.
+    uint256 public constant MAX_TASK_SECONDS = 30 days;
+
+    uint256 private constant ONE_IN_BPS = 10_000;
+    uint256 private constant HANDLER_GAS_LEAST = 50_000;
+    uint256 private constant HANDLER_GAS_MOST = 8_000_000;
+    /// @dev What a call costs before its own gas: a cold account.
+    uint256 private constant CALL_GAS = 2_600;
+
+    /// @inheritdoc IServiceManager
+    IStakeSource public immutable stakeSource;
+    /// @inheritdoc IServiceManager
+    address public immutable nativeStrategy;
+    /// @inheritdoc IServiceManager
+    address public immutable externalStrategy;
+    /// @inheritdoc IServiceManager
+    uint32 public immutable tableWindow;
+    /// @inheritdoc IServiceManager
+    uint32 public immutable handlerGas;
+    /// @inheritdoc IServiceManager
+    uint256 public immutable deploymentBlock = block.number;
+    uint16 private immutable _nativeBps;
+    uint16 private immutable _externalBps;
+
+    // One slot:
+    //
+    // | bits | field |
+    // |---|---|
+    // | 0-63 | number of the latest task |
+    // | 64-127 | block from which `_nextManifest` is in force |
+    // | 128-159 | number of the latest table |
+
+    /// @inheritdoc IServiceManager
+    uint64 public taskCount;
+    uint64 private _activationBlock;
+    uint32 private _epoch;
+
+    bytes32 private _currentManifest;
+    bytes32 private _nextManifest;
+    /// @inheritdoc IServiceManager
+    mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
+    /// @dev One slot each: pointer (160 bits), time (48), count (16).
+    mapping(uint32 epoch => TableInfo) private _tables;
+    /// @dev A task's id while it is open; zero before and after.
+    mapping(uint64 number => TaskId) private _open;
+    /// @dev The leaf of a result whose handler failed.
+    mapping(uint64 number => bytes32) private _unhandled;
+
+    /// @dev What the first pass over a batch finds out. `ids` holds zero for results that are skipped.
+    struct Batch {
+        bytes32[] leaves;
+        TaskId[] ids;
+        Quorum strictest;
+    }
+
+    constructor(ServiceConfig memory config) Ownable(config.owner) {
+        _checkConfig(config);
+        stakeSource = config.stakeSource;
+        nativeStrategy = config.nativeStrategy;
+        externalStrategy = config.externalStrategy;
+        tableWindow = config.tableWindow;
+        handlerGas = config.handlerGas;
+        _nativeBps = config.quorum.nativeBps;
+        _externalBps = config.quorum.externalBps;
+    }
+
+    /// @inheritdoc IServiceManager
+    function announceManifest(
+        bytes32 manifest,
+        string calldata uri,
+        uint64 activationBlock,
+        Workflow[] calldata workflows
+    ) external onlyOwner {
+        if (manifest == 0) revert ZeroManifest();
+        activationBlock = _scheduleManifest(manifest, activationBlock);
+        for (uint256 i = 0; i < workflows.length; i++) {
+            _setHandler(manifest, workflows[i]);
+        }
+        emit ManifestAnnounced(manifest, uri, activationBlock, workflows);
+    }
+
+    /// @inheritdoc IServiceManager
+    function refreshTable(address[] calldata operators) external virtual returns (Epoch epoch) {
+        _checkOperators(operators);
+        Row[] memory rows = stakeSource.rows(address(this), operators, nativeStrategy, externalStrategy);
+        address pointer = OperatorTables.write(rows);
+        uint32 number = ++_epoch;
+        _tables[number] = TableInfo(pointer, uint48(block.timestamp), uint16(operators.length));
+        epoch = Epoch.wrap(number);
+        emit TableRefreshed(epoch, pointer, operators);
+    }
+
+    /// @inheritdoc IServiceManager
+    function createTask(bytes32 workflow, bytes calldata input, Quorum calldata stricter, uint64 deadline)
+        external
+        virtual
+        returns (TaskId taskId)
+    {
+        if (input.length > MAX_INPUT_BYTES) revert InputTooLong(input.length, MAX_INPUT_BYTES);
+        _checkDeadline(deadline);
+        Task memory task;
+        task.manifest = manifestInForce();
+        if (task.manifest == 0) revert NoManifestInForce();
+        task.handler = handlerOf[task.manifest][workflow];
+        if (task.handler == address(0)) revert UnknownWorkflow(task.manifest, workflow);
+        task.number = ++taskCount;
+        task.workflow = workflow;
+        task.requester = msg.sender;
+        task.deadline = deadline;
+        task.nativeBps = _tighten(Token.Native, stricter.nativeBps, _nativeBps);
+        task.externalBps = _tighten(Token.External, stricter.externalBps, _externalBps);
+        task.inputHash = keccak256(input);
+        taskId = Digests.taskId(domainSeparator(), task);
+        _open[task.number] = taskId;
+        emit TaskCreated(taskId, task, input);
+    }
+
+    /// @inheritdoc IServiceManager
+    /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back finds nothing open.
+    function submit(Result[] calldata results, Certificate calldata certificate) external virtual {
+        bytes32 domain = domainSeparator();
+        Batch memory batch = _settle(results, domain);
+        _verify(certificate, Digests.rootInPlace(batch.leaves), domain, batch.strictest);
+        for (uint256 i = 0; i < results.length; i++) {
+            if (TaskId.unwrap(batch.ids[i]) != 0) _deliver(batch.ids[i], results[i]);
+        }
+    }
+
+    /// @inheritdoc IServiceManager
+    function redeliver(Result calldata result) external virtual {
+        TaskId taskId = Digests.taskIdOf(domainSeparator(), result.task);
+        bytes32 kept = _unhandled[result.task.number];
+        if (kept == 0 || kept != _leaf(taskId, result)) revert NothingToRedeliver(taskId);
+        delete _unhandled[result.task.number];
+        emit TaskRedelivered(taskId, result.task.handler);
+        ITaskHandler(result.task.handler).onResult(taskId, result.task, result.payload);
+    }
+
+    /// @inheritdoc IServiceManager
+    function taskStatus(uint64 number) external view returns (TaskStatus status, TaskId taskId) {
+        taskId = _open[number];
+        if (TaskId.unwrap(taskId) != 0) return (TaskStatus.Open, taskId);
+        if (_unhandled[number] != 0) return (TaskStatus.Unhandled, taskId);
+        return (_exists(number) ? TaskStatus.Settled : TaskStatus.None, taskId);
+    }
+
+    /// @inheritdoc IServiceManager
+    function currentEpoch() external view returns (Epoch) {
+        return Epoch.wrap(_epoch);
+    }
+
+    /// @inheritdoc IServiceManager
+    function tableInfo(Epoch epoch) external view returns (TableInfo memory) {
+        return _tables[Epoch.unwrap(epoch)];
+    }
+
+    /// @inheritdoc IServiceManager
+    function tableRows(Epoch epoch) external view returns (Row[] memory rows) {
+        TableInfo memory table = _tables[Epoch.unwrap(epoch)];
+        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
+        rows = new Row[](uint256(table.count) + 1);
+        for (uint256 i = 0; i < rows.length; i++) {
+            rows[i] = OperatorTables.read(table.pointer, i);
+        }
+    }
+
+    /// @inheritdoc IServiceManager
+    function manifestInForce() public view returns (bytes32) {
+        return block.number < _activationBlock ? _currentManifest : _nextManifest;
+    }
+
+    /// @inheritdoc IServiceManager
+    function manifests() external view returns (bytes32 current, bytes32 next, uint64 activationBlock) {
+        return (_currentManifest, _nextManifest, _activationBlock);
+    }
+
+    /// @inheritdoc IServiceManager
+    function quorum() external view returns (Quorum memory) {
+        return Quorum(_nativeBps, _externalBps);
+    }
+
+    /// @dev First pass over a batch: closes the tasks that are open, hashes every leaf.
+    function _settle(Result[] calldata results, bytes32 domain) private returns (Batch memory batch) {
+        uint256 size = results.length;
+        if (size == 0 || size > MAX_BATCH) revert BatchSizeOutOfBounds(size, MAX_BATCH);
+        batch.leaves = new bytes32[](size);
+        batch.ids = new TaskId[](size);
+        TaskId previous;
+        bool any;
+        for (uint256 i = 0; i < size; i++) {
+            Result calldata result = results[i];
+            TaskId taskId = Digests.taskIdOf(domain, result.task);
+            if (i != 0 && !(taskId > previous)) revert TasksNotAscending(previous, taskId);
+            previous = taskId;
+            batch.leaves[i] = _leaf(taskId, result);
+            if (!_close(taskId, result.task)) continue;
+            any = true;
+            batch.ids[i] = taskId;
+            _raise(batch.strictest, result.task);
+        }
+        if (!any) revert NothingToDeliver();
+    }
+
+    /// @dev Closes the task if it is open and in time; says in an event why not.
+    function _close(TaskId taskId, Task calldata task) private returns (bool) {
+        uint64 number = task.number;
+        TaskId recorded = _open[number];
+        if (recorded != taskId) {
+            bool settled = TaskId.unwrap(recorded) == 0 && _exists(number);
+            emit TaskSkipped(taskId, settled ? SkipReason.Settled : SkipReason.Unknown);
+            return false;
+        }
+        if (block.timestamp > task.deadline) {
+            emit TaskSkipped(taskId, SkipReason.Expired);
+            return false;
+        }
+        _open[number] = TaskId.wrap(0);
+        return true;
+    }
+
+    function _raise(Quorum memory strictest, Task calldata task) private pure {
+        if (task.nativeBps > strictest.nativeBps) strictest.nativeBps = task.nativeBps;
+        if (task.externalBps > strictest.externalBps) strictest.externalBps = task.externalBps;
+    }
+
+    /// @dev Demands a fresh table, the quorum, then the signature: dearest last.
+    function _verify(Certificate calldata certificate, bytes32 root, bytes32 domain, Quorum memory strictest) private {
+        TableInfo memory table = _freshTable(certificate.epoch);
+        (G1 memory key, SignedStake memory stake) =
+            Certificates.requireQuorum(certificate, table.pointer, table.count, strictest);
+        Certificates.requireSignature(certificate, key, Digests.batch(domain, certificate.epoch, root));
+        emit CertificateVerified(
+            certificate.epoch,
+            root,
+            stake.signedNative,
+            stake.signedExternal,
+            stake.totalNative,
+            stake.totalExternal,
+            certificate.signers
+        );
+    }
+
+    /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make that dear.
+    function _deliver(TaskId taskId, Result calldata result) private {
+        bytes memory message = abi.encodeCall(ITaskHandler.onResult, (taskId, result.task, result.payload));
+        address handler = result.task.handler;
+        uint256 limit = handlerGas;
+        // A call is given at most 63/64 of what is left. Were it less than the limit, a submitter could make the handler fail by gas.
+        uint256 available = gasleft();
+        uint256 needed = limit + limit / 63 + 1 + CALL_GAS;
+        if (available < needed) revert InsufficientGas(available, needed);
+        bool handled;
+        // (handled, ) = handler.call{gas: limit}(message);
+        assembly ("memory-safe") {
+            handled := call(limit, handler, 0, add(message, 0x20), mload(message), 0, 0)
+        }
+        if (!handled) _unhandled[result.task.number] = _leaf(taskId, result);
+        emit TaskDelivered(taskId, handler, handled);
+    }
+
+    function _scheduleManifest(bytes32 manifest, uint64 activationBlock) private returns (uint64) {
+        bytes32 inForce = manifestInForce();
+        if (inForce == 0 && _nextManifest == 0) {
+            if (activationBlock < block.number) activationBlock = uint64(block.number);
+        } else if (activationBlock <= block.number) {
+            revert ActivationNotInFuture(activationBlock, block.number);
+        }
+        _currentManifest = inForce;
+        _nextManifest = manifest;
+        _activationBlock = activationBlock;
+        return activationBlock;
+    }
+
+    function _setHandler(bytes32 manifest, Workflow calldata workflow) private {
+        if (workflow.name == 0) revert ZeroWorkflow();
+        if (workflow.handler.code.length == 0) revert HandlerWithoutCode(workflow.name, workflow.handler);
+        address known = handlerOf[manifest][workflow.name];
+        if (known == workflow.handler) return;
+        if (known != address(0)) revert HandlerConflict(manifest, workflow.name, known);
+        handlerOf[manifest][workflow.name] = workflow.handler;
+    }
+
+    /// @dev Completeness by counting: as many distinct members as there are members.
+    function _checkOperators(address[] calldata operators) private view {
+        uint256 optedIn = stakeSource.operatorCount(address(this));
+        if (operators.length == 0) revert EmptyTable();
+        if (operators.length != optedIn) revert IncompleteOperators(operators.length, optedIn);
+        for (uint256 i = 1; i < operators.length; i++) {
+            if (operators[i] <= operators[i - 1]) revert OperatorsNotAscending(operators[i - 1], operators[i]);
+        }
+    }
+
+    function _freshTable(Epoch epoch) private view returns (TableInfo memory table) {
+        table = _tables[Epoch.unwrap(epoch)];
+        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
+        if (block.timestamp > uint256(table.takenAt) + tableWindow) {
+            revert TableExpired(epoch, table.takenAt, tableWindow);
+        }
+    }
+
+    function _checkDeadline(uint64 deadline) private view {
+        uint256 earliest = block.timestamp + 1;
+        uint256 latest = block.timestamp + MAX_TASK_SECONDS;
+        if (deadline < earliest || deadline > latest) revert DeadlineOutOfBounds(deadline, earliest, latest);
+    }
+
+    function _leaf(TaskId taskId, Result calldata result) private view returns (bytes32) {
+        return Digests.leaf(taskId, result.component, block.chainid, result.task.handler, keccak256(result.payload));
+    }
+
+    function _exists(uint64 number) private view returns (bool) {
+        return number != 0 && number <= taskCount;
+    }
+
+    function _tighten(Token token, uint16 asked, uint16 least) private pure returns (uint16) {
+        if (asked == 0) return least;
+        if (asked < least || asked > ONE_IN_BPS) revert QuorumOutOfBounds(token, asked, least);
+        return asked;
+    }
+
+    function _checkConfig(ServiceConfig memory config) private pure {
+        bool incomplete = address(config.stakeSource) == address(0) || config.nativeStrategy == address(0)
+            || config.externalStrategy == address(0);
+        if (incomplete) revert ZeroAddress();
+        Quorum memory q = config.quorum;
+        bool bounded =
+            q.nativeBps != 0 && q.nativeBps <= ONE_IN_BPS && q.externalBps != 0 && q.externalBps <= ONE_IN_BPS;
+        if (!bounded) revert InvalidQuorum(q.nativeBps, q.externalBps);
+        if (config.tableWindow == 0) revert InvalidTableWindow(config.tableWindow);
+        if (config.handlerGas < HANDLER_GAS_LEAST || config.handlerGas > HANDLER_GAS_MOST) {
+            revert InvalidHandlerGas(config.handlerGas, HANDLER_GAS_LEAST, HANDLER_GAS_MOST);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {G1, G2} from "./BN254.sol";
+import {Epoch, TaskId} from "../types/Ids.sol";
+import {Task} from "../types/Structs.sol";
+
+/// @title Digests
+/// @notice Everything that Tandem hashes on chain, fixed in docs/reference/formats.md and pinned by vectors/digests.json.
+/// @dev Only `batch` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain separator.
+library Digests {
+    bytes32 internal constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 internal constant TASK_TYPEHASH = keccak256(
+        "Task(uint64 number,bytes32 workflow,bytes32 manifest,address handler,address requester,uint64 deadline,uint16 nativeBps,uint16 externalBps,bytes32 inputHash)"
+    );
+    bytes32 internal constant RESULT_TYPEHASH =
+        keccak256("Result(bytes32 taskId,bytes32 component,uint256 chainId,address handler,bytes32 payloadHash)");
+    bytes32 internal constant BATCH_TYPEHASH = keccak256("Batch(uint32 epoch,bytes32 root)");
+    bytes32 internal constant POSSESSION_TYPEHASH =
+        keccak256("Possession(address operator,uint256[2] g1,uint256[4] g2)");
+
+    bytes32 private constant NAME_HASH = keccak256("Tandem");
+    bytes32 private constant VERSION_HASH = keccak256("1");
+
+    /// @notice The EIP-712 domain of the contract that will check the digests.
+    function domainSeparator(uint256 chainId, address verifyingContract) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, chainId, verifyingContract));
+    }
+
+    /// @notice The EIP-712 digest of a struct in a domain.
+    function digest(bytes32 domain, bytes32 structHash) internal pure returns (bytes32 result) {
+        // return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+        assembly ("memory-safe") {
+            let end := mload(0x40)
+            mstore(end, hex"1901")
+            mstore(add(end, 0x02), domain)
+            mstore(add(end, 0x22), structHash)
+            result := keccak256(end, 0x42)
+        }
+    }
+
+    /// @notice The id of a task, in the domain of its ServiceManager.
+    function taskId(bytes32 domain, Task memory task) internal pure returns (TaskId) {
+        return TaskId.wrap(digest(domain, keccak256(abi.encode(TASK_TYPEHASH, task))));
+    }
+
+    /// @notice `taskId` of a task in calldata.
+    /// @dev Hashes the words as they came: a word with stray high bits gives the id of no task there is.
+    function taskIdOf(bytes32 domain, Task calldata task) internal pure returns (TaskId) {
+        bytes32 typeHash = TASK_TYPEHASH;
+        bytes32 structHash;
+        // structHash = keccak256(abi.encode(TASK_TYPEHASH, task));
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            calldatacopy(add(words, 0x20), task, 0x120)
+            structHash := keccak256(words, 0x140)
+        }
+        return TaskId.wrap(digest(domain, structHash));
+    }
+
+    /// @notice The leaf of a result. It needs no domain: the task's id commits to the service.
+    function leaf(TaskId id, bytes32 component, uint256 chainId, address handler, bytes32 payloadHash)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(RESULT_TYPEHASH, id, component, chainId, handler, payloadHash));
+    }
+
+    /// @notice The Merkle root of leaves in their order; on every level an odd last node moves up unchanged.
+    /// @dev Overwrites `leaves`, which must not be empty.
+    function rootInPlace(bytes32[] memory leaves) internal pure returns (bytes32) {
+        uint256 width = leaves.length;
+        unchecked {
+            while (width > 1) {
+                uint256 pairs = width / 2;
+                for (uint256 i = 0; i < pairs; i++) {
+                    leaves[i] = hashPair(leaves[2 * i], leaves[2 * i + 1]);
+                }
+                if (width % 2 == 1) leaves[pairs] = leaves[width - 1];
+                width = (width + 1) / 2;
+            }
+        }
+        return leaves[0];
+    }
+
+    /// @notice What the operators of an epoch sign for a batch, in the domain of their ServiceManager.
+    function batch(bytes32 domain, Epoch epoch, bytes32 root) internal pure returns (bytes32) {
+        return digest(domain, keccak256(abi.encode(BATCH_TYPEHASH, epoch, root)));
+    }
+
+    /// @notice What an operator signs to show that it holds the key it registers, in the domain of the RestakingManager.
+    function possession(bytes32 domain, address operator, G1 memory g1, G2 memory g2) internal pure returns (bytes32) {
+        return digest(
+            domain,
+            keccak256(
+                abi.encode(POSSESSION_TYPEHASH, operator, keccak256(abi.encode(g1)), keccak256(abi.encode(g2)))
+            )
+        );
+    }
+
+    function hashPair(bytes32 left, bytes32 right) internal pure returns (bytes32 node) {
+        // return keccak256(abi.encode(left, right));
+        assembly ("memory-safe") {
+            mstore(0x00, left)
+            mstore(0x20, right)
+            node := keccak256(0x00, 0x40)
+        }
+    }
+}
