@@ -1,0 +1,15 @@
+//! The host's side of `wit/`, generated. WASI's own interfaces come from wasmtime's crates and are not generated again.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated; the documentation is in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "tandem:service/service",
+    exports: { default: async },
+    with: {
+        "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:random": wasmtime_wasi::p2::bindings::random,
+    },
+});

@@ -1,0 +1,101 @@
+//! `wasi:http/outgoing-handler` behind an allow-list.
+//!
+//! Every request is checked: its host and port against the list ([`allow`]), the addresses that the name resolves to against the ranges that lead into
+//! the operator's own network ([`address`]), its number, bytes and time against the limits ([`meter`]). The connection goes to the address that was
+//! checked, never to the name again ([`client`]), so a name that changes its answer gains nothing. Redirects are not followed: a component that follows
+//! one makes a new request, which is checked like the first. TLS is verified against the Mozilla roots; there is no way to switch that off.
+
+mod address;
+mod allow;
+mod client;
+mod meter;
+
+use std::sync::Arc;
+
+use ::http::{Method, Request, Response, Uri};
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
+
+pub use allow::{HostError, HttpHost, HttpHosts};
+pub(crate) use client::Client;
+use client::Target;
+pub(crate) use meter::{Meter, Stop};
+
+use crate::{Grants, LimitKind, Refusal};
+
+type Body = UnsyncBoxBody<Bytes, Error>;
+type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Exchange = Box<dyn Future<Output = Result<(Response<Body>, Driver), Error>> + Send>;
+
+/// The gate through which all requests of one execution go.
+pub(crate) struct Gate {
+    client: Client,
+    grants: Arc<Grants>,
+    meter: Meter,
+}
+
+impl Gate {
+    pub(crate) fn new(client: Client, grants: Arc<Grants>) -> Self {
+        let meter = Meter::new(&grants.limits);
+        Self { client, grants, meter }
+    }
+
+    /// Why requests were stopped, if any were: the first reason.
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.meter.stopped()
+    }
+
+    fn admit(&self, request: &Request<Body>) -> Result<Target, Stop> {
+        self.meter.count_request()?;
+        if request.method() == Method::CONNECT {
+            return Err(Refusal::HttpTunnel.into());
+        }
+        let target = destination(request.uri())?;
+        if !self.grants.http_hosts.admits(&target) {
+            return Err(Refusal::HttpHost { host: target.to_string() }.into());
+        }
+        Ok(target)
+    }
+}
+
+fn destination(uri: &Uri) -> Result<Target, Stop> {
+    Target::from_uri(uri).ok_or_else(|| {
+        let authority = uri.authority().map_or("", ::http::uri::Authority::as_str);
+        // What stands before an `@` may be a password.
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        Refusal::HttpDestination { destination: host.to_owned() }.into()
+    })
+}
+
+impl WasiHttpHooks for Gate {
+    fn send_request(
+        &mut self,
+        request: Request<Body>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Exchange {
+        let admitted = self.admit(&request);
+        let (client, grants, meter) = (self.client.clone(), Arc::clone(&self.grants), self.meter.clone());
+        Box::new(async move {
+            let target = admitted.map_err(|stop| meter.stop(stop))?;
+            let call = client::Call { target, options: options.unwrap_or_default(), grants, meter };
+            client.send(call, request).await
+        })
+    }
+}
+
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(Refusal::HttpAddress { .. }) => Self::DestinationIpProhibited,
+            Stop::Refused(_) => Self::HttpRequestDenied,
+            Stop::Limit(breach) => match breach.kind {
+                LimitKind::HttpRequestBytes => Self::HttpRequestBodySize(Some(breach.limit)),
+                LimitKind::HttpResponseBytes => Self::HttpResponseBodySize(Some(breach.limit)),
+                LimitKind::HttpTime => Self::HttpResponseTimeout,
+                _ => Self::ConnectionLimitReached,
+            },
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a component can reach beyond itself: one module per capability, each with its own rules, bounds and tests.
+//!
+//! A capability holds the grants of one execution and nothing of another. None falls back to something wider when it was granted nothing.
+
+pub(crate) mod config;
+pub(crate) mod http;
+pub(crate) mod logging;
+pub(crate) mod secrets;
+pub(crate) mod stdio;

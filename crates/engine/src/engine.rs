@@ -1,0 +1,155 @@
+//! The engine: compiles components once per digest and holds what all of them share. It refuses components that do not fit the world
+//! `tandem:service/service`, at load and by name, so that nothing is left to find out when a task comes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest, Sha256};
+use tandem_types::ComponentDigest;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component as Code, InstancePre, Linker};
+
+use crate::bindings::ServicePre;
+use crate::capability::http::Client;
+use crate::component::Component;
+use crate::state::State;
+use crate::{Grants, Limits, LoadError, pool, state};
+
+/// What the whole node lends to its components.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Executions at a time, over all components; more wait for their turn. Sets how much address space is reserved.
+    pub concurrent_max: u32,
+    /// Cap over the limits of every workflow.
+    pub limits_max: Limits,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { concurrent_max: 256, limits_max: Limits::node_default() }
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The system does not give what the configuration asks for; mostly address space.
+    #[error("cannot set up {concurrent_max} slots for components: {reason}")]
+    Pool {
+        /// Slots asked for.
+        concurrent_max: u32,
+        /// What failed.
+        reason: String,
+    },
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Compiles and runs components. A handle: clones share everything.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) client: Client,
+    /// One permit per slot of the pool, so that the pool is never found full.
+    pub(crate) slots: Semaphore,
+    linker: Linker<State>,
+    limits_max: Limits,
+    /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
+    compiled: Mutex<HashMap<ComponentDigest, Weak<Compiled>>>,
+}
+
+/// A compiled, linked and type-checked component, without grants.
+pub(crate) struct Compiled {
+    pub(crate) digest: ComponentDigest,
+    pub(crate) service: ServicePre<State>,
+}
+
+impl Engine {
+    /// # Errors
+    /// [`EngineError`] when the system does not give enough address space for the slots.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let refused = |error: wasmtime::Error| EngineError::Pool {
+            concurrent_max: config.concurrent_max,
+            reason: format!("{error:#}"),
+        };
+        let wasm = wasmtime::Engine::new(&pool::config(&config)).map_err(refused)?;
+        let linker = state::linker(&wasm).expect("the host's own functions do not clash");
+        Ok(Self(Arc::new(Shared {
+            client: Client::new()?,
+            slots: Semaphore::new(config.concurrent_max as usize),
+            limits_max: config.limits_max,
+            compiled: Mutex::default(),
+            linker,
+            wasm,
+        })))
+    }
+
+    /// Compiles `bytes`, unless a component with the same digest is loaded already, and ties it to `grants`.
+    ///
+    /// Takes seconds of all cores for a large component: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the bytes are no component of the world `tandem:service/service`, or the limits are above the node's.
+    pub fn load(&self, bytes: &[u8], grants: Grants) -> Result<Component, LoadError> {
+        self.check_limits(&grants.limits)?;
+        let digest = ComponentDigest(<[u8; 32]>::from(Sha256::digest(bytes)).into());
+        let compiled = self.compiled(digest, bytes)?;
+        Ok(Component::new(Arc::clone(&self.0), compiled, grants))
+    }
+
+    fn check_limits(&self, limits: &Limits) -> Result<(), LoadError> {
+        let amount = |limits: &Limits, kind| limits.amount(kind).unwrap_or(u64::MAX);
+        match limits.first_above(&self.0.limits_max) {
+            None => Ok(()),
+            Some(kind) => Err(LoadError::LimitAboveNode {
+                kind,
+                asked: amount(limits, kind),
+                lent: amount(&self.0.limits_max, kind),
+            }),
+        }
+    }
+
+    fn compiled(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Arc<Compiled>, LoadError> {
+        let mut loaded = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = loaded.get(&digest).and_then(Weak::upgrade) {
+            return Ok(compiled);
+        }
+        let compiled = Arc::new(self.compile(digest, bytes)?);
+        loaded.retain(|_, compiled| compiled.strong_count() > 0);
+        loaded.insert(digest, Arc::downgrade(&compiled));
+        Ok(compiled)
+    }
+
+    fn compile(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Compiled, LoadError> {
+        if bytes.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadError::CoreModule { digest });
+        }
+        let code = Code::from_binary(&self.0.wasm, bytes)
+            .map_err(|error| LoadError::Invalid { digest, reason: format!("{error:#}") })?;
+        let linked = self.0.linker.instantiate_pre(&code).map_err(|error| bad_import(digest, &error))?;
+        let service = exported(digest, linked)?;
+        Ok(Compiled { digest, service })
+    }
+}
+
+fn exported(digest: ComponentDigest, linked: InstancePre<State>) -> Result<ServicePre<State>, LoadError> {
+    ServicePre::new(linked).map_err(|error| LoadError::Export { digest, export: "run", reason: format!("{error:#}") })
+}
+
+/// The linker names the import only in its text, between the first pair of backquotes.
+fn bad_import(digest: ComponentDigest, error: &wasmtime::Error) -> LoadError {
+    let text = error.to_string();
+    let import = text.split('`').nth(1).unwrap_or("(unnamed)").to_owned();
+    LoadError::Import { digest, import, reason: format!("{error:#}") }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}

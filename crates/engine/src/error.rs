@@ -1,0 +1,194 @@
+//! What can go wrong, with the values that matter and whose fault it was. No message carries a secret: the guest's own words are redacted before they get here.
+
+use std::net::IpAddr;
+
+use tandem_types::ComponentDigest;
+
+use crate::{LimitBreach, LimitKind};
+
+/// Why a component cannot be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Not a WebAssembly component at all, or one that does not validate.
+    #[error("{digest} is not a valid WebAssembly component: {reason}")]
+    Invalid {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// What the validator says.
+        reason: String,
+    },
+    /// A core module where a component is needed.
+    #[error("{digest} is a core WebAssembly module, not a component")]
+    CoreModule {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+    },
+    /// It imports what no component is ever granted, or with types that the host does not have.
+    #[error("{digest} imports `{import}`, which this node does not offer: {reason}")]
+    Import {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// The first such import.
+        import: String,
+        /// What the linker says.
+        reason: String,
+    },
+    /// It does not export what the world `tandem:service/service` asks for.
+    #[error("{digest} does not export `{export}` as the world `tandem:service/service` has it: {reason}")]
+    Export {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// The export that is missing or of another type.
+        export: &'static str,
+        /// What the type checker says.
+        reason: String,
+    },
+    /// The workflow asks for more than this node lends.
+    #[error("limit `{kind}` of {asked} is above this node's {lent}")]
+    LimitAboveNode {
+        /// Which limit.
+        kind: LimitKind,
+        /// What the workflow asks for.
+        asked: u64,
+        /// What the node lends at most.
+        lent: u64,
+    },
+}
+
+/// Whose fault it is that there is no output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The task: it asks for what cannot be computed.
+    Task,
+    /// The component, or the manifest that grants too little for it.
+    Component,
+    /// Something outside that the component asked: down, slow, or not ready yet.
+    Source,
+    /// This node.
+    Host,
+}
+
+/// Why an execution has no output.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The component says so itself.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// A limit was met.
+    #[error("the component {0}")]
+    Limit(#[from] LimitBreach),
+    /// The component asked for what it was not granted, and did not get over it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The component crashed.
+    #[error("the component crashed: {reason}")]
+    Trap {
+        /// What kind of crash.
+        reason: String,
+    },
+    /// The node failed, not the component.
+    #[error("the engine failed: {reason}")]
+    Host {
+        /// What failed.
+        reason: String,
+    },
+}
+
+impl RunError {
+    /// Whose fault it was.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Guest(error) => error.kind.fault(),
+            Self::Limit(breach) => match breach.kind {
+                LimitKind::HttpTime | LimitKind::Time => Fault::Source,
+                _ => Fault::Component,
+            },
+            Self::Refused(_) | Self::Trap { .. } => Fault::Component,
+            Self::Host { .. } => Fault::Host,
+        }
+    }
+
+    /// Whether the component, or the manifest it runs under, is to blame.
+    pub fn is_guest_fault(&self) -> bool {
+        self.fault() == Fault::Component
+    }
+
+    /// Whether the same task may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.fault(), Fault::Source | Fault::Host)
+    }
+}
+
+/// The component's own error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct GuestError {
+    /// What kind of failure it was.
+    pub kind: GuestErrorKind,
+    /// The component's words, redacted and bounded.
+    pub message: String,
+}
+
+/// Kinds of the component's own errors, as in `wit/service.wit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GuestErrorKind {
+    /// The task can never be computed.
+    InvalidInput,
+    /// The answer does not exist yet.
+    NotReady,
+    /// A source did not answer as it should.
+    Unavailable,
+    /// The component, its configuration or its grants are wrong.
+    Failed,
+}
+
+impl GuestErrorKind {
+    /// The name in WIT and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid-input",
+            Self::NotReady => "not-ready",
+            Self::Unavailable => "unavailable",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn fault(self) -> Fault {
+        match self {
+            Self::InvalidInput => Fault::Task,
+            Self::NotReady | Self::Unavailable => Fault::Source,
+            Self::Failed => Fault::Component,
+        }
+    }
+}
+
+/// What the component asked for and was not granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A host that is not on the list.
+    #[error("HTTP host `{host}` is not granted")]
+    HttpHost {
+        /// Host and port, as asked for.
+        host: String,
+    },
+    /// A granted host that leads to a private, link-local, loopback or otherwise special address.
+    #[error("HTTP host `{host}` resolves to {address}, which is not a public address and not granted by itself")]
+    HttpAddress {
+        /// Host and port, as asked for.
+        host: String,
+        /// One of its addresses.
+        address: IpAddr,
+    },
+    /// A destination that cannot be compared with the list, such as one that carries a user name.
+    #[error("HTTP destination `{destination}` is not a plain host or host:port")]
+    HttpDestination {
+        /// The destination, as asked for.
+        destination: String,
+    },
+    /// `CONNECT`, which would open a tunnel.
+    #[error("the HTTP method CONNECT is not granted to any component")]
+    HttpTunnel,
+}

@@ -1,0 +1,18 @@
+//! What one workflow's component may use. Nothing is granted by default but time and randomness.
+
+use std::collections::BTreeMap;
+
+use crate::{HttpHosts, Limits, Secrets};
+
+/// Grants of one workflow on this operator.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// Settings from the manifest.
+    pub config: BTreeMap<String, String>,
+    /// Values from the operator.
+    pub secrets: Secrets,
+    /// Where HTTP requests may go.
+    pub http_hosts: HttpHosts,
+    /// What one execution may use.
+    pub limits: Limits,
+}

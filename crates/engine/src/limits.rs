@@ -1,0 +1,206 @@
+//! What one execution may use. Every limit is a hard stop with a typed breach; none is advisory, and none is raised while a component runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use tandem_types::PAYLOAD_BYTES_MAX;
+
+/// Limits of one execution.
+///
+/// Fuel is the limit that operators agree on: the same component with the same input uses the same fuel everywhere. Time is a backstop against waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions, in wasmtime's units of fuel.
+    pub fuel: u64,
+    /// Wall-clock time from the start of the instance to its output.
+    pub time: Duration,
+    /// Linear memory, summed over all memories of the component, in bytes.
+    pub memory_bytes: u64,
+    /// Elements, summed over all tables of the component.
+    pub table_elements: u64,
+    /// Bytes of output.
+    pub output_bytes: u64,
+    /// Bytes of log lines; what goes beyond is dropped, and said so in the log.
+    pub log_bytes: u64,
+    /// HTTP requests, redirects that the component follows included.
+    pub http_requests: u64,
+    /// Bytes of request bodies, summed.
+    pub http_request_bytes: u64,
+    /// Bytes of response bodies, summed.
+    pub http_response_bytes: u64,
+    /// Time for one HTTP request, from the name lookup to the last byte of the response.
+    pub http_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 1_000_000_000,
+            time: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            table_elements: 10_000,
+            output_bytes: PAYLOAD_BYTES_MAX as u64,
+            log_bytes: 64 << 10,
+            http_requests: 8,
+            http_request_bytes: 64 << 10,
+            http_response_bytes: 4 << 20,
+            http_time: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Limits {
+    /// What a node lends at most, unless it is configured otherwise.
+    pub fn node_default() -> Self {
+        Self {
+            fuel: 100_000_000_000,
+            time: Duration::from_secs(300),
+            memory_bytes: 512 << 20,
+            table_elements: 20_000,
+            output_bytes: PAYLOAD_BYTES_MAX as u64,
+            log_bytes: 1 << 20,
+            http_requests: 256,
+            http_request_bytes: 16 << 20,
+            http_response_bytes: 64 << 20,
+            http_time: Duration::from_secs(60),
+        }
+    }
+
+    /// The first limit in which `self` asks for more than `cap` lends.
+    pub(crate) fn first_above(&self, cap: &Self) -> Option<LimitKind> {
+        self.amounts()
+            .into_iter()
+            .zip(cap.amounts())
+            .find(|((_, asked), (_, lent))| asked > lent)
+            .map(|((kind, _), _)| kind)
+    }
+
+    /// The value of a limit, in its own unit: milliseconds for times.
+    pub fn amount(&self, kind: LimitKind) -> Option<u64> {
+        self.amounts().into_iter().find(|(of, _)| *of == kind).map(|(_, amount)| amount)
+    }
+
+    fn amounts(&self) -> [(LimitKind, u64); 10] {
+        [
+            (LimitKind::Fuel, self.fuel),
+            (LimitKind::Time, millis(self.time)),
+            (LimitKind::Memory, self.memory_bytes),
+            (LimitKind::TableElements, self.table_elements),
+            (LimitKind::Output, self.output_bytes),
+            (LimitKind::Log, self.log_bytes),
+            (LimitKind::HttpRequests, self.http_requests),
+            (LimitKind::HttpRequestBytes, self.http_request_bytes),
+            (LimitKind::HttpResponseBytes, self.http_response_bytes),
+            (LimitKind::HttpTime, millis(self.http_time)),
+        ]
+    }
+
+    pub(crate) fn breach(&self, kind: LimitKind) -> LimitBreach {
+        LimitBreach { kind, limit: self.amount(kind).expect("every kind that a workflow sets has an amount") }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Names of limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// [`Limits::fuel`].
+    Fuel,
+    /// [`Limits::time`].
+    Time,
+    /// [`Limits::memory_bytes`].
+    Memory,
+    /// [`Limits::table_elements`].
+    TableElements,
+    /// Depth of calls; the same on every node.
+    Stack,
+    /// Things of the host that the component holds at once, such as requests and streams; the same on every node.
+    Handles,
+    /// [`Limits::output_bytes`].
+    Output,
+    /// [`Limits::log_bytes`].
+    Log,
+    /// [`Limits::http_requests`].
+    HttpRequests,
+    /// [`Limits::http_request_bytes`].
+    HttpRequestBytes,
+    /// [`Limits::http_response_bytes`].
+    HttpResponseBytes,
+    /// [`Limits::http_time`].
+    HttpTime,
+}
+
+impl LimitKind {
+    /// The name in configuration, metrics and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::TableElements => "table-elements",
+            Self::Stack => "stack",
+            Self::Handles => "handles",
+            Self::Output => "output",
+            Self::Log => "log",
+            Self::HttpRequests => "http-requests",
+            Self::HttpRequestBytes => "http-request-bytes",
+            Self::HttpResponseBytes => "http-response-bytes",
+            Self::HttpTime => "http-time",
+        }
+    }
+}
+
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A limit was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub struct LimitBreach {
+    /// Which limit.
+    pub kind: LimitKind,
+    /// Its value: milliseconds for times, bytes for sizes, else a count.
+    pub limit: u64,
+}
+
+impl fmt::Display for LimitBreach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit;
+        match self.kind {
+            LimitKind::Fuel => write!(f, "used all of its {limit} fuel"),
+            LimitKind::Time => write!(f, "ran longer than {limit} ms"),
+            LimitKind::Memory => write!(f, "asked for more than {limit} bytes of memory"),
+            LimitKind::TableElements => write!(f, "asked for more than {limit} table elements"),
+            LimitKind::Stack => write!(f, "called deeper than {limit} bytes of stack allow"),
+            LimitKind::Handles => write!(f, "held more than {limit} handles at once"),
+            LimitKind::Output => write!(f, "returned more than {limit} bytes of output"),
+            LimitKind::Log => write!(f, "logged more than {limit} bytes"),
+            LimitKind::HttpRequests => write!(f, "made more than {limit} HTTP requests"),
+            LimitKind::HttpRequestBytes => write!(f, "sent more than {limit} bytes in HTTP requests"),
+            LimitKind::HttpResponseBytes => write!(f, "received more than {limit} bytes in HTTP responses"),
+            LimitKind::HttpTime => write!(f, "an HTTP request took longer than {limit} ms"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_within_what_a_node_lends() {
+        assert_eq!(Limits::default().first_above(&Limits::node_default()), None);
+    }
+
+    #[test]
+    fn each_limit_is_compared_with_its_own_cap() {
+        let asked = Limits { http_time: Duration::from_secs(3600), ..Limits::default() };
+        assert_eq!(asked.first_above(&Limits::node_default()), Some(LimitKind::HttpTime));
+    }
+}

@@ -1,0 +1,60 @@
+//! wasmtime's configuration: memory from a pool that is laid out once, code whose behaviour does not depend on the machine.
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::EngineConfig;
+
+/// Bytes of native stack that a component's calls may use.
+pub(crate) const STACK_BYTES: usize = 512 << 10;
+/// Native stack of a component together with the host functions it calls.
+const FIBER_BYTES: usize = 2 << 20;
+/// Handles that a component may hold at once.
+pub(crate) const HANDLES: usize = 1000;
+/// Most bytes that a component may pass to the host in one call.
+pub(crate) const CALL_BYTES: usize = 16 << 20;
+/// Most random bytes per call.
+pub(crate) const RANDOM_BYTES: u64 = 64 << 10;
+/// Core instances, memories and tables that one component may consist of.
+const PARTS: u32 = 32;
+/// Memory that a free slot keeps for its next instance, where the kernel can tell which pages were touched.
+const WARM_BYTES: usize = 1 << 20;
+/// Free slots that stay warm. Fewer than there are components in turn would cost each a page fault per page.
+const WARM_SLOTS: u32 = 512;
+
+pub(crate) fn config(engine: &EngineConfig) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(engine)))
+        .consume_fuel(true)
+        .max_wasm_stack(STACK_BYTES)
+        .async_stack_size(FIBER_BYTES)
+        // Results must not depend on the machine: one NaN, no relaxed arithmetic, no threads.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(false);
+    config
+}
+
+fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
+    let slots = engine.concurrent_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(PARTS))
+        .total_memories(slots.saturating_mul(2))
+        .total_tables(slots.saturating_mul(8))
+        .total_stacks(slots.saturating_mul(2))
+        .max_core_instances_per_component(PARTS)
+        .max_memories_per_component(2)
+        .max_tables_per_component(8)
+        .max_memory_size(usize::try_from(engine.limits_max.memory_bytes).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(engine.limits_max.table_elements).unwrap_or(usize::MAX))
+        .max_unused_warm_slots(WARM_SLOTS);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // Without the scan, keeping memory means to wipe all of it each time: slower than giving it back.
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(WARM_BYTES)
+            .table_keep_resident(WARM_BYTES / 16)
+            .async_stack_keep_resident(WARM_BYTES / 16);
+    }
+    pool
+}
