@@ -13,7 +13,7 @@ const target = path.join(contracts, "..", "crates", "chain", "artifacts");
 const check = process.argv.includes("--check");
 
 function render(name) {
-  const artifact = JSON.parse(fs.readFileSync(path.join(contracts, "out", `${name}.sol`, `${name}.json`), "utf8"));
+  const artifact = JSON.parse(fs.readFileSync(path.join(contracts, "out", "artifacts", `${name}.sol`, `${name}.json`), "utf8"));
   return JSON.stringify({ abi: artifact.abi, bytecode: artifact.bytecode.object }, null, 1) + "\n";
 }
 

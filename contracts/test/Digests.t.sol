@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {Test} from "./utils/Test.sol";
+import {G1, G2} from "../src/libraries/BN254.sol";
+import {Digests} from "../src/libraries/Digests.sol";
+import {Domain} from "../src/types/Domain.sol";
+import {Epoch, TaskId} from "../src/types/Ids.sol";
+import {Task} from "../src/types/Structs.sol";
+
+contract BareDomain is Domain {}
+
+contract DigestsTest is Test {
+    struct TaskVector {
+        bytes32 component;
+        uint64 deadline;
+        uint16 externalBps;
+        address handler;
+        bytes32 inputHash;
+        bytes32 leaf;
+        bytes32 manifest;
+        uint16 nativeBps;
+        uint64 number;
+        bytes payload;
+        address requester;
+        bytes32 taskId;
+        bytes32 workflow;
+    }
+
+    string private constant TASK_VECTOR =
+        "TaskVector(bytes32 component,uint64 deadline,uint16 externalBps,address handler,bytes32 inputHash,bytes32 leaf,bytes32 manifest,uint16 nativeBps,uint64 number,bytes payload,address requester,bytes32 taskId,bytes32 workflow)";
+
+    struct BatchCase {
+        bytes32 digest;
+        uint32 epoch;
+        bytes32[] leaves;
+        bytes32 root;
+    }
+
+    string private json;
+    uint256 private chainId;
+    bytes32 private domain;
+
+    function setUp() public {
+        json = vectors("digests");
+        chainId = vm.parseJsonUint(json, "$.chainId");
+        domain = Digests.domainSeparator(chainId, vm.parseJsonAddress(json, "$.verifyingContract"));
+    }
+
+    function taskIdOfCalldata(bytes32 separator, Task calldata task) external pure returns (TaskId) {
+        return Digests.taskIdOf(separator, task);
+    }
+
+    function test_domain_separator_matches_the_shared_vectors() public view {
+        vm.assertEq(domain, vm.parseJsonBytes32(json, "$.domainSeparator"));
+    }
+
+    function test_domain_of_a_contract_is_its_own_and_follows_the_chain_id() public {
+        BareDomain bare = new BareDomain();
+        vm.assertEq(bare.domainSeparator(), Digests.domainSeparator(block.chainid, address(bare)));
+        vm.chainId(77);
+        vm.assertEq(bare.domainSeparator(), Digests.domainSeparator(77, address(bare)));
+    }
+
+    function test_task_ids_and_leaves_match_the_shared_vectors() public view {
+        TaskVector[] memory cases = abi.decode(
+            vm.parseJsonTypeArray(json, "$.tasks", TASK_VECTOR), (TaskVector[])
+        );
+        vm.assertGe(cases.length, 3);
+        for (uint256 i = 0; i < cases.length; i++) {
+            TaskVector memory c = cases[i];
+            Task memory task = Task(
+                c.number, c.workflow, c.manifest, c.handler, c.requester, c.deadline, c.nativeBps, c.externalBps, c.inputHash
+            );
+            TaskId id = Digests.taskId(domain, task);
+            vm.assertEq(TaskId.unwrap(id), c.taskId);
+            assertEq(this.taskIdOfCalldata(domain, task), id);
+            vm.assertEq(Digests.leaf(id, c.component, chainId, c.handler, keccak256(c.payload)), c.leaf);
+        }
+    }
+
+    function test_roots_and_batch_digests_match_the_shared_vectors() public view {
+        BatchCase[] memory cases = abi.decode(
+            vm.parseJsonTypeArray(
+                json, "$.batches", "BatchCase(bytes32 digest,uint32 epoch,bytes32[] leaves,bytes32 root)"
+            ),
+            (BatchCase[])
+        );
+        vm.assertGe(cases.length, 3);
+        for (uint256 i = 0; i < cases.length; i++) {
+            vm.assertEq(Digests.rootInPlace(cases[i].leaves), cases[i].root);
+            vm.assertEq(Digests.batch(domain, Epoch.wrap(cases[i].epoch), cases[i].root), cases[i].digest);
+        }
+    }
+
+    function testFuzz_task_id_in_calldata_equals_that_in_memory(bytes32 separator, Task calldata task) public view {
+        assertEq(this.taskIdOfCalldata(separator, task), Digests.taskId(separator, task));
+    }
+
+    function testFuzz_task_id_equals_eip712_in_plain_solidity(bytes32 separator, Task memory task) public pure {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                Digests.TASK_TYPEHASH,
+                task.number,
+                task.workflow,
+                task.manifest,
+                task.handler,
+                task.requester,
+                task.deadline,
+                task.nativeBps,
+                task.externalBps,
+                task.inputHash
+            )
+        );
+        bytes32 expected = keccak256(abi.encodePacked(hex"1901", separator, structHash));
+        assertEq(Digests.taskId(separator, task), TaskId.wrap(expected));
+    }
+
+    function testFuzz_task_with_stray_high_bits_has_another_id(bytes32 separator, Task memory task, uint256 stray)
+        public
+        view
+    {
+        stray = bound(stray, 1, type(uint128).max) << 64;
+        bytes memory message = abi.encodeCall(this.taskIdOfCalldata, (separator, task));
+        assembly {
+            let first := add(message, 0x44)
+            mstore(first, or(mload(first), stray))
+        }
+        (bool ok, bytes memory output) = address(this).staticcall(message);
+        vm.assertTrue(ok);
+        vm.assertTrue(abi.decode(output, (TaskId)) != Digests.taskId(separator, task));
+    }
+
+    function testFuzz_root_equals_the_recursive_definition(bytes32[] memory leaves) public pure {
+        vm.assume(leaves.length != 0);
+        bytes32 expected = rootOf(leaves);
+        vm.assertEq(Digests.rootInPlace(leaves), expected);
+    }
+
+    function testFuzz_pair_equals_plain_solidity(bytes32 left, bytes32 right) public pure {
+        vm.assertEq(Digests.hashPair(left, right), keccak256(abi.encode(left, right)));
+    }
+
+    function testFuzz_purposes_never_share_a_digest(bytes32 separator, address operator, uint32 epoch, bytes32 root)
+        public
+        pure
+    {
+        bytes32 possession = Digests.possession(separator, operator, G1(1, 2), G2(1, 2, 3, 4));
+        vm.assertTrue(possession != Digests.batch(separator, Epoch.wrap(epoch), root));
+    }
+
+    function rootOf(bytes32[] memory nodes) private pure returns (bytes32) {
+        if (nodes.length == 1) return nodes[0];
+        bytes32[] memory above = new bytes32[]((nodes.length + 1) / 2);
+        for (uint256 i = 0; i < above.length; i++) {
+            bool paired = 2 * i + 1 < nodes.length;
+            above[i] = paired ? keccak256(bytes.concat(nodes[2 * i], nodes[2 * i + 1])) : nodes[2 * i];
+        }
+        return rootOf(above);
+    }
+}
