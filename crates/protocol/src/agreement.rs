@@ -1,0 +1,361 @@
+//! The state machine of one operator for one service: inputs in, effects out, nothing else.
+
+mod follow;
+mod lead;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tandem_crypto::{CertifiedBatch, KeyTable};
+use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Quorum, ResultLeaf, TaskId, Weight};
+
+use crate::attestations::Attestations;
+use crate::delivery::Deliveries;
+use crate::flight::{Flight, Patience};
+use crate::message::{ATTESTATIONS_PER_MESSAGE_MAX, Message};
+use crate::schedule::{Slot, Timestamp};
+
+/// Operator tables kept: the newest, and those that batches in flight may still name.
+const TABLES_MAX: usize = 3;
+/// Settled tasks remembered, so that late proposals about them are refused instead of left waiting.
+const CLOSED_MAX: usize = 8_192;
+
+/// Times of the agreement, in milliseconds. All operators of a service use the same slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long one operator leads. Clocks may differ by as much.
+    pub slot_ms: u64,
+    /// How long a leader waits for late votes once the quorum is there: more signers make a cheaper certificate.
+    pub vote_grace_ms: u64,
+    /// How long each operator has to deliver a certified batch before the next one does.
+    pub takeover_ms: u64,
+    /// How long a sender of forged shares is not listened to.
+    pub shut_out_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { slot_ms: 2_000, vote_grace_ms: 200, takeover_ms: 12_000, shut_out_ms: 600_000 }
+    }
+}
+
+/// This operator's result for a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnResult {
+    /// The task and the hash of the result.
+    pub entry: BatchEntry,
+    /// What the task needs to be delivered.
+    pub quorum: Quorum,
+    /// When the task expires.
+    pub deadline: Timestamp,
+}
+
+/// What happens to the agreement.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A new operator table is in force.
+    Table(Arc<KeyTable>),
+    /// This operator has a result, and its journal has it too.
+    Executed(OwnResult),
+    /// A peer, or this operator itself, says something.
+    Received {
+        /// Who, as authenticated by the transport.
+        from: OperatorId,
+        /// What.
+        message: Message,
+    },
+    /// The chain says that a task was delivered, or will never be.
+    Settled(TaskId),
+    /// Time has passed. Comes several times a slot.
+    Tick,
+}
+
+/// What the daemon is to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a message to one operator.
+    Send {
+        /// Receiver, never this operator.
+        to: OperatorId,
+        /// The message.
+        message: Message,
+    },
+    /// Send a message to every other operator of the table.
+    Broadcast(Message),
+    /// Record in the journal that this batch is signed, then sign it and send the vote. When `to` is this operator, the vote comes
+    /// back as [`Input::Received`].
+    Vote {
+        /// The proposer.
+        to: OperatorId,
+        /// Table to sign under.
+        epoch: Epoch,
+        /// The batch; all its results are this operator's own.
+        batch: Batch,
+    },
+    /// Submit a certified batch to the chain.
+    Deliver {
+        /// The certificate, checked, with quorum.
+        certified: CertifiedBatch,
+        /// Its results.
+        batch: Batch,
+    },
+    /// A task passed its deadline without delivery.
+    Expired {
+        /// The task.
+        task: TaskId,
+        /// The most weight that attested this operator's result while it led.
+        attested: PerToken<Weight>,
+    },
+    /// Another operator did something that an honest one does not.
+    Report {
+        /// Who.
+        operator: OperatorId,
+        /// What.
+        fault: Fault,
+    },
+}
+
+/// What an operator did wrong, or seems to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Fault {
+    /// It sent a share that is not its signature.
+    #[error("sent a share that is not its signature")]
+    ForgedShare,
+    /// It sent a certificate that does not verify or lacks the quorum.
+    #[error("sent a void certificate")]
+    VoidCertificate,
+    /// It proposed in a slot that it does not lead.
+    #[error("proposed out of turn")]
+    OutOfTurn,
+    /// It proposed or certified a result that is not this operator's. One of the two is wrong.
+    #[error("has another result than ours")]
+    OtherResult,
+    /// It attests more than anyone may.
+    #[error("attested too much")]
+    Flood,
+}
+
+/// Where this operator stands with a task of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Own {
+    pub(crate) result: OwnResult,
+    /// Counts up with every result, so that older tasks go first.
+    pub(crate) order: u64,
+    pub(crate) certified: bool,
+    pub(crate) attested: PerToken<Weight>,
+}
+
+/// One operator's side of the agreement.
+#[derive(Debug)]
+pub struct Agreement {
+    pub(crate) me: OperatorId,
+    pub(crate) settings: Settings,
+    tables: BTreeMap<Epoch, Arc<KeyTable>>,
+    pub(crate) own: BTreeMap<TaskId, Own>,
+    /// Own tasks, uncertified, that looked agreed when last seen; by age.
+    pub(crate) ready: BTreeMap<u64, TaskId>,
+    pub(crate) attestations: Attestations,
+    pub(crate) flight: Option<Flight>,
+    /// Proposals with tasks that are not executed yet; the last of each proposer.
+    pub(crate) waiting: BTreeMap<OperatorId, follow::Proposal>,
+    pub(crate) deliveries: Deliveries,
+    shut_out: BTreeMap<OperatorId, Timestamp>,
+    closed: BTreeSet<TaskId>,
+    closed_order: VecDeque<TaskId>,
+    slot: Option<Slot>,
+    executed: u64,
+}
+
+impl Agreement {
+    /// The agreement of operator `me`, before it knows anything.
+    pub fn new(me: OperatorId, settings: Settings) -> Self {
+        Self {
+            me,
+            settings,
+            tables: BTreeMap::new(),
+            own: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            attestations: Attestations::default(),
+            flight: None,
+            waiting: BTreeMap::new(),
+            deliveries: Deliveries::default(),
+            shut_out: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            closed_order: VecDeque::new(),
+            slot: None,
+            executed: 0,
+        }
+    }
+
+    /// Takes one input at time `now`, and says what is to be done.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Table(table) => {
+                self.adopt(table);
+                self.reconsider(&mut effects);
+            }
+            Input::Executed(result) => self.on_executed(now, result, &mut effects),
+            Input::Received { from, message } => self.on_message(now, (from, message), &mut effects),
+            Input::Settled(task) => self.close(task),
+            Input::Tick => self.on_tick(now, &mut effects),
+        }
+        self.lead(now, &mut effects);
+        effects
+    }
+
+    /// The weight that attested this operator's result of an open task, as far as it is known here.
+    pub fn attested(&self, task: TaskId) -> Option<PerToken<Weight>> {
+        self.own.get(&task).map(|own| own.attested)
+    }
+
+    /// Whether an open task is certified.
+    pub fn is_certified(&self, task: TaskId) -> bool {
+        self.own.get(&task).is_some_and(|own| own.certified)
+    }
+
+    /// The newest operator table.
+    pub fn table(&self) -> Option<&Arc<KeyTable>> {
+        self.tables.last_key_value().map(|(_, table)| table)
+    }
+
+    pub(crate) fn table_of(&self, epoch: Epoch) -> Option<&Arc<KeyTable>> {
+        self.tables.get(&epoch)
+    }
+
+    pub(crate) fn slot_at(&self, now: Timestamp) -> Slot {
+        Slot::at(now, self.settings.slot_ms)
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { grace_ms: self.settings.vote_grace_ms, total_ms: 2 * self.settings.slot_ms }
+    }
+
+    pub(crate) fn is_closed(&self, task: TaskId) -> bool {
+        self.closed.contains(&task)
+    }
+
+    pub(crate) fn is_shut_out(&self, operator: OperatorId, now: Timestamp) -> bool {
+        self.shut_out.get(&operator).is_some_and(|until| now < *until)
+    }
+
+    pub(crate) fn shut_out(&mut self, operator: OperatorId, now: Timestamp) {
+        self.shut_out.insert(operator, now.plus_ms(self.settings.shut_out_ms));
+    }
+
+    fn adopt(&mut self, table: Arc<KeyTable>) {
+        self.tables.insert(table.table().epoch(), table);
+        while self.tables.len() > TABLES_MAX {
+            self.tables.pop_first();
+        }
+        let tasks: Vec<_> = self.own.keys().copied().collect();
+        tasks.into_iter().for_each(|task| self.weigh(task));
+    }
+
+    fn on_executed(&mut self, now: Timestamp, result: OwnResult, effects: &mut Vec<Effect>) {
+        let task = result.entry.task_id;
+        if self.is_closed(task) || self.own.contains_key(&task) {
+            return;
+        }
+        let order = self.executed;
+        self.executed += 1;
+        self.own.insert(task, Own { result, order, certified: false, attested: PerToken::default() });
+        self.attest(now, vec![result.entry], effects);
+        self.weigh(task);
+        self.reconsider(effects);
+    }
+
+    fn on_message(&mut self, now: Timestamp, (from, message): (OperatorId, Message), effects: &mut Vec<Effect>) {
+        let is_member = self.tables.values().any(|table| table.table().position(from).is_some());
+        if !is_member || self.is_shut_out(from, now) {
+            return;
+        }
+        match message {
+            Message::Attest(entries) => self.on_attest(now, (from, entries), effects),
+            Message::Propose { epoch, batch } => {
+                self.on_propose(follow::Proposal { proposer: from, epoch, batch, received: now }, effects);
+            }
+            Message::Vote { epoch, root, share } => {
+                self.on_vote(now, lead::Ballot { from, epoch, root }, &share, effects)
+            }
+            Message::Refuse { epoch, root, tasks } => self.on_refuse(lead::Ballot { from, epoch, root }, &tasks),
+            Message::Certified { batch, certificate } => {
+                self.on_certified(now, (from, batch), &certificate, effects);
+            }
+        }
+    }
+
+    fn on_tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.expire(now, effects);
+        let slot = self.slot_at(now);
+        if self.slot != Some(slot) {
+            self.slot = Some(slot);
+            self.on_slot(now, effects);
+        }
+        self.deliver_due(now, effects);
+    }
+
+    /// A new slot: everything uncertified is attested to its leader and the next.
+    fn on_slot(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let slot = self.slot_at(now);
+        self.attestations.prune(slot);
+        self.shut_out.retain(|_, until| now < *until);
+        let oldest_proposal = now.0.saturating_sub(2 * self.settings.slot_ms);
+        self.waiting.retain(|_, proposal| proposal.received.0 >= oldest_proposal);
+        let uncertified = self.own.values().filter(|own| !own.certified).map(|own| own.result.entry).collect();
+        self.attest(now, uncertified, effects);
+        let ready: Vec<_> = self.ready.values().copied().collect();
+        ready.into_iter().for_each(|task| self.weigh(task));
+    }
+
+    fn attest(&mut self, now: Timestamp, entries: Vec<BatchEntry>, effects: &mut Vec<Effect>) {
+        let Some(table) = self.table().filter(|table| table.table().position(self.me).is_some()).cloned() else {
+            return;
+        };
+        let slot = self.slot_at(now);
+        for entry in &entries {
+            self.attestations.record(self.me, *entry, slot);
+        }
+        let leaders: BTreeSet<_> = [slot, slot.next()].map(|slot| slot.leader(table.table())).into();
+        for to in leaders.into_iter().filter(|leader| *leader != self.me) {
+            for chunk in entries.chunks(ATTESTATIONS_PER_MESSAGE_MAX) {
+                effects.push(Effect::Send { to, message: Message::Attest(chunk.to_vec()) });
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let expired: Vec<_> = self
+            .own
+            .iter()
+            .filter(|(_, own)| own.result.deadline < now)
+            .map(|(task, own)| (*task, own.attested))
+            .collect();
+        for (task, attested) in expired {
+            effects.push(Effect::Expired { task, attested });
+            self.close(task);
+        }
+    }
+
+    /// Forgets an open task for good.
+    fn close(&mut self, task: TaskId) {
+        if let Some(own) = self.own.remove(&task) {
+            self.ready.remove(&own.order);
+        }
+        self.attestations.forget(task);
+        self.deliveries.close(task);
+        if self.closed.insert(task) {
+            self.closed_order.push_back(task);
+        }
+        if self.closed_order.len() > CLOSED_MAX
+            && let Some(oldest) = self.closed_order.pop_front()
+        {
+            self.closed.remove(&oldest);
+        }
+    }
+
+    /// The leaf of this operator's own result.
+    pub(crate) fn own_leaf(&self, task: TaskId) -> Option<ResultLeaf> {
+        self.own.get(&task).map(|own| own.result.entry.leaf)
+    }
+}

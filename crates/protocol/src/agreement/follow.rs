@@ -1,0 +1,119 @@
+//! The follower's side: vote for proposals that hold one's own results, and check certificates.
+
+use tandem_types::{Batch, Certificate, Epoch, OperatorId, TaskId};
+
+use super::{Agreement, Effect, Fault};
+use crate::delivery::Turn;
+use crate::message::Message;
+use crate::quorum;
+use crate::schedule::Timestamp;
+
+/// A batch that a leader asks votes for.
+#[derive(Debug, Clone)]
+pub(crate) struct Proposal {
+    pub(crate) proposer: OperatorId,
+    pub(crate) epoch: Epoch,
+    pub(crate) batch: Batch,
+    pub(crate) received: Timestamp,
+}
+
+impl Agreement {
+    pub(super) fn on_propose(&mut self, proposal: Proposal, effects: &mut Vec<Effect>) {
+        if let Some(keys) = self.table_of(proposal.epoch)
+            && !self.slot_at(proposal.received).is_led_nearby(proposal.proposer, keys.table())
+        {
+            effects.push(Effect::Report { operator: proposal.proposer, fault: Fault::OutOfTurn });
+            return;
+        }
+        self.judge(proposal, effects);
+    }
+
+    /// Looks again at proposals that waited for a result.
+    pub(super) fn reconsider(&mut self, effects: &mut Vec<Effect>) {
+        for proposal in std::mem::take(&mut self.waiting).into_values() {
+            self.on_propose(proposal, effects);
+        }
+    }
+
+    /// Votes, refuses, or keeps the proposal until its tasks are executed.
+    fn judge(&mut self, proposal: Proposal, effects: &mut Vec<Effect>) {
+        let Proposal { proposer, epoch, .. } = proposal;
+        let newest = self.table().map(|keys| keys.table().epoch());
+        let Some(keys) = self.table_of(epoch) else {
+            // A newer table than ours will come from the chain; an older one than we keep will not come back.
+            if newest.is_none_or(|newest| epoch > newest) {
+                self.waiting.insert(proposer, proposal);
+            }
+            return;
+        };
+        if keys.table().position(self.me).is_none() {
+            return;
+        }
+        let disputed = self.disputed(&proposal.batch);
+        if !disputed.is_empty() {
+            let open = disputed.iter().any(|task| !self.is_closed(*task));
+            if open {
+                effects.push(Effect::Report { operator: proposer, fault: Fault::OtherResult });
+            }
+            let root = proposal.batch.root();
+            effects.push(Effect::Send { to: proposer, message: Message::Refuse { epoch, root, tasks: disputed } });
+        } else if proposal.batch.entries().iter().all(|entry| self.own.contains_key(&entry.task_id)) {
+            effects.push(Effect::Vote { to: proposer, epoch, batch: proposal.batch });
+        } else {
+            self.waiting.insert(proposer, proposal);
+        }
+    }
+
+    /// Tasks of the batch that are closed, or of which this operator has another result.
+    fn disputed(&self, batch: &Batch) -> Vec<TaskId> {
+        let differs = |task, leaf| self.is_closed(task) || self.own_leaf(task).is_some_and(|own_leaf| own_leaf != leaf);
+        batch.entries().iter().filter(|entry| differs(entry.task_id, entry.leaf)).map(|entry| entry.task_id).collect()
+    }
+
+    pub(super) fn on_certified(
+        &mut self,
+        now: Timestamp,
+        (from, batch): (OperatorId, Batch),
+        certificate: &Certificate,
+        effects: &mut Vec<Effect>,
+    ) {
+        // Without a task of one's own in it there is nothing to deliver, and no quorum to hold it to.
+        let concerns_us = batch.entries().iter().any(|entry| self.own.contains_key(&entry.task_id));
+        if !concerns_us || self.deliveries.contains(batch.root()) {
+            return;
+        }
+        let Some(keys) = self.table_of(certificate.epoch).cloned() else {
+            return;
+        };
+        let certified = match keys.verify(batch.root(), certificate) {
+            Ok(certified) if self.has_quorum(&batch, &certified, &keys) => certified,
+            _ => {
+                self.shut_out(from, now);
+                effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
+                return;
+            }
+        };
+        let differs = |leaf, task| self.own_leaf(task).is_some_and(|own| own != leaf);
+        if batch.entries().iter().any(|entry| differs(entry.leaf, entry.task_id)) {
+            effects.push(Effect::Report { operator: from, fault: Fault::OtherResult });
+        }
+        self.mark_certified(&batch);
+        let turn = Turn::of(self.me, from, &keys, self.settings.takeover_ms);
+        self.deliveries.insert(certified, batch, (now, turn));
+        self.deliver_due(now, effects);
+    }
+
+    /// Whether the signers reach the quorum of every task of the batch that this operator knows.
+    fn has_quorum(
+        &self,
+        batch: &Batch,
+        certified: &tandem_crypto::CertifiedBatch,
+        keys: &tandem_crypto::KeyTable,
+    ) -> bool {
+        let total = keys.table().total();
+        let known = batch.entries().iter().filter_map(|entry| self.own.get(&entry.task_id));
+        known
+            .map(|own| own.result.quorum)
+            .all(|quorum| quorum::shortfall(&quorum, &certified.signed(), &total).is_none())
+    }
+}

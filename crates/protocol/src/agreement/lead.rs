@@ -1,0 +1,193 @@
+//! The leader's side: gather attestations, propose what reaches the quorum, count votes, certify.
+
+use std::sync::Arc;
+
+use tandem_crypto::{KeyTable, Signature};
+use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, Quorum, RESULTS_PER_BATCH_MAX, TaskId};
+
+use super::{Agreement, Effect, Fault};
+use crate::delivery::Turn;
+use crate::flight::{Flight, Progress};
+use crate::message::Message;
+use crate::positions::Positions;
+use crate::quorum;
+use crate::schedule::Timestamp;
+
+/// Most ready tasks that are looked at for one batch.
+const CANDIDATES_MAX: usize = 4 * RESULTS_PER_BATCH_MAX;
+
+/// Which batch an answer is about, and whose answer it is.
+pub(super) struct Ballot {
+    pub(super) from: OperatorId,
+    pub(super) epoch: Epoch,
+    pub(super) root: BatchRoot,
+}
+
+impl Agreement {
+    pub(super) fn on_attest(
+        &mut self,
+        now: Timestamp,
+        (from, entries): (OperatorId, Vec<BatchEntry>),
+        effects: &mut Vec<Effect>,
+    ) {
+        let slot = self.slot_at(now);
+        for entry in entries.into_iter().filter(|entry| !self.closed.contains(&entry.task_id)).collect::<Vec<_>>() {
+            if !self.attestations.record(from, entry, slot) {
+                effects.push(Effect::Report { operator: from, fault: Fault::Flood });
+                return;
+            }
+            self.weigh(entry.task_id);
+        }
+    }
+
+    /// Looks how much weight attests this operator's own result of a task.
+    pub(super) fn weigh(&mut self, task: TaskId) {
+        let (Some(own), Some(keys)) = (self.own.get(&task).copied(), self.table()) else {
+            return;
+        };
+        let table = keys.table();
+        let attested = table.weight_of(self.attestations.attesters(&own.result.entry, table).iter());
+        let is_agreed = quorum::shortfall(&own.result.quorum, &attested, &table.total()).is_none();
+        if let Some(own) = self.own.get_mut(&task) {
+            own.attested = attested.zip_with(own.attested, Ord::max);
+        }
+        if is_agreed && !own.certified {
+            self.ready.insert(own.order, task);
+        } else {
+            self.ready.remove(&own.order);
+        }
+    }
+
+    /// Proposes when it is this operator's turn and nothing is in flight, and ends the flight when it can end.
+    pub(super) fn lead(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.advance(now, effects);
+        let Some(keys) = self.table().cloned() else {
+            return;
+        };
+        if self.flight.is_some() || self.ready.is_empty() || self.slot_at(now).leader(keys.table()) != self.me {
+            return;
+        }
+        let Some((batch, quorum)) = self.assemble(&keys) else {
+            return;
+        };
+        let epoch = keys.table().epoch();
+        effects.push(Effect::Broadcast(Message::Propose { epoch, batch: batch.clone() }));
+        effects.push(Effect::Vote { to: self.me, epoch, batch: batch.clone() });
+        self.flight = Some(Flight::new(batch, keys, quorum, now));
+    }
+
+    /// The oldest agreed task, and the others of the same quorum whose attesters it shares.
+    fn assemble(&self, keys: &Arc<KeyTable>) -> Option<(Batch, Quorum)> {
+        let table = keys.table();
+        let mut chosen: Option<(Quorum, Positions)> = None;
+        let mut entries = Vec::new();
+        for own in self.ready.values().filter_map(|task| self.own.get(task)).take(CANDIDATES_MAX) {
+            let (entry, quorum) = (own.result.entry, own.result.quorum);
+            if chosen.is_some_and(|(of_batch, _)| of_batch != quorum) {
+                continue;
+            }
+            let attesters = self.attestations.attesters(&entry, table);
+            let common = chosen.map_or(attesters, |(_, common)| common.intersection(&attesters));
+            if quorum::shortfall(&quorum, &table.weight_of(common.iter()), &table.total()).is_some() {
+                continue;
+            }
+            chosen = Some((quorum, common));
+            entries.push(entry);
+            if entries.len() == RESULTS_PER_BATCH_MAX {
+                break;
+            }
+        }
+        entries.sort_by_key(|entry| entry.task_id);
+        let batch = Batch::new(entries).ok()?;
+        chosen.map(|(quorum, _)| (batch, quorum))
+    }
+
+    pub(super) fn on_vote(&mut self, now: Timestamp, ballot: Ballot, share: &G1Point, effects: &mut Vec<Effect>) {
+        let Some((flight, position)) = self.flight_of(&ballot) else {
+            return;
+        };
+        match Signature::decode(share) {
+            Ok(signature) => flight.vote(position, signature, now),
+            Err(_) => {
+                flight.lose(position);
+                self.shut_out(ballot.from, now);
+                effects.push(Effect::Report { operator: ballot.from, fault: Fault::ForgedShare });
+            }
+        }
+    }
+
+    pub(super) fn on_refuse(&mut self, ballot: Ballot, tasks: &[TaskId]) {
+        let Some((flight, position)) = self.flight_of(&ballot) else {
+            return;
+        };
+        flight.lose(position);
+        for task in tasks {
+            self.attestations.withdraw(ballot.from, *task);
+            self.weigh(*task);
+        }
+    }
+
+    fn flight_of(&mut self, ballot: &Ballot) -> Option<(&mut Flight, usize)> {
+        let flight = self.flight.as_mut()?;
+        let table = flight.keys.table();
+        if flight.batch.root() != ballot.root || table.epoch() != ballot.epoch {
+            return None;
+        }
+        let position = table.position(ballot.from)?;
+        Some((flight, position))
+    }
+
+    fn advance(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let patience = self.patience();
+        while let Some(flight) = self.flight.as_mut() {
+            match flight.progress(now, patience) {
+                Progress::Waiting => return,
+                Progress::Faulty(operators) => {
+                    for operator in operators {
+                        self.shut_out(operator, now);
+                        effects.push(Effect::Report { operator, fault: Fault::ForgedShare });
+                    }
+                }
+                Progress::Failed => self.give_up(),
+                Progress::Certified(certified) => {
+                    let Some(Flight { batch, keys, .. }) = self.flight.take() else {
+                        return;
+                    };
+                    self.mark_certified(&batch);
+                    let certificate = certified.certificate().clone();
+                    effects.push(Effect::Broadcast(Message::Certified { batch: batch.clone(), certificate }));
+                    let turn = Turn::of(self.me, self.me, &keys, self.settings.takeover_ms);
+                    self.deliveries.insert(certified, batch, (now, turn));
+                    self.deliver_due(now, effects);
+                }
+            }
+        }
+    }
+
+    /// Ends a flight without certificate. Those who did not vote lose their word on its tasks, until they attest again.
+    fn give_up(&mut self) {
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
+        let silent = flight.silent();
+        for entry in flight.batch.entries() {
+            silent.iter().for_each(|operator| self.attestations.withdraw(*operator, entry.task_id));
+            self.weigh(entry.task_id);
+        }
+    }
+
+    pub(super) fn mark_certified(&mut self, batch: &Batch) {
+        for entry in batch.entries() {
+            if let Some(own) = self.own.get_mut(&entry.task_id) {
+                own.certified = true;
+                self.ready.remove(&own.order);
+            }
+        }
+    }
+
+    pub(super) fn deliver_due(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        for (certified, batch) in self.deliveries.take_due(now) {
+            effects.push(Effect::Deliver { certified, batch });
+        }
+    }
+}

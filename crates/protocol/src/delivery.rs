@@ -1,0 +1,85 @@
+//! Certified batches until the chain has settled them: who submits when, so that one silent operator does not stop a delivery and
+//! not everybody submits at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tandem_crypto::{CertifiedBatch, KeyTable};
+use tandem_types::{Batch, BatchRoot, OperatorId, TaskId};
+
+use crate::schedule::Timestamp;
+
+/// Most certified batches kept. Beyond it the oldest goes; its tasks are still delivered by others, or agreed on again.
+const BATCHES_MAX: usize = 4_096;
+
+/// Certified batches whose tasks are not all settled.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    batches: BTreeMap<BatchRoot, Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    certified: CertifiedBatch,
+    batch: Batch,
+    open: BTreeSet<TaskId>,
+    since: Timestamp,
+    due: Timestamp,
+    /// Milliseconds until this operator's turn comes again.
+    round_ms: u64,
+}
+
+/// When this operator's turn comes: `rank` operators go before it, and each has `takeover_ms`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) rank: u64,
+    pub(crate) operators: u64,
+    pub(crate) takeover_ms: u64,
+}
+
+impl Turn {
+    /// The turn of `me` when `proposer` goes first and the others follow in the order of the table.
+    pub(crate) fn of(me: OperatorId, proposer: OperatorId, keys: &KeyTable, takeover_ms: u64) -> Self {
+        let table = keys.table();
+        let operators = table.entries().len() as u64;
+        let position = |operator| table.position(operator).map_or(0, |position| position as u64);
+        let rank = (position(me) + operators - position(proposer)) % operators;
+        Self { rank, operators, takeover_ms }
+    }
+}
+
+impl Deliveries {
+    /// Keeps a certified batch of which the tasks in `open` are unsettled.
+    pub(crate) fn insert(&mut self, certified: CertifiedBatch, batch: Batch, (now, turn): (Timestamp, Turn)) {
+        if self.batches.len() >= BATCHES_MAX {
+            let oldest = self.batches.iter().min_by_key(|(_, pending)| pending.since).map(|(root, _)| *root);
+            oldest.and_then(|root| self.batches.remove(&root));
+        }
+        let open = batch.entries().iter().map(|entry| entry.task_id).collect();
+        let due = now.plus_ms(turn.rank * turn.takeover_ms);
+        let round_ms = turn.operators * turn.takeover_ms;
+        let pending = Pending { certified, batch, open, since: now, due, round_ms };
+        self.batches.entry(pending.batch.root()).or_insert(pending);
+    }
+
+    pub(crate) fn contains(&self, root: BatchRoot) -> bool {
+        self.batches.contains_key(&root)
+    }
+
+    /// Notes that a task needs no delivery any more.
+    pub(crate) fn close(&mut self, task: TaskId) {
+        self.batches.retain(|_, pending| {
+            pending.open.remove(&task);
+            !pending.open.is_empty()
+        });
+    }
+
+    /// The batches that are this operator's to submit now; each comes again a round later while it is unsettled.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(CertifiedBatch, Batch)> {
+        let due = self.batches.values_mut().filter(|pending| pending.due <= now);
+        due.map(|pending| {
+            pending.due = now.plus_ms(pending.round_ms);
+            (pending.certified.clone(), pending.batch.clone())
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,6 @@
+//! The agreement among several operators: everything but the transport, the journal and the clock is real.
+
+mod adversaries;
+mod harness;
+mod honest;
+mod quorum_vectors;
