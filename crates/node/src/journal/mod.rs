@@ -1,0 +1,200 @@
+//! The journal: what this operator must still know after a crash, in one SQLite file.
+//!
+//! Tasks and the cursor behind them, the outcome of each execution, every result that was ever voted for, and how each task
+//! ended. An answer means that the write is on disk: commands wait on a bounded channel, one thread takes all that wait,
+//! runs them in one transaction, commits, and answers each (group commit). A command that fails is undone alone. Queries
+//! have a thread and a connection of their own, and see every write that was answered before them.
+//!
+//! What it refuses to do:
+//! * **Sign for a second result.** A task is signed with one leaf, ever, and that leaf is the recorded result; the database
+//!   itself refuses another, whatever the caller believes.
+//! * **Change its mind.** The first recorded result of a task is final: a second execution that returns other bytes is answered
+//!   with the first.
+//! * **Serve two.** A journal belongs to one service and one operator, and one process at a time has it open.
+//! * **Go on after a storage fault.** A full, read-only, failing or corrupt disk is a [fatal](JournalError::is_fatal) error, and
+//!   every later command is answered with it.
+//! * **Hold secrets.** Keys, passwords and the components' secrets never get here.
+
+mod column;
+mod error;
+mod record;
+mod schema;
+mod tasks;
+mod votes;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tandem_types::{Batch, Epoch, TaskId};
+use tokio::sync::{mpsc, oneshot};
+
+pub use error::{JournalError, OpenError, StorageError, StorageFault};
+pub use record::{
+    Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Identity, Outcome, RecordedTask, Settlement, TaskCounts,
+    TaskPosition, TaskRecord, UnknownFailureKind,
+};
+pub use tasks::OPEN_TASKS_PER_PAGE;
+use worker::{Command, Worker};
+
+/// Commands that may wait before callers do.
+const COMMANDS_WAITING_MAX: usize = 4096;
+
+/// A handle to the open journal. Clones share it; the files are released when [`close`](Self::close) returns, or some time
+/// after the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    writer: mpsc::Sender<Command>,
+    reader: mpsc::Sender<Command>,
+    fault: Arc<OnceLock<StorageError>>,
+}
+
+impl Journal {
+    /// Opens the journal in `directory`, creating both when they do not exist. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`OpenError`] when another process has it open, when it belongs to another service or operator or to a newer version,
+    /// and when the disk fails.
+    pub fn open(directory: &Path, identity: Identity) -> Result<Self, OpenError> {
+        let lock = schema::lock(directory)?;
+        let writer = schema::open_writer(directory, identity)?;
+        let reader = schema::open_reader(directory)?;
+        let fault = Arc::default();
+        Ok(Self {
+            writer: spawn("journal-writer", writer, TransactionBehavior::Immediate, Some(lock), &fault)?,
+            reader: spawn("journal-reader", reader, TransactionBehavior::Deferred, None, &fault)?,
+            fault,
+        })
+    }
+
+    /// Records tasks found up to `cursor` and moves the cursor there, in one transaction. Tasks that are known stay as they are.
+    /// Returns the ones that were new, in the order given.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then neither tasks nor cursor are recorded.
+    pub async fn record_tasks(&self, tasks: Vec<RecordedTask>, cursor: Cursor) -> Result<Vec<TaskId>, JournalError> {
+        self.write(move |connection| tasks::record(connection, &tasks, cursor)).await
+    }
+
+    /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way
+    /// to whatever comes later.
+    ///
+    /// # Errors
+    /// [`JournalError::UnknownTask`], [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn record_outcome(&self, task_id: TaskId, outcome: Outcome) -> Result<Outcome, JournalError> {
+        self.write(move |connection| tasks::record_outcome(connection, task_id, outcome)).await
+    }
+
+    /// Records a vote for `batch` under the table of `epoch`. The vote may leave the process only after this has returned `Ok`.
+    /// The same vote again is `Ok`.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`] when a task of the batch was signed with another leaf, [`JournalError::NotOwnResult`] when the
+    /// batch says other than this operator's recorded result, [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing of the
+    /// vote is recorded then.
+    pub async fn record_vote(&self, epoch: Epoch, batch: Batch) -> Result<(), JournalError> {
+        self.write(move |connection| votes::record(connection, epoch, &batch)).await
+    }
+
+    /// Records how a task ended, and returns what is recorded: a delivery is the chain's word and replaces anything,
+    /// nothing else replaces an end.
+    ///
+    /// # Errors
+    /// [`JournalError::UnknownTask`], [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn settle(&self, task_id: TaskId, settlement: Settlement) -> Result<Settlement, JournalError> {
+        self.write(move |connection| tasks::settle(connection, task_id, settlement)).await
+    }
+
+    /// Where the reading of a chain stands.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn cursor(&self, chain_id: u64) -> Result<Option<Cursor>, JournalError> {
+        self.read(move |connection| tasks::cursor(connection, chain_id)).await
+    }
+
+    /// All that is known of a task.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn task(&self, task_id: TaskId) -> Result<Option<TaskRecord>, JournalError> {
+        self.read(move |connection| tasks::task(connection, task_id)).await
+    }
+
+    /// The unsettled tasks after a position, ascending by number: at most [`OPEN_TASKS_PER_PAGE`]; fewer end the list.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn open_tasks(&self, after: Option<TaskPosition>) -> Result<Vec<TaskRecord>, JournalError> {
+        self.read(move |connection| tasks::open(connection, after)).await
+    }
+
+    /// Tasks by state. Reads the unsettled ones only.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn counts(&self) -> Result<TaskCounts, JournalError> {
+        self.read(tasks::counts).await
+    }
+
+    /// Answers what was asked so far, then closes the files and releases the directory. Other clones are answered
+    /// [`JournalError::Stopped`] from then on.
+    pub async fn close(&self) {
+        for worker in [&self.reader, &self.writer] {
+            let (closed, done) = oneshot::channel();
+            if worker.send(Command::Close(closed)).await.is_ok() {
+                // An error says that the worker had ended before: closed is closed.
+                let _ = done.await;
+            }
+        }
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(&self.writer, run).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(&self.reader, run).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        worker: &mpsc::Sender<Command>,
+        run: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        if let Some(fault) = self.fault.get() {
+            return Err(fault.clone().into());
+        }
+        let (command, answer) = Command::job(run);
+        worker.send(command).await.map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())?
+    }
+
+    fn stopped(&self) -> JournalError {
+        self.fault.get().map_or(JournalError::Stopped, |fault| fault.clone().into())
+    }
+}
+
+fn spawn(
+    name: &str,
+    connection: Connection,
+    behavior: TransactionBehavior,
+    lock: Option<File>,
+    fault: &Arc<OnceLock<StorageError>>,
+) -> Result<mpsc::Sender<Command>, OpenError> {
+    let (sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
+    let worker = Worker { connection, behavior, fault: Arc::clone(fault), _lock: lock };
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run(commands)).map_err(OpenError::Thread)?;
+    Ok(sender)
+}

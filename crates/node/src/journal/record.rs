@@ -1,0 +1,199 @@
+//! What the journal holds, as types.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tandem_types::{B256, ComponentDigest, OperatorId, ResultLeaf, ServiceId, Task, TaskId};
+
+/// Longest message of a failure that is kept, in bytes; the rest is cut off.
+pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1024;
+
+/// Whose journal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The service that is served.
+    pub service: ServiceId,
+    /// The operator that serves it.
+    pub operator: OperatorId,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operator {} of service {}", self.operator, self.service)
+    }
+}
+
+/// Where the reading of a chain stands: everything up to and including this block is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Number of the block.
+    pub block_number: u64,
+    /// Its hash, by which a reorganisation shows.
+    pub block_hash: B256,
+}
+
+/// A task, and the block that asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedTask {
+    /// Its identity.
+    pub task_id: TaskId,
+    /// What was recorded on chain.
+    pub task: Task,
+    /// The input, whose hash the task carries.
+    pub input: Vec<u8>,
+    /// Block that holds the request.
+    pub block_number: u64,
+    /// Hash of that block, if the source says it.
+    pub block_hash: Option<B256>,
+    /// Timestamp of that block in Unix seconds, if the source says it.
+    pub block_time: Option<u64>,
+}
+
+/// Whose fault it is that an execution has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The task asks for what cannot be computed.
+    Task,
+    /// The component, or the manifest that grants too little for it.
+    Component,
+    /// Something outside that the component asked.
+    Source,
+    /// This node.
+    Host,
+}
+
+impl FailureKind {
+    const ALL: [Self; 4] = [Self::Task, Self::Component, Self::Source, Self::Host];
+
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Component => "component",
+            Self::Source => "source",
+            Self::Host => "host",
+        }
+    }
+
+    /// Whether another execution of the same task may succeed.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Source | Self::Host)
+    }
+}
+
+/// A word that names no kind of failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a kind of failure")]
+pub struct UnknownFailureKind(pub String);
+
+impl FromStr for FailureKind {
+    type Err = UnknownFailureKind;
+
+    fn from_str(word: &str) -> Result<Self, UnknownFailureKind> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == word);
+        found.ok_or_else(|| UnknownFailureKind(word.to_owned()))
+    }
+}
+
+/// What executing a task came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A result: the only one that this operator may ever attest and sign for the task.
+    Result {
+        /// The component that ran.
+        component: ComponentDigest,
+        /// Hash of the result.
+        leaf: ResultLeaf,
+        /// The component's output.
+        payload: Vec<u8>,
+        /// Fuel that it took.
+        fuel: u64,
+        /// Wall time that it took, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// No result.
+    Failed {
+        /// Whose fault it was.
+        kind: FailureKind,
+        /// Why, in words that hold no secret; at most [`FAILURE_MESSAGE_BYTES_MAX`] bytes are kept.
+        message: String,
+        /// Fuel that was spent.
+        fuel: u64,
+    },
+}
+
+impl Outcome {
+    /// Hash of the result, if it is one.
+    pub fn leaf(&self) -> Option<ResultLeaf> {
+        match self {
+            Self::Result { leaf, .. } => Some(*leaf),
+            Self::Failed { .. } => None,
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its result is on chain.
+    Delivered {
+        /// The transaction that brought it.
+        tx_hash: B256,
+        /// Block that holds the transaction.
+        block: u64,
+        /// Whether the handler took it; a handler that reverts does not undo the delivery.
+        handled: bool,
+    },
+    /// Its deadline passed.
+    Expired,
+    /// This operator leaves it alone: it cannot be executed here.
+    Skipped,
+}
+
+/// Where a task stands in the order of [`open_tasks`](super::Journal::open_tasks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskPosition {
+    /// The task's number.
+    pub number: u64,
+    /// Its identity: after a reorganisation two tasks may bear one number.
+    pub task_id: TaskId,
+}
+
+/// All that is known of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRecord {
+    /// The task, its input and its block.
+    pub recorded: RecordedTask,
+    /// What executing it came to, if it was.
+    pub outcome: Option<Outcome>,
+    /// The leaf that was voted for, if any was.
+    pub signed: Option<ResultLeaf>,
+    /// How it ended, if it did.
+    pub settlement: Option<Settlement>,
+}
+
+impl TaskRecord {
+    /// Its place in the list of open tasks.
+    pub fn position(&self) -> TaskPosition {
+        TaskPosition { number: self.recorded.task.number, task_id: self.recorded.task_id }
+    }
+}
+
+/// Tasks by state. Every recorded task is in exactly one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TaskCounts {
+    /// Open, not executed yet.
+    pub waiting: u64,
+    /// Open, with a result.
+    pub executed: u64,
+    /// Open, and the last execution failed.
+    pub failed: u64,
+    /// Delivered.
+    pub delivered: u64,
+    /// Expired.
+    pub expired: u64,
+    /// Skipped.
+    pub skipped: u64,
+}

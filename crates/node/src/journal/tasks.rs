@@ -1,0 +1,288 @@
+//! Tasks, their outcomes and their ends, as SQL.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tandem_types::{Bps, ComponentDigest, ManifestHash, Quorum, ResultLeaf, Task, TaskId, WorkflowId};
+
+use super::column::{Columns, signed};
+use super::{
+    Cursor, FAILURE_MESSAGE_BYTES_MAX, JournalError, Outcome, RecordedTask, Settlement, TaskCounts, TaskPosition,
+    TaskRecord,
+};
+
+/// Most tasks that one page of open tasks holds.
+pub const OPEN_TASKS_PER_PAGE: usize = 256;
+
+pub(super) fn record(
+    connection: &Connection,
+    tasks: &[RecordedTask],
+    cursor: Cursor,
+) -> Result<Vec<TaskId>, JournalError> {
+    let mut new = Vec::new();
+    for recorded in tasks {
+        if insert(connection, recorded)? {
+            new.push(recorded.task_id);
+        }
+    }
+    move_cursor(connection, cursor)?;
+    Ok(new)
+}
+
+/// Whether the task was new.
+fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<bool> {
+    let RecordedTask { task_id, task, input, block_number, block_hash, block_time } = recorded;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps,
+                           input_hash, input, block_number, block_hash, block_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (task_id) DO NOTHING",
+    )?;
+    let inserted = statement.execute(params![
+        task_id.0.as_slice(),
+        signed(task.number),
+        task.workflow.as_str(),
+        task.manifest.0.as_slice(),
+        task.handler.as_slice(),
+        task.requester.as_slice(),
+        signed(task.deadline),
+        task.quorum.native.get(),
+        task.quorum.external.get(),
+        task.input_hash.as_slice(),
+        input,
+        signed(*block_number),
+        block_hash.as_ref().map(|hash| hash.as_slice()),
+        block_time.map(signed),
+    ])?;
+    Ok(inserted == 1)
+}
+
+fn move_cursor(connection: &Connection, cursor: Cursor) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO cursor (chain_id, block_number, block_hash) VALUES (?1, ?2, ?3)")?
+        .execute(params![signed(cursor.chain_id), signed(cursor.block_number), cursor.block_hash.as_slice()])?;
+    Ok(())
+}
+
+pub(super) fn cursor(connection: &Connection, chain_id: u64) -> Result<Option<Cursor>, JournalError> {
+    let read = |row: &Row<'_>| {
+        let columns = Columns(row);
+        Ok(Cursor { chain_id, block_number: columns.word("block_number")?, block_hash: columns.hash("block_hash")? })
+    };
+    let mut statement = connection.prepare_cached("SELECT * FROM cursor WHERE chain_id = ?1")?;
+    Ok(statement.query_row([signed(chain_id)], read).optional()?)
+}
+
+pub(super) fn record_outcome(
+    connection: &Connection,
+    task_id: TaskId,
+    outcome: Outcome,
+) -> Result<Outcome, JournalError> {
+    if !exists(connection, task_id)? {
+        return Err(JournalError::UnknownTask(task_id));
+    }
+    let outcome = bounded(outcome);
+    if write_outcome(connection, task_id, &outcome)? == 1 {
+        return Ok(outcome);
+    }
+    let mut statement = connection.prepare_cached("SELECT * FROM outcome WHERE task_id = ?1")?;
+    Ok(statement.query_row([task_id.0.as_slice()], |row| outcome_of(&Columns(row)))?)
+}
+
+fn bounded(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { kind, mut message, fuel } => {
+            message.truncate(message.floor_char_boundary(FAILURE_MESSAGE_BYTES_MAX));
+            Outcome::Failed { kind, message, fuel }
+        }
+        result @ Outcome::Result { .. } => result,
+    }
+}
+
+/// Writes unless a result is there; rows written.
+fn write_outcome(connection: &Connection, task_id: TaskId, outcome: &Outcome) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO outcome (task_id, kind, fuel, component, leaf, payload, elapsed_ms, failure, message)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (task_id) DO UPDATE SET
+            kind = excluded.kind, fuel = excluded.fuel, component = excluded.component, leaf = excluded.leaf,
+            payload = excluded.payload, elapsed_ms = excluded.elapsed_ms, failure = excluded.failure, message = excluded.message
+         WHERE outcome.kind = 'failed'",
+    )?;
+    let task_id = task_id.0.as_slice();
+    match outcome {
+        Outcome::Result { component, leaf, payload, fuel, elapsed_ms } => statement.execute(params![
+            task_id,
+            "result",
+            signed(*fuel),
+            component.0.as_slice(),
+            leaf.0.as_slice(),
+            payload,
+            signed(*elapsed_ms),
+            None::<&str>,
+            None::<&str>,
+        ]),
+        Outcome::Failed { kind, message, fuel } => statement.execute(params![
+            task_id,
+            "failed",
+            signed(*fuel),
+            None::<&[u8]>,
+            None::<&[u8]>,
+            None::<&[u8]>,
+            None::<i64>,
+            kind.as_str(),
+            message,
+        ]),
+    }
+}
+
+fn exists(connection: &Connection, task_id: TaskId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM task WHERE task_id = ?1")?.exists([task_id.0.as_slice()])
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    task_id: TaskId,
+    settlement: Settlement,
+) -> Result<Settlement, JournalError> {
+    let found = {
+        let mut statement = connection.prepare_cached("SELECT * FROM task WHERE task_id = ?1")?;
+        statement.query_row([task_id.0.as_slice()], |row| settlement_of(&Columns(row))).optional()?
+    };
+    match (found.ok_or(JournalError::UnknownTask(task_id))?, settlement) {
+        (None, _) | (Some(_), Settlement::Delivered { .. }) => {
+            write_settlement(connection, task_id, settlement)?;
+            Ok(settlement)
+        }
+        (Some(first), Settlement::Expired | Settlement::Skipped) => Ok(first),
+    }
+}
+
+fn write_settlement(connection: &Connection, task_id: TaskId, settlement: Settlement) -> rusqlite::Result<()> {
+    let (word, delivery) = match settlement {
+        Settlement::Delivered { tx_hash, block, handled } => ("delivered", Some((tx_hash, block, handled))),
+        Settlement::Expired => ("expired", None),
+        Settlement::Skipped => ("skipped", None),
+    };
+    let mut statement = connection.prepare_cached(
+        "UPDATE task SET settled = ?2, settled_at = unixepoch(), tx_hash = ?3, tx_block = ?4, handled = ?5
+         WHERE task_id = ?1",
+    )?;
+    statement.execute(params![
+        task_id.0.as_slice(),
+        word,
+        delivery.as_ref().map(|(tx_hash, ..)| tx_hash.as_slice()),
+        delivery.map(|(_, block, _)| signed(block)),
+        delivery.map(|(.., handled)| handled),
+    ])?;
+    Ok(())
+}
+
+/// The columns of a [`TaskRecord`]; `tasks` says which.
+macro_rules! select_records {
+    ($tasks:literal) => {
+        concat!(
+            "SELECT task.*, outcome.kind, outcome.fuel, outcome.component, outcome.leaf, outcome.payload, outcome.elapsed_ms,
+                    outcome.failure, outcome.message, signed.leaf AS signed_leaf
+             FROM task LEFT JOIN outcome USING (task_id) LEFT JOIN signed USING (task_id) ",
+            $tasks
+        )
+    };
+}
+
+pub(super) fn task(connection: &Connection, task_id: TaskId) -> Result<Option<TaskRecord>, JournalError> {
+    let mut statement = connection.prepare_cached(select_records!("WHERE task.task_id = ?1"))?;
+    Ok(statement.query_row([task_id.0.as_slice()], record_of).optional()?)
+}
+
+pub(super) fn open(connection: &Connection, after: Option<TaskPosition>) -> Result<Vec<TaskRecord>, JournalError> {
+    let mut statement = connection.prepare_cached(select_records!(
+        "WHERE task.settled IS NULL AND (task.number, task.task_id) > (?1, ?2) ORDER BY task.number, task.task_id LIMIT ?3"
+    ))?;
+    let (number, task_id) = after.map_or((i64::MIN, [0; 32]), |at| (signed(at.number), at.task_id.0.0));
+    let rows = statement.query_map(params![number, task_id, OPEN_TASKS_PER_PAGE as i64], record_of)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn record_of(row: &Row<'_>) -> rusqlite::Result<TaskRecord> {
+    let columns = Columns(row);
+    Ok(TaskRecord {
+        recorded: recorded_of(&columns)?,
+        outcome: if columns.get::<Option<String>>("kind")?.is_some() { Some(outcome_of(&columns)?) } else { None },
+        signed: columns.hash_or_null("signed_leaf")?.map(ResultLeaf),
+        settlement: settlement_of(&columns)?,
+    })
+}
+
+fn recorded_of(columns: &Columns<'_, '_>) -> rusqlite::Result<RecordedTask> {
+    Ok(RecordedTask {
+        task_id: TaskId(columns.hash("task_id")?),
+        task: task_of(columns)?,
+        input: columns.get("input")?,
+        block_number: columns.word("block_number")?,
+        block_hash: columns.hash_or_null("block_hash")?,
+        block_time: columns.get::<Option<i64>>("block_time")?.map(i64::cast_unsigned),
+    })
+}
+
+fn task_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Task> {
+    Ok(Task {
+        number: columns.word("number")?,
+        workflow: columns.text("workflow", |name| name.parse::<WorkflowId>())?,
+        manifest: ManifestHash(columns.hash("manifest")?),
+        handler: columns.address("handler")?,
+        requester: columns.address("requester")?,
+        deadline: columns.word("deadline")?,
+        quorum: Quorum { native: bps(columns, "native_bps")?, external: bps(columns, "external_bps")? },
+        input_hash: columns.hash("input_hash")?,
+    })
+}
+
+fn bps(columns: &Columns<'_, '_>, name: &str) -> rusqlite::Result<Bps> {
+    Bps::new(columns.get(name)?).map_err(|error| columns.refused(name, error))
+}
+
+fn outcome_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Outcome> {
+    let fuel = columns.word("fuel")?;
+    if columns.get::<String>("kind")? == "result" {
+        return Ok(Outcome::Result {
+            component: ComponentDigest(columns.hash("component")?),
+            leaf: ResultLeaf(columns.hash("leaf")?),
+            payload: columns.get("payload")?,
+            fuel,
+            elapsed_ms: columns.word("elapsed_ms")?,
+        });
+    }
+    Ok(Outcome::Failed { kind: columns.text("failure", str::parse)?, message: columns.get("message")?, fuel })
+}
+
+fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlement>> {
+    let Some(word) = columns.get::<Option<String>>("settled")? else { return Ok(None) };
+    Ok(Some(match word.as_str() {
+        "expired" => Settlement::Expired,
+        "skipped" => Settlement::Skipped,
+        _ => Settlement::Delivered {
+            tx_hash: columns.hash("tx_hash")?,
+            block: columns.word("tx_block")?,
+            handled: columns.get("handled")?,
+        },
+    }))
+}
+
+pub(super) fn counts(connection: &Connection) -> Result<TaskCounts, JournalError> {
+    let mut open = connection.prepare_cached(
+        "SELECT count(*) FILTER (WHERE kind IS NULL) AS waiting, count(*) FILTER (WHERE kind = 'result') AS executed,
+                count(*) FILTER (WHERE kind = 'failed') AS failed
+         FROM task LEFT JOIN outcome USING (task_id) WHERE settled IS NULL",
+    )?;
+    let mut ended = connection.prepare_cached("SELECT tasks FROM tally WHERE settled = ?1")?;
+    let mut ended = |word: &str| ended.query_row([word], |row| Columns(row).word("tasks"));
+    Ok(open.query_row([], |row| {
+        let columns = Columns(row);
+        Ok(TaskCounts {
+            waiting: columns.word("waiting")?,
+            executed: columns.word("executed")?,
+            failed: columns.word("failed")?,
+            delivered: ended("delivered")?,
+            expired: ended("expired")?,
+            skipped: ended("skipped")?,
+        })
+    })?)
+}
