@@ -84,25 +84,6 @@ library BN254 {
         if (!ok) revert InvalidPoint();
     }
 
-    /// @notice Whether e(a, −G2) · e(b, c) = 1, that is whether `a` is to the generator of G2 what `b` is to `c`.
-    function pairsWithGenerator(G1 memory a, G1 memory b, G2 memory c) internal view returns (bool equal) {
-        bool ok;
-        // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, c)); equal = abi.decode(output, (bool));
-        assembly ("memory-safe") {
-            let input := mload(0x40)
-            mcopy(input, a, 0x40)
-            mstore(add(input, 0x40), NEG_G2_X_IM)
-            mstore(add(input, 0x60), NEG_G2_X_RE)
-            mstore(add(input, 0x80), NEG_G2_Y_IM)
-            mstore(add(input, 0xa0), NEG_G2_Y_RE)
-            mcopy(add(input, 0xc0), b, 0x40)
-            mcopy(add(input, 0x100), c, 0x80)
-            ok := staticcall(gas(), 0x08, input, 0x180, 0x00, 0x20)
-            equal := and(ok, mload(0x00))
-        }
-        if (!ok) revert InvalidPoint();
-    }
-
     /// @notice Hashes a digest to G1 by try and increment, as EigenLayer's middleware does: from x = digest mod P upwards, the
     /// first x for which x³ + 3 is a square, with its principal root as y.
     /// @dev Takes about 2 tries on average at 4 016 gas of MODEXP each. See `hashToG1WithRoots` for the cheap way.
@@ -144,10 +125,45 @@ library BN254 {
     function verify(bytes32 digest, G1 memory message, G1 memory p1, G2 memory p2, G1 memory sigma)
         internal
         view
-        returns (bool)
+        returns (bool valid)
     {
-        uint256 gamma = uint256(keccak256(abi.encode(digest, p1, p2, sigma))) % R;
-        return pairsWithGenerator(add(sigma, mul(p1, gamma)), add(message, mul(generator(), gamma)), p2);
+        bool ok;
+        // uint256 gamma = uint256(keccak256(abi.encode(digest, p1, p2, sigma))) % R;
+        // G1 memory a = add(sigma, mul(p1, gamma));
+        // G1 memory b = add(message, mul(generator(), gamma));
+        // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, p2)); valid = abi.decode(output, (bool));
+        assembly ("memory-safe") {
+            // The pairing's input takes shape in place: a at 0x00, the negated generator at 0x40, b at 0xc0, p2 at 0x100.
+            let a := mload(0x40)
+            let b := add(a, 0xc0)
+            mstore(a, digest)
+            mcopy(add(a, 0x20), p1, 0x40)
+            mcopy(add(a, 0x60), p2, 0x80)
+            mcopy(add(a, 0xe0), sigma, 0x40)
+            let gamma := mod(keccak256(a, 0x120), R)
+
+            mcopy(a, p1, 0x40)
+            mstore(add(a, 0x40), gamma)
+            ok := staticcall(gas(), 0x07, a, 0x60, a, 0x40)
+            mcopy(add(a, 0x40), sigma, 0x40)
+            ok := and(ok, staticcall(gas(), 0x06, a, 0x80, a, 0x40))
+
+            mstore(b, 1)
+            mstore(add(b, 0x20), 2)
+            mstore(add(b, 0x40), gamma)
+            ok := and(ok, staticcall(gas(), 0x07, b, 0x60, b, 0x40))
+            mcopy(add(b, 0x40), message, 0x40)
+            ok := and(ok, staticcall(gas(), 0x06, b, 0x80, b, 0x40))
+
+            mstore(add(a, 0x40), NEG_G2_X_IM)
+            mstore(add(a, 0x60), NEG_G2_X_RE)
+            mstore(add(a, 0x80), NEG_G2_Y_IM)
+            mstore(add(a, 0xa0), NEG_G2_Y_RE)
+            mcopy(add(a, 0x100), p2, 0x80)
+            ok := and(ok, staticcall(gas(), 0x08, a, 0x180, 0x00, 0x20))
+            valid := and(ok, mload(0x00))
+        }
+        if (!ok) revert InvalidPoint();
     }
 
     /// @notice x³ + 3, which is never 0: the curve's order is odd.

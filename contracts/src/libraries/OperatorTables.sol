@@ -104,6 +104,13 @@ library OperatorTables {
     }
 
     /// @notice Aggregate key and weights of the operators whose bits are set: the table's sum less the absent.
+    /// @dev In terms of `read`:
+    ///
+    ///     sum = −row 0's key; signed = row 0's weights
+    ///     for each operator i whose bit is not set: sum += row i + 1's key; signed −= its weights
+    ///     key = −sum
+    ///
+    /// The rows of a bitmap word are copied to memory at once, unless nobody in it is absent.
     /// @param count How many operators the table holds, as its writer recorded.
     /// @param signers Bit `i % 256` of word `i / 256` stands for operator `i`.
     /// @return key Sum of the signers' keys; infinity when there are none.
@@ -114,58 +121,84 @@ library OperatorTables {
         view
         returns (G1 memory key, WeightPair signed, WeightPair all)
     {
-        uint256 words = signers.length;
-        if (words != (count + 255) / 256) revert MalformedBitmap(words, count);
-
-        // The reference, in Solidity:
-        //
-        //   Row memory sum = read(pointer, 0);
-        //   G1 memory negated = BN254.negate(sum.key);
-        //   for each operator i that is absent:
-        //       Row memory row = read(pointer, i + 1);
-        //       negated = BN254.add(negated, row.key);
-        //       signed -= row.weights;
-        //   key = BN254.negate(negated);
-        //
-        // Below, the whole table is copied to memory once, and every ECADD reads its two points where they lie: the running sum is
-        // moved to the 64 bytes in front of the absent operator's row, over rows that were dealt with, and the new one
-        // overwrites that row's key.
-        bool ok = true;
-        bool stray;
-        assembly ("memory-safe") {
-            let prime := 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47
-            let base := mload(0x40)
-            extcodecopy(pointer, base, 1, mul(ROW_BYTES, add(count, 1)))
-            all := and(mload(add(base, 0x38)), WEIGHTS_MASK)
-            signed := all
-            // The negated sum; y is 0 only at infinity, which stays so.
-            let y := mload(add(base, 0x20))
-            if y { mstore(add(base, 0x20), sub(prime, y)) }
-
-            let acc := base
-            let firstRow := add(base, ROW_BYTES)
-            for { let i := 0 } lt(i, words) { i := add(i, 1) } {
-                let mask := not(0)
-                let inWord := sub(count, mul(i, 256))
-                if lt(inWord, 256) { mask := sub(shl(inWord, 1), 1) }
-                let present := calldataload(add(signers.offset, mul(i, 0x20)))
-                stray := or(stray, iszero(iszero(and(present, not(mask)))))
-                let wordRow := add(firstRow, mul(ROW_BYTES, mul(i, 256)))
-                for { let absent := and(not(present), mask) } absent { absent := and(absent, sub(absent, 1)) } {
-                    let row := add(wordRow, mul(ROW_BYTES, sub(255, clz(and(absent, sub(0, absent))))))
-                    signed := sub(signed, and(mload(add(row, 0x38)), WEIGHTS_MASK))
-                    let input := sub(row, 0x40)
-                    mcopy(input, acc, 0x40)
-                    ok := and(ok, staticcall(gas(), 0x06, input, 0x80, row, 0x40))
-                    acc := row
+        if (signers.length != (count + 255) / 256) revert MalformedBitmap(signers.length, count);
+        uint256 sum = _loadNegatedSum(pointer);
+        all = _weightsAt(sum);
+        signed = all;
+        uint256 rows = sum + ROW_BYTES;
+        uint256 left = count;
+        unchecked {
+            for (uint256 i = 0; left != 0; i++) {
+                uint256 inWord = left < 256 ? left : 256;
+                uint256 everyone = left < 256 ? (1 << left) - 1 : type(uint256).max;
+                uint256 absent = signers[i] ^ everyone;
+                if (absent > everyone) revert MalformedBitmap(signers.length, count);
+                if (absent != 0) {
+                    _loadRows(pointer, rows, i * 256 + 1, inWord);
+                    (sum, signed) = _subtract(absent, rows, sum, signed);
                 }
+                rows += ROW_BYTES * 256;
+                left -= inWord;
             }
-            mcopy(key, acc, 0x40)
-            y := mload(add(key, 0x20))
-            if y { mstore(add(key, 0x20), sub(prime, y)) }
         }
-        if (stray) revert MalformedBitmap(words, count);
+        assembly ("memory-safe") {
+            mcopy(key, sum, 0x40)
+        }
+        key = BN254.negate(key);
+    }
+
+    /// @dev Copies row 0 behind the memory that is in use, with its key negated, and returns where it is.
+    function _loadNegatedSum(address pointer) private view returns (uint256 sum) {
+        uint256 y;
+        assembly ("memory-safe") {
+            sum := mload(0x40)
+            extcodecopy(pointer, sum, 1, ROW_BYTES)
+            y := mload(add(sum, 0x20))
+        }
+        y = y == 0 ? 0 : BN254.P - y;
+        assembly ("memory-safe") {
+            mstore(add(sum, 0x20), y)
+        }
+    }
+
+    /// @dev Copies `count` rows, from row `first` on, to `target`.
+    function _loadRows(address pointer, uint256 target, uint256 first, uint256 count) private view {
+        assembly ("memory-safe") {
+            extcodecopy(pointer, target, add(1, mul(first, ROW_BYTES)), mul(count, ROW_BYTES))
+        }
+    }
+
+    function _weightsAt(uint256 row) private pure returns (WeightPair weights) {
+        assembly ("memory-safe") {
+            weights := and(mload(add(row, 0x38)), WEIGHTS_MASK)
+        }
+    }
+
+    /// @dev Adds the keys of the absent to the point at `sum`, and takes their weights from `signed`. Every ECADD reads its two points where
+    /// they lie: the running sum is moved to the 64 bytes in front of the absent operator's row, over rows that were dealt with, and
+    /// the new one overwrites that row's key.
+    /// @param absent Bits of the absent, not 0; bit 0 stands for the row at `row`.
+    /// @return newSum Where the sum lies now.
+    function _subtract(uint256 absent, uint256 row, uint256 sum, WeightPair signed)
+        private
+        view
+        returns (uint256 newSum, WeightPair newSigned)
+    {
+        bool ok = true;
+        assembly ("memory-safe") {
+            for { } absent { } {
+                let skip := sub(255, clz(and(absent, sub(0, absent))))
+                row := add(row, mul(ROW_BYTES, skip))
+                signed := sub(signed, and(mload(add(row, 0x38)), WEIGHTS_MASK))
+                mcopy(sub(row, 0x40), sum, 0x40)
+                ok := and(ok, staticcall(gas(), 0x06, sub(row, 0x40), 0x80, row, 0x40))
+                sum := row
+                row := add(row, ROW_BYTES)
+                absent := shr(1, shr(skip, absent))
+            }
+        }
         if (!ok) revert KeysNotSummed();
+        return (sum, signed);
     }
 
     /// @dev Writes 88 bytes at `cursor`, which must lie in allocated memory, and returns where the next row begins.

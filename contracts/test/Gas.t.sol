@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {Bls} from "./utils/Bls.sol";
+import {Fixture, Operator} from "./utils/Fixture.sol";
+import {ITaskHandler} from "../src/interfaces/ITaskHandler.sol";
+import {G1} from "../src/libraries/BN254.sol";
+import {TaskId} from "../src/types/Ids.sol";
+import {Certificate, Quorum, Result, Task} from "../src/types/Structs.sol";
+
+/// @notice Takes the result and does nothing.
+contract EmptyHandler is ITaskHandler {
+    function onResult(TaskId, Task calldata, bytes calldata) external {}
+}
+
+/// @notice Gas of whole transactions: 21 000, calldata, execution on cold state, less refunds.
+/// @dev Every call of these tests is a transaction of its own (isolate), and forge charges it as a chain would.
+/// forge-config: default.isolate = true
+contract GasTest is Fixture {
+    /// @dev Half of the operators hold a little more or less than half of each token.
+    Quorum private quorum = Quorum(4000, 4000);
+
+    /// @dev A score as the sports-scores component writes it.
+    bytes private constant PAYLOAD =
+        '{"id":"fa15684d-0966-46e7-a3f8-f1d378692109","home_team":"Boise State Broncos","away_team":"Nebraska Cornhuskers","home_score":69,"away_score":79,"status":"closed"}';
+    bytes private constant INPUT = "fa15684d-0966-46e7-a3f8-f1d378692109";
+
+    function measureSubmit(uint256 count) private {
+        setUpService(count, quorum);
+        announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
+        vm.roll(block.number + 1);
+        // One result goes first, so that no slot is written for the first time that an old service has written long ago.
+        Result[] memory results = only(createTask(INPUT));
+        service.submit(results, certify(results));
+        measureSubmit("none", 0);
+        measureSubmit("10%", count / 10);
+        measureSubmit("33%", count * 33 / 100);
+        measureSubmit("50%", count / 2);
+    }
+
+    function measureSubmit(string memory absent, uint256 absentCount) private {
+        Result[] memory results = only(createTask(INPUT));
+        results[0].payload = PAYLOAD;
+        uint256[] memory missing = new uint256[](absentCount);
+        for (uint256 i = 0; i < absentCount; i++) {
+            missing[i] = i * operators.length / absentCount;
+        }
+        Certificate memory certificate = certify(results, without(missing));
+        service.submit(results, certificate);
+        vm.snapshotGasLastCall(
+            "submit", string.concat(vm.toString(operators.length), " operators, ", absent, " absent")
+        );
+    }
+
+    function test_submit_10() public {
+        measureSubmit(10);
+    }
+
+    function test_submit_100() public {
+        measureSubmit(100);
+    }
+
+    function test_submit_200() public {
+        measureSubmit(200);
+    }
+
+    function test_createTask() public {
+        setUpService(4, quorum);
+        service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
+        service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
+        vm.snapshotGasLastCall("other", "createTask");
+    }
+
+    function test_registerOperator() public {
+        setUpStaking();
+        loadOperators(1);
+        Operator memory o = operators[0];
+        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
+        vm.prank(o.account);
+        manager.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000");
+        vm.snapshotGasLastCall("other", "registerOperator");
+    }
+
+    function test_refreshTable() public {
+        setUpService(100, quorum);
+        service.refreshTable(accounts());
+        vm.snapshotGasLastCall("other", "refreshTable, 100 operators");
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Fixture} from "../utils/Fixture.sol";
+import {ServiceManager} from "../../src/ServiceManager.sol";
+import {IServiceManager, ServiceConfig} from "../../src/interfaces/IServiceManager.sol";
+import {IStakeSource} from "../../src/interfaces/IStakeSource.sol";
+import {Digests} from "../../src/libraries/Digests.sol";
+import {Quorum} from "../../src/types/Structs.sol";
+
+contract ConstructorTest is Fixture {
+    ServiceConfig private good;
+
+    function setUp() public {
+        setUpStaking();
+        good = config(Quorum(6667, 7000));
+    }
+
+    function tryDeploy(ServiceConfig memory bad, bytes memory reason) private {
+        vm.expectRevert(reason);
+        new ServiceManager(bad);
+    }
+
+    function test_service_is_as_configured() public {
+        vm.roll(4321);
+        service = new ServiceManager(good);
+        vm.assertEq(address(service.stakeSource()), address(manager));
+        vm.assertEq(service.owner(), owner);
+        vm.assertEq(service.nativeStrategy(), address(nativeStrategy));
+        vm.assertEq(service.externalStrategy(), address(externalStrategy));
+        vm.assertEq(service.quorum().nativeBps, 6667);
+        vm.assertEq(service.quorum().externalBps, 7000);
+        vm.assertEq(service.tableWindow(), WINDOW);
+        vm.assertEq(service.handlerGas(), HANDLER_GAS);
+        vm.assertEq(service.deploymentBlock(), 4321);
+        vm.assertEq(service.domainSeparator(), Digests.domainSeparator(block.chainid, address(service)));
+        vm.assertEq(service.manifestInForce(), bytes32(0));
+        vm.assertEq(service.taskCount(), 0);
+    }
+
+    function test_missing_addresses_are_refused() public {
+        bytes memory reason = abi.encodeWithSelector(IServiceManager.ZeroAddress.selector);
+        ServiceConfig memory bad = good;
+        bad.stakeSource = IStakeSource(address(0));
+        tryDeploy(bad, reason);
+        bad = good;
+        bad.nativeStrategy = address(0);
+        tryDeploy(bad, reason);
+        bad = good;
+        bad.externalStrategy = address(0);
+        tryDeploy(bad, reason);
+        bad = good;
+        bad.owner = address(0);
+        tryDeploy(bad, abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
+    }
+
+    function test_quorums_out_of_bounds_are_refused() public {
+        Quorum[4] memory quorums = [Quorum(0, 1), Quorum(1, 0), Quorum(10_001, 1), Quorum(1, 10_001)];
+        for (uint256 i = 0; i < quorums.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.quorum = quorums[i];
+            tryDeploy(
+                bad,
+                abi.encodeWithSelector(
+                    IServiceManager.InvalidQuorum.selector, quorums[i].nativeBps, quorums[i].externalBps
+                )
+            );
+        }
+    }
+
+    function test_empty_window_is_refused() public {
+        ServiceConfig memory bad = good;
+        bad.tableWindow = 0;
+        tryDeploy(bad, abi.encodeWithSelector(IServiceManager.InvalidTableWindow.selector, 0));
+    }
+
+    function test_handler_gas_out_of_bounds_is_refused() public {
+        uint32[2] memory limits = [uint32(49_999), 8_000_001];
+        for (uint256 i = 0; i < limits.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.handlerGas = limits[i];
+            tryDeploy(
+                bad,
+                abi.encodeWithSelector(IServiceManager.InvalidHandlerGas.selector, limits[i], 50_000, 8_000_000)
+            );
+        }
+    }
+}

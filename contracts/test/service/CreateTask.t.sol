@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.31;
+
+import {ServiceFixture} from "../utils/ServiceFixture.sol";
+import {RecordingHandler} from "../utils/Fixture.sol";
+import {ServiceManager} from "../../src/ServiceManager.sol";
+import {IServiceManager, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
+import {TaskId} from "../../src/types/Ids.sol";
+import {Quorum, Task, Token} from "../../src/types/Structs.sol";
+
+contract CreateTaskTest is ServiceFixture {
+    uint64 private constant DUE = uint64(START + 1 hours);
+
+    function test_long_input_is_refused() public {
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.InputTooLong.selector, 16_385, 16_384));
+        service.createTask(WORKFLOW, new bytes(16_385), none(), DUE);
+        service.createTask(WORKFLOW, new bytes(16_384), none(), DUE);
+    }
+
+    function test_deadline_must_be_ahead_and_not_too_far() public {
+        uint256 latest = START + 30 days;
+        uint256[3] memory bad = [START, START - 1, latest + 1];
+        for (uint256 i = 0; i < bad.length; i++) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IServiceManager.DeadlineOutOfBounds.selector, bad[i], START + 1, latest)
+            );
+            service.createTask(WORKFLOW, "", none(), uint64(bad[i]));
+        }
+        service.createTask(WORKFLOW, "", none(), uint64(START + 1));
+        service.createTask(WORKFLOW, "", none(), uint64(latest));
+    }
+
+    function test_service_without_manifest_takes_no_tasks() public {
+        ServiceManager bare = new ServiceManager(config(Quorum(1, 1)));
+        vm.expectRevert(IServiceManager.NoManifestInForce.selector);
+        bare.createTask(WORKFLOW, "", none(), DUE);
+    }
+
+    function test_unknown_workflow_is_refused() public {
+        vm.expectRevert(
+            abi.encodeWithSelector(IServiceManager.UnknownWorkflow.selector, MANIFEST, bytes32("other"))
+        );
+        service.createTask("other", "", none(), DUE);
+    }
+
+    function test_quorum_only_tightens() public {
+        Quorum[4] memory bad = [Quorum(6666, 0), Quorum(10_001, 0), Quorum(0, 1), Quorum(10_000, 65_535)];
+        for (uint256 i = 0; i < bad.length; i++) {
+            (Token token, uint16 bps) =
+                i < 2 ? (Token.Native, bad[i].nativeBps) : (Token.External, bad[i].externalBps);
+            vm.expectRevert(
+                abi.encodeWithSelector(IServiceManager.QuorumOutOfBounds.selector, token, bps, 6667)
+            );
+            service.createTask(WORKFLOW, "", bad[i], DUE);
+        }
+    }
+
+    function test_quorum_is_the_services_where_none_is_asked_for() public {
+        createTask("a", Quorum(0, 0));
+        createTask("b", Quorum(6667, 6667));
+        createTask("c", Quorum(0, 10_000));
+        createTask("d", Quorum(9000, 0));
+    }
+
+    function test_task_is_announced_as_recorded() public {
+        Task memory task = Task({
+            number: 1,
+            workflow: WORKFLOW,
+            manifest: MANIFEST,
+            handler: address(handler),
+            requester: requester,
+            deadline: DUE,
+            nativeBps: 6667,
+            externalBps: 8000,
+            inputHash: keccak256("game")
+        });
+        vm.expectEmit(address(service));
+        emit IServiceManager.TaskCreated(idOf(task), task, "game");
+        vm.prank(requester);
+        assertEq(service.createTask(WORKFLOW, "game", Quorum(0, 8000), DUE), idOf(task));
+        (TaskStatus status, TaskId id) = service.taskStatus(1);
+        vm.assertTrue(status == TaskStatus.Open);
+        assertEq(id, idOf(task));
+    }
+
+    function test_tasks_are_numbered_and_never_alike() public {
+        Task memory first = createTask("same");
+        Task memory second = createTask("same");
+        vm.assertEq(first.number, 1);
+        vm.assertEq(second.number, 2);
+        vm.assertEq(service.taskCount(), 2);
+        vm.assertTrue(idOf(first) != idOf(second));
+    }
+
+    function test_status_of_no_task_is_none() public {
+        createTask("a");
+        uint64[3] memory numbers = [uint64(0), 2, type(uint64).max];
+        for (uint256 i = 0; i < numbers.length; i++) {
+            (TaskStatus status, TaskId id) = service.taskStatus(numbers[i]);
+            vm.assertTrue(status == TaskStatus.None);
+            assertEq(id, TaskId.wrap(0));
+        }
+    }
+
+    function test_task_belongs_to_the_manifest_in_force() public {
+        RecordingHandler other = new RecordingHandler();
+        announce(keccak256("second"), address(other));
+        Task memory before = createTask("a");
+        vm.roll(block.number + 1);
+        Task memory later = createTask("a");
+        vm.assertEq(before.handler, address(handler));
+        vm.assertEq(later.handler, address(other));
+        vm.assertEq(later.manifest, keccak256("second"));
+    }
+
+    function test_tasks_of_services_and_chains_are_apart() public {
+        Task memory task = createTask("a");
+        TaskId here = idOf(task);
+        vm.chainId(1);
+        vm.assertTrue(idOf(task) != here);
+        vm.chainId(31337);
+        service = new ServiceManager(config(Quorum(1, 1)));
+        vm.assertTrue(idOf(task) != here);
+    }
+}
