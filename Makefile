@@ -1,0 +1,50 @@
+# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
+
+.PHONY: help demo test test-rust test-contracts lint setup components build artifacts gas-table deny clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+demo: components build ## Ask four local operators for a game's score, and read it back from the contract
+	target/release/tandem demo $(DEMO_ARGS)
+
+test: test-contracts test-rust ## Run every test: Solidity, Rust, end to end
+
+test-contracts: setup
+	scripts/build-artifacts --check
+	cd contracts && FORGE_SNAPSHOT_CHECK=true forge test
+
+test-rust: components build
+	cargo $(CARGO_TEST) --release --workspace --locked
+
+lint: components ## Check formatting and lints
+	cargo fmt --all --check
+	cargo fmt --manifest-path components/Cargo.toml --all --check
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --workspace --locked -- -D warnings
+	cd contracts && forge fmt --check
+
+setup: ## Install the pinned Foundry and solc into the project, and the Rust target of components
+	@scripts/setup-foundry
+	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
+
+components: setup ## Compile the components that ship with Tandem
+	cargo build --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --locked
+
+build: ## Compile the `tandem` binary
+	cargo build --release --workspace --locked
+
+artifacts: setup ## Compile the contracts and write crates/chain/artifacts anew
+	scripts/build-artifacts
+
+gas-table: ## Print the README's gas table from the committed snapshots
+	scripts/gas-table
+
+deny: ## Check licences, duplicates and sources of dependencies (needs cargo-deny)
+	cargo deny --all-features check bans licenses sources
+
+clean: ## Remove everything that was built or installed into the project
+	rm -rf target components/target contracts/out contracts/cache contracts/node_modules .tools
