@@ -27,7 +27,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { concurrent_max: 256, limits_max: Limits::node_default() }
+        Self { concurrent_max: 256, limits_max: Limits::manifest_max() }
     }
 }
 

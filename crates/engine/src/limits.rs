@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::PAYLOAD_BYTES_MAX;
+use tandem_types::Limits as ManifestLimits;
 
 /// Limits of one execution.
 ///
@@ -33,37 +33,34 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// What a workflow gets when its manifest says nothing.
     fn default() -> Self {
+        ManifestLimits::default().into()
+    }
+}
+
+/// A manifest sets what operators have to agree on; the rest is the same for all workflows.
+impl From<ManifestLimits> for Limits {
+    fn from(limits: ManifestLimits) -> Self {
         Self {
-            fuel: 1_000_000_000,
-            time: Duration::from_secs(10),
-            memory_bytes: 64 << 20,
+            fuel: limits.fuel,
+            time: Duration::from_millis(limits.time_ms),
+            memory_bytes: limits.memory_mib << 20,
             table_elements: 10_000,
-            output_bytes: PAYLOAD_BYTES_MAX as u64,
+            output_bytes: limits.output_bytes,
             log_bytes: 64 << 10,
-            http_requests: 8,
+            http_requests: limits.http_requests,
             http_request_bytes: 64 << 10,
-            http_response_bytes: 4 << 20,
-            http_time: Duration::from_secs(5),
+            http_response_bytes: limits.http_response_bytes,
+            http_time: Duration::from_secs(10),
         }
     }
 }
 
 impl Limits {
-    /// What a node lends at most, unless it is configured otherwise.
-    pub fn node_default() -> Self {
-        Self {
-            fuel: 100_000_000_000,
-            time: Duration::from_secs(300),
-            memory_bytes: 512 << 20,
-            table_elements: 20_000,
-            output_bytes: PAYLOAD_BYTES_MAX as u64,
-            log_bytes: 1 << 20,
-            http_requests: 256,
-            http_request_bytes: 16 << 20,
-            http_response_bytes: 64 << 20,
-            http_time: Duration::from_secs(60),
-        }
+    /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
+    pub fn manifest_max() -> Self {
+        ManifestLimits::MAX.into()
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
@@ -195,12 +192,12 @@ mod tests {
 
     #[test]
     fn defaults_are_within_what_a_node_lends() {
-        assert_eq!(Limits::default().first_above(&Limits::node_default()), None);
+        assert_eq!(Limits::default().first_above(&Limits::manifest_max()), None);
     }
 
     #[test]
     fn each_limit_is_compared_with_its_own_cap() {
         let asked = Limits { http_time: Duration::from_secs(3600), ..Limits::default() };
-        assert_eq!(asked.first_above(&Limits::node_default()), Some(LimitKind::HttpTime));
+        assert_eq!(asked.first_above(&Limits::manifest_max()), Some(LimitKind::HttpTime));
     }
 }

@@ -1,0 +1,151 @@
+//! Arguments of `tandem exec`, and what they stand for. Whatever is wrong with them is found before anything runs.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tandem_engine::{Grants, HttpHost, Limits, Secrets};
+use tandem_types::INPUT_BYTES_MAX;
+
+use super::code;
+use crate::Failure;
+
+/// Largest component that is read.
+const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  the component returned an output
+  1  this machine failed, not the component
+  2  bad usage: arguments, files or environment
+  3  the component returned an error of its own
+  4  the component met a limit
+  5  the component was refused what it was not granted, such as an HTTP host
+  6  the component crashed
+  7  the file is not a component that can be run";
+
+/// Run one component once and print what it returns.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// The component, a .wasm file.
+    #[arg(long, value_name = "FILE")]
+    component: PathBuf,
+
+    /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
+    #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
+    input: String,
+
+    /// A setting that the component can read; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    config: Vec<(String, String)>,
+
+    /// Give the component the environment variable NAME as the secret NAME; repeatable.
+    #[arg(long, value_name = "NAME")]
+    secret_env: Vec<String>,
+
+    /// Let the component send HTTP requests to this host; repeatable. Without a port: 443 for https, 80 for http.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    allow_host: Vec<HttpHost>,
+
+    /// Fuel that the component may use, about one unit per instruction [default: 1000000000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    fuel: Option<u64>,
+
+    /// Time that the component may take, waiting included [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    time_limit: Option<Duration>,
+
+    /// Memory that the component may use [default: 64].
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    memory_limit: Option<u64>,
+
+    /// Print one JSON object, and nothing else, to standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Args {
+    pub(super) fn read_component(&self) -> Result<Vec<u8>, Failure> {
+        read(&self.component, COMPONENT_BYTES_MAX)
+            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))
+    }
+
+    pub(super) fn read_input(&self) -> Result<Vec<u8>, Failure> {
+        let input = if let Some(path) = self.input.strip_prefix('@') {
+            read(Path::new(path), INPUT_BYTES_MAX as u64)
+                .map_err(|failure| failure.hint("to begin a text with @, put it into a file"))?
+        } else if let Some(digits) = self.input.strip_prefix("0x") {
+            hex::decode(digits).context("--input begins with 0x and is not hexadecimal").map_err(|error| {
+                Failure::new(code::USAGE, error)
+                    .hint("to begin a text with 0x, put it into a file and pass --input @FILE")
+            })?
+        } else {
+            self.input.clone().into_bytes()
+        };
+        if input.len() > INPUT_BYTES_MAX {
+            return Err(usage(anyhow!("--input has {} bytes; a task takes at most {INPUT_BYTES_MAX}", input.len())));
+        }
+        Ok(input)
+    }
+
+    pub(super) fn grants(&self) -> Result<Grants, Failure> {
+        let defaults = Limits::default();
+        let limits = Limits {
+            fuel: self.fuel.unwrap_or(defaults.fuel),
+            time: self.time_limit.unwrap_or(defaults.time),
+            memory_bytes: self.memory_limit.map_or(defaults.memory_bytes, |mib| mib << 20),
+            ..defaults
+        };
+        Ok(Grants {
+            config: self.config.iter().cloned().collect::<BTreeMap<_, _>>(),
+            secrets: self.secret_env.iter().map(|name| secret(name)).collect::<Result<Secrets, _>>()?,
+            http_hosts: self.allow_host.iter().cloned().collect(),
+            limits,
+        })
+    }
+}
+
+fn usage(error: anyhow::Error) -> Failure {
+    Failure::new(code::USAGE, error)
+}
+
+/// Reads a file that must not be larger than `bytes_max`.
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+    let read = || {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().with_context(|| format!("cannot read {}", path.display())).map_err(usage)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(usage(anyhow!("{} is larger than {bytes_max} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+fn secret(name: &str) -> Result<(String, zeroize::Zeroizing<String>), Failure> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok((name.to_owned(), zeroize::Zeroizing::new(value))),
+        Ok(_) => Err(usage(anyhow!("environment variable {name} is empty"))),
+        // The error of the other case would carry the value.
+        Err(_) => Err(usage(anyhow!("environment variable {name} is not set, or not UTF-8"))
+            .hint(format!("set it in the shell: export {name}=..."))),
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
+        .ok_or_else(|| "expected more than 0 and at most 86400 seconds".to_owned())
+}

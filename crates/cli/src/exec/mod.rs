@@ -1,0 +1,151 @@
+//! `tandem exec`: runs one component once, on this machine and for nobody, with the limits and the allow-list that a node would enforce.
+//! Signs nothing, asks no chain.
+
+mod args;
+mod output;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tandem_engine::{
+    Component, Engine, EngineConfig, EngineError, Execution, Grants, LimitKind, Limits, LoadError, Refusal, RunError,
+    TaskInput,
+};
+
+pub(crate) use args::Args;
+
+use crate::Failure;
+
+/// Exit codes; [`args::EXIT_CODES`] explains them.
+pub(crate) mod code {
+    pub(crate) const HOST: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const COMPONENT: u8 = 3;
+    pub(crate) const LIMIT: u8 = 4;
+    pub(crate) const REFUSED: u8 = 5;
+    pub(crate) const CRASH: u8 = 6;
+    pub(crate) const NOT_A_SERVICE: u8 = 7;
+}
+
+/// Compilation that takes longer is announced.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let bytes = args.read_component()?;
+    let input = args.read_input()?;
+    let grants = args.grants()?;
+    let limits = grants.limits.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let outcome = runtime.block_on(async {
+        let component = load(bytes, grants).await?;
+        let outcome = component.run(TaskInput::manual(input)).await;
+        Ok::<_, Failure>((component, outcome))
+    });
+    let (component, outcome) =
+        outcome.map_err(|failure| if args.json { output::failure_as_json(failure) } else { failure })?;
+    let report = output::Report { component: component.digest(), limits: &limits };
+    match outcome {
+        Ok(execution) => print(&args, &report, &execution),
+        Err(error) if args.json => Err(report.error_as_json(&error, code_of(&error))),
+        Err(error) => Err(explain(error)),
+    }
+}
+
+fn print(args: &Args, report: &output::Report<'_>, execution: &Execution) -> Result<(), Failure> {
+    if args.json { report.print_json(execution) } else { report.print_text(execution) }
+}
+
+async fn load(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
+    let size = bytes.len();
+    let compiling = tokio::task::spawn_blocking(move || {
+        // One slot, and no cap of a node: the user's own machine is at stake.
+        let limits_max = Limits { time: Duration::MAX, fuel: u64::MAX, ..grants.limits.clone() };
+        let engine = Engine::new(EngineConfig { concurrent_max: 1, limits_max }).map_err(no_engine)?;
+        engine.load(&bytes, grants).map_err(not_loaded)
+    });
+    tokio::pin!(compiling);
+    let outcome = match tokio::time::timeout(PATIENCE, &mut compiling).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            eprintln!("Compiling the component ({} KiB) ...", size.div_ceil(1024));
+            compiling.await
+        }
+    };
+    outcome.context("the compiler crashed")?
+}
+
+fn no_engine(error: EngineError) -> Failure {
+    Failure::new(code::HOST, error).hint("a limit on address space, such as `ulimit -v`, is too low for WebAssembly")
+}
+
+fn not_loaded(error: LoadError) -> Failure {
+    let hint = match &error {
+        LoadError::CoreModule { .. } => "build it for a component target: cargo build --release --target wasm32-wasip2",
+        LoadError::Invalid { .. } => {
+            "expected a WebAssembly component in binary form, such as cargo writes for the target wasm32-wasip2"
+        }
+        LoadError::Import { .. } => {
+            "components get no sockets and nothing beyond what wit/service.wit and the standard library import"
+        }
+        LoadError::Export { .. } => {
+            "export a service with `tandem_sdk::export!(run)`, for the world `tandem:service/service`"
+        }
+        _ => return Failure::new(code::NOT_A_SERVICE, error),
+    };
+    Failure::new(code::NOT_A_SERVICE, error).hint(hint)
+}
+
+fn code_of(error: &RunError) -> u8 {
+    match error {
+        RunError::Guest(_) => code::COMPONENT,
+        RunError::Limit(_) => code::LIMIT,
+        RunError::Refused(_) => code::REFUSED,
+        RunError::Trap { .. } => code::CRASH,
+        _ => code::HOST,
+    }
+}
+
+fn explain(error: RunError) -> Failure {
+    let hint = hint(&error);
+    let code = code_of(&error);
+    let failure = match error {
+        RunError::Guest(guest) => {
+            let kind = guest.kind.name();
+            Failure::new(code, anyhow::Error::new(guest).context(format!("the component returned an error ({kind})")))
+        }
+        error => Failure::new(code, error),
+    };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn hint(error: &RunError) -> Option<String> {
+    Some(match error {
+        RunError::Guest(guest)
+            if guest.message.starts_with("secret ") && guest.message.ends_with(" is not supplied") =>
+        {
+            "set an environment variable of that name and pass --secret-env NAME".to_owned()
+        }
+        RunError::Limit(breach) => match breach.kind {
+            LimitKind::Fuel => "raise it with --fuel N, and in the manifest".to_owned(),
+            LimitKind::Time => "raise it with --time-limit SECONDS, and in the manifest".to_owned(),
+            LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
+            _ => return None,
+        },
+        RunError::Refused(Refusal::HttpHost { host }) => format!("grant it with --allow-host {host}"),
+        RunError::Refused(Refusal::HttpAddress { address, .. }) => {
+            format!("if that is meant, grant the address too: --allow-host {address}")
+        }
+        RunError::Trap { .. } => {
+            "the lines above that begin with WARN are what the component wrote to its standard error".to_owned()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,40 @@
+//! Tandem's command line. One module per command, each with its `Args` and `run`; this page only chooses between them.
+//!
+//! It owns what the libraries refuse to touch: arguments, environment, standard streams, the subscriber for `tracing`, and the exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod boxscore;
+mod exec;
+mod report;
+mod trace;
+
+pub use report::Failure;
+
+/// Services that compute off-chain and are believed on-chain.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Exec(exec::Args),
+}
+
+/// Runs the command that the arguments name. Its exit code says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    trace::init();
+    let outcome = match cli.command {
+        Command::Exec(args) => exec::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

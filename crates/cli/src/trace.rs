@@ -1,0 +1,24 @@
+//! Log lines of all commands: to standard error, chosen by `RUST_LOG`. Standard output belongs to results.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
+
+/// What is shown when `RUST_LOG` is not set: what components say, and what goes wrong.
+const DEFAULT: &str = "warn,tandem::component=info";
+
+/// Crates that know what travels between a component and a server, and would write it down at their lower levels.
+const QUIET: [&str; 5] =
+    ["wasmtime=warn", "wasmtime_wasi=warn", "wasmtime_wasi_http=warn", "hyper=warn", "rustls=warn"];
+
+/// Sets the subscriber; once per process.
+pub(crate) fn init() {
+    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let quiet = QUIET.iter().map(|text| text.parse::<Directive>().expect("the directives are valid"));
+    tracing_subscriber::fmt()
+        .with_env_filter(quiet.fold(wanted, EnvFilter::add_directive))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}

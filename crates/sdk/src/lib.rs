@@ -1,0 +1,56 @@
+//! What authors of Tandem components import.
+//!
+//! A component is a function from a [`Task`] to bytes. Everything that it may reach goes through this crate, and only as far as the service's manifest
+//! grants it: [`config`] and [`secrets`] by name, [`http`] to listed hosts, [`log`] for the operator's eyes. There is no file system, no environment
+//! and no socket, and nothing is kept from one task to the next.
+//!
+//! All honest operators must return the same bytes. Time, randomness, secrets and whatever a server changes its mind about must not find a way into
+//! the output.
+//!
+//! ```
+//! use tandem_sdk::{Error, Task};
+//!
+//! fn run(task: Task) -> Result<Vec<u8>, Error> {
+//!     let name = task.text()?;
+//!     Ok(format!("Hello, {name}").into_bytes())
+//! }
+//!
+//! tandem_sdk::export!(run);
+//! ```
+//!
+//! Build it as a `cdylib` for `wasm32-wasip2`; `tandem exec` runs it.
+
+#[doc(hidden)]
+pub mod bindings;
+pub mod config;
+mod error;
+pub mod http;
+pub mod log;
+pub mod secrets;
+mod task;
+
+pub use error::{Error, ErrorKind};
+pub use task::Task;
+
+/// Makes a function the component's `run`: `fn(Task) -> Result<impl Into<Vec<u8>>, Error>`. Once per component.
+#[macro_export]
+macro_rules! export {
+    ($run:path) => {
+        const _: () = {
+            struct Component;
+
+            impl $crate::bindings::Guest for Component {
+                fn run(
+                    task: $crate::bindings::Task,
+                ) -> ::core::result::Result<$crate::bindings::Output, $crate::bindings::Error> {
+                    match $run($crate::Task::from(task)) {
+                        Ok(payload) => Ok($crate::bindings::Output { payload: payload.into() }),
+                        Err(error) => Err($crate::Error::from(error).into()),
+                    }
+                }
+            }
+
+    $crate::bindings::export_service!(Component with_types_in $crate::bindings);
+        };
+    };
+}
