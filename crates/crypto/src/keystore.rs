@@ -11,8 +11,6 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// scrypt's `log2(n)` that new keystores use, as ERC-2335 suggests: 256 MiB and about a second.
-const SCRYPT_LOG_N: u8 = 18;
 /// Largest `log2(n)` that is read.
 const SCRYPT_LOG_N_MAX: u8 = 20;
 /// Largest `r · p` that is read.
@@ -45,6 +43,24 @@ pub enum KeystoreError {
     /// The password is wrong, or the file is damaged.
     #[error("wrong password, or damaged keystore")]
     Password,
+}
+
+/// How much work a new keystore makes of every guess at its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// scrypt with n = 2^18, as ERC-2335 suggests: 256 MiB and about a second.
+    Standard,
+    /// scrypt with n = 2^12: milliseconds. For local networks whose keys guard nothing.
+    Light,
+}
+
+impl Strength {
+    fn n(self) -> u64 {
+        match self {
+            Self::Standard => 1 << 18,
+            Self::Light => 1 << 12,
+        }
+    }
 }
 
 /// Randomness for one new keystore; never used twice.
@@ -284,11 +300,13 @@ mod tests {
     #[test]
     fn secret_survives_its_keystore() {
         let entropy = Entropy { salt: [1; 32], iv: [2; 16], uuid: [3; 16] };
-        let keystore = Keystore::encrypt(&[9; 32], "pass", "ab".to_owned(), "a test", &entropy);
-        let json = keystore.to_json();
-        assert_eq!(open(&json, "pass").expect("the password is right"), hex::encode([9; 32]));
-        assert!(matches!(open(&json, "wrong"), Err(KeystoreError::Password)));
-        assert!(json.contains("03030303-0303-4303-8303-030303030303"));
+        for strength in [Strength::Standard, Strength::Light] {
+            let keystore = Keystore::encrypt(&[9; 32], ("pass", strength), ("ab".to_owned(), "a test"), &entropy);
+            let json = keystore.to_json();
+            assert_eq!(open(&json, "pass").expect("the password is right"), hex::encode([9; 32]));
+            assert!(matches!(open(&json, "wrong"), Err(KeystoreError::Password)));
+            assert!(json.contains("03030303-0303-4303-8303-030303030303"));
+        }
     }
 
     #[test]

@@ -13,5 +13,5 @@ mod table;
 
 pub use curve::{CurveError, HashedPoint, hash_to_curve};
 pub use key::{PublicKey, SecretKey, SecretKeyError, Signature, verify_possession};
-pub use keystore::{Entropy, Keystore, KeystoreError};
+pub use keystore::{Entropy, Keystore, KeystoreError, Strength};
 pub use table::{CertificateError, CertifiedBatch, KeyTable, Share, SharesError};

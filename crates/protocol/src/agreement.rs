@@ -219,7 +219,8 @@ impl Agreement {
         self.tables.last_key_value().map(|(_, table)| table)
     }
 
-    pub(crate) fn table_of(&self, epoch: Epoch) -> Option<&Arc<KeyTable>> {
+    /// The operator table of `epoch`, while it is kept.
+    pub fn table_of(&self, epoch: Epoch) -> Option<&Arc<KeyTable>> {
         self.tables.get(&epoch)
     }
 
