@@ -134,9 +134,14 @@ struct CipherParams {
 }
 
 impl Keystore {
-    /// Encrypts `secret` under `password`. Takes about a second, on purpose.
-    pub fn encrypt(secret: &[u8; 32], password: &str, pubkey: String, description: &str, entropy: &Entropy) -> Self {
-        let params = ScryptParams { dklen: 32, n: 1 << SCRYPT_LOG_N, p: 1, r: 8, salt: hex::encode(entropy.salt) };
+    /// Encrypts `secret` under `password`. The public key and the description stay readable without it.
+    pub fn encrypt(
+        secret: &[u8; 32],
+        (password, strength): (&str, Strength),
+        (pubkey, description): (String, &str),
+        entropy: &Entropy,
+    ) -> Self {
+        let params = ScryptParams { dklen: 32, n: strength.n(), p: 1, r: 8, salt: hex::encode(entropy.salt) };
         let kdf = Kdf::Scrypt { params, message: String::new() };
         let key = kdf.derive(password).expect("our own work factors are within bounds");
         let mut message = secret.to_vec();
