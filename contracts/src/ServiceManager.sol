@@ -14,11 +14,12 @@ import {IStakeSource} from "./interfaces/IStakeSource.sol";
 import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
 import {G1} from "./libraries/BN254.sol";
 import {Certificates} from "./libraries/Certificates.sol";
+import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
-import {OperatorTables, Row} from "./libraries/OperatorTables.sol";
+import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
 import {Domain} from "./types/Domain.sol";
 import {Epoch, TaskId} from "./types/Ids.sol";
-import {Certificate, Quorum, Result, SignedStake, Task, Token} from "./types/Structs.sol";
+import {Certificate, Quorum, Result, Task, Token} from "./types/Structs.sol";
 
 /// @title ServiceManager
 /// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it as it is.
@@ -255,23 +256,23 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @dev Demands a fresh table, the quorum, then the signature: dearest last.
     function _verify(Certificate calldata certificate, bytes32 root, bytes32 domain, Quorum memory strictest) private {
         TableInfo memory table = _freshTable(certificate.epoch);
-        (G1 memory key, SignedStake memory stake) =
+        (G1 memory key, WeightPair signed, WeightPair total) =
             Certificates.requireQuorum(certificate, table.pointer, table.count, strictest);
         Certificates.requireSignature(certificate, key, Digests.batch(domain, certificate.epoch, root));
         emit CertificateVerified(
             certificate.epoch,
             root,
-            stake.signedNative,
-            stake.signedExternal,
-            stake.totalNative,
-            stake.totalExternal,
+            signed.nativeWeight(),
+            signed.externalWeight(),
+            total.nativeWeight(),
+            total.externalWeight(),
             certificate.signers
         );
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make that dear.
     function _deliver(TaskId taskId, Result calldata result) private {
-        bytes memory message = abi.encodeCall(ITaskHandler.onResult, (taskId, result.task, result.payload));
+        bytes memory message = Deliveries.encode(taskId, result.task, result.payload);
         address handler = result.task.handler;
         uint256 limit = handlerGas;
         // A call is given at most 63/64 of what is left. Were it less than the limit, a submitter could make the handler fail by gas.

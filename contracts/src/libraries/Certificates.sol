@@ -3,7 +3,7 @@ pragma solidity ^0.8.31;
 
 import {BN254, G1, G2} from "./BN254.sol";
 import {OperatorTables, WeightPair} from "./OperatorTables.sol";
-import {Certificate, Quorum, SignedStake, Token} from "../types/Structs.sol";
+import {Certificate, Quorum, Token} from "../types/Structs.sol";
 
 /// @title Certificates
 /// @notice Whether a certificate is what it says: enough stake of each token behind it, and one true signature of all its signers.
@@ -22,26 +22,24 @@ library Certificates {
     uint256 private constant ONE_IN_BPS = 10_000;
 
     /// @notice Sums the signers' keys and stake, and demands `quorum` of it.
+    /// @return key Sum of the signers' G1 keys.
     function requireQuorum(Certificate calldata certificate, address table, uint256 count, Quorum memory quorum)
         internal
         view
-        returns (G1 memory key, SignedStake memory stake)
+        returns (G1 memory key, WeightPair signed, WeightPair total)
     {
-        WeightPair signed;
-        WeightPair total;
         (key, signed, total) = OperatorTables.sumSigners(table, count, certificate.signers);
-        stake = SignedStake(
-            signed.nativeWeight(), signed.externalWeight(), total.nativeWeight(), total.externalWeight()
-        );
-        requireShare(Token.Native, stake.signedNative, stake.totalNative, quorum.nativeBps);
-        requireShare(Token.External, stake.signedExternal, stake.totalExternal, quorum.externalBps);
+        requireShare(Token.Native, signed.nativeWeight(), total.nativeWeight(), quorum.nativeBps);
+        requireShare(Token.External, signed.externalWeight(), total.externalWeight(), quorum.externalBps);
     }
 
     /// @notice Demands signed · 10 000 ≥ total · bps and total > 0. Nothing is divided, so nothing is rounded.
     function requireShare(Token token, uint96 signed, uint96 total, uint16 bps) internal pure {
-        if (total == 0 || uint256(signed) * ONE_IN_BPS < uint256(total) * bps) {
-            revert QuorumNotReached(token, signed, total, bps);
+        unchecked {
+            // 96 bits times 16 bits.
+            if (total != 0 && uint256(signed) * ONE_IN_BPS >= uint256(total) * bps) return;
         }
+        revert QuorumNotReached(token, signed, total, bps);
     }
 
     /// @notice Demands that `certificate` carries the signature over `digest` of the signers, whose G1 keys add up to `key`.

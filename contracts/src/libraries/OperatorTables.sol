@@ -174,31 +174,34 @@ library OperatorTables {
         }
     }
 
-    /// @dev Adds the keys of the absent to the point at `sum`, and takes their weights from `signed`. Every ECADD reads its two points where
-    /// they lie: the running sum is moved to the 64 bytes in front of the absent operator's row, over rows that were dealt with, and
-    /// the new one overwrites that row's key.
-    /// @param absent Bits of the absent, not 0; bit 0 stands for the row at `row`.
+    /// @dev Adds the keys of the absent to the point at `sum`, and takes their weights from `signed`, from the last operator to the first. Every
+    /// ECADD reads its two points where they lie: the running sum is moved to the 64 bytes behind the absent operator's key,
+    /// over its weights and rows that were dealt with, and the new one overwrites that key.
+    /// @param absent Bits of the absent, not 0; bit 0 stands for the row at `rows`.
     /// @return newSum Where the sum lies now.
-    function _subtract(uint256 absent, uint256 row, uint256 sum, WeightPair signed)
+    function _subtract(uint256 absent, uint256 rows, uint256 sum, WeightPair signed)
         private
         view
         returns (uint256 newSum, WeightPair newSigned)
     {
         bool ok = true;
         assembly ("memory-safe") {
+            let row := add(rows, mul(ROW_BYTES, 255))
             for { } absent { } {
-                let skip := sub(255, clz(and(absent, sub(0, absent))))
-                row := add(row, mul(ROW_BYTES, skip))
-                signed := sub(signed, and(mload(add(row, 0x38)), WEIGHTS_MASK))
-                mcopy(sub(row, 0x40), sum, 0x40)
-                ok := and(ok, staticcall(gas(), 0x06, sub(row, 0x40), 0x80, row, 0x40))
+                let skip := clz(absent)
+                row := sub(row, mul(ROW_BYTES, skip))
+                // The last 32 bytes of the row. Above the weights are 8 bytes of the key, which the mask below takes away.
+                signed := sub(signed, mload(add(row, 0x38)))
+                mcopy(add(row, 0x40), sum, 0x40)
+                ok := and(ok, staticcall(gas(), 0x06, row, 0x80, row, 0x40))
                 sum := row
-                row := add(row, ROW_BYTES)
-                absent := shr(1, shr(skip, absent))
+                row := sub(row, ROW_BYTES)
+                absent := shl(1, shl(skip, absent))
             }
+            newSigned := and(signed, WEIGHTS_MASK)
         }
         if (!ok) revert KeysNotSummed();
-        return (sum, signed);
+        return (sum, newSigned);
     }
 
     /// @dev Writes 88 bytes at `cursor`, which must lie in allocated memory, and returns where the next row begins.

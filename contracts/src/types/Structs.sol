@@ -59,11 +59,3 @@ struct Certificate {
     /// Square roots that spare the contract its own (see `BN254.hashToG1WithRoots`).
     uint256[] roots;
 }
-
-/// @notice Stake behind a certificate, per token, in the tokens' smallest units.
-struct SignedStake {
-    uint96 signedNative;
-    uint96 signedExternal;
-    uint96 totalNative;
-    uint96 totalExternal;
-}
