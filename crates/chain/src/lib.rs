@@ -1,1 +1,54 @@
-//! Placeholder.
+//! Tandem on an EVM chain: what operators, services and people read from it and send to it.
+//!
+//! | to | use |
+//! |---|---|
+//! | reach a chain | [`ChainClient::connect`], which refuses another chain than the expected one |
+//! | know a service | [`ServiceReader`]: thresholds, operator tables, manifests, peers |
+//! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned |
+//! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
+//! | deliver a certified batch | [`Delivery::encode`], then [`Delivery::submit`] |
+//! | deploy, stake, register, ask | the functions of [`admin`], which name the gas they used |
+//! | keep a transaction key | [`Account`] and its keystores |
+//! | have a local chain | [`Anvil`] |
+//!
+//! Everything public speaks `tandem-types`; alloy's own types end here. What an endpoint says is bounded in size, and checked where it can be
+//! checked: a task's identity is recomputed, a table's parts must fit together, a cursor's block must still be canonical. What cannot be
+//! checked is believed: one endpoint is one witness. Errors say whether trying again may help (`is_retryable`) and what a person can do
+//! (`hint`); they and the logs never hold credentials of an RPC URL, keys or passwords.
+//!
+//! The crate stores nothing, retries nothing but what a transaction needs to be mined, and knows nothing of agreement between
+//! operators.
+
+mod accounts;
+pub mod admin;
+mod anvil;
+mod bindings;
+mod client;
+mod delivery;
+mod endpoint;
+mod error;
+mod event;
+mod log;
+mod reader;
+mod registry;
+mod revert;
+mod scan;
+mod service;
+mod source;
+mod table;
+mod transport;
+mod tx;
+
+pub use accounts::{Account, AccountError, Password, random_bytes};
+pub use anvil::{ANVIL_CHAIN_ID, ANVIL_VARIABLE, Anvil, AnvilError, Mining};
+pub use bindings::ConversionError;
+pub use client::{BlockHeader, ChainClient, ClientConfig};
+pub use delivery::{Delivery, DeliveryError, TaskOutput};
+pub use endpoint::Endpoint;
+pub use error::{RpcError, RpcFailure};
+pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
+pub use reader::{Cursor, EventReader, ReadError, ReaderConfig, Rewind, Span};
+pub use revert::{Revert, RevertValue};
+pub use service::{AnnouncedManifest, Peer, ServiceError, ServiceReader, TableInfo};
+pub use table::TableCodeError;
+pub use tx::{Call, SendError, TransactionConfig, TransactionManager, TransactionOutcome, TransactionStatus};

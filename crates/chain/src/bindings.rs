@@ -1,0 +1,118 @@
+//! The contracts' calls, events and creation code, from the compiled artifacts, and their conversion to Tandem's types. Nothing of
+//! this leaves the crate.
+
+use tandem_types::{Bps, BpsError, G1Point, G2Point, IdError, ManifestHash, PerToken, Quorum, Task, WorkflowId};
+
+mod demo_token {
+    alloy::sol!(DemoToken, "artifacts/DemoToken.json");
+}
+mod restaking_manager {
+    alloy::sol!(RestakingManager, "artifacts/RestakingManager.json");
+}
+mod score_board {
+    alloy::sol!(ScoreBoard, "artifacts/ScoreBoard.json");
+}
+mod service_manager {
+    alloy::sol!(ServiceManager, "artifacts/ServiceManager.json");
+}
+mod strategy {
+    alloy::sol!(Strategy, "artifacts/Strategy.json");
+}
+
+pub(crate) use demo_token::DemoToken;
+pub(crate) use restaking_manager::RestakingManager;
+pub(crate) use score_board::ScoreBoard;
+pub(crate) use service_manager::ServiceManager;
+pub(crate) use strategy::Strategy;
+
+/// The artifacts' text, for the errors in their ABIs.
+pub(crate) const ARTIFACTS: [&str; 5] = [
+    include_str!("../artifacts/DemoToken.json"),
+    include_str!("../artifacts/RestakingManager.json"),
+    include_str!("../artifacts/ScoreBoard.json"),
+    include_str!("../artifacts/ServiceManager.json"),
+    include_str!("../artifacts/Strategy.json"),
+];
+
+/// What a contract holds that Tandem's types do not admit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConversionError {
+    /// The workflow is no name.
+    #[error(transparent)]
+    Workflow(#[from] IdError),
+    /// A quorum is out of range.
+    #[error(transparent)]
+    Quorum(#[from] BpsError),
+}
+
+pub(crate) fn quorum(native: u16, external: u16) -> Result<Quorum, BpsError> {
+    Ok(PerToken { native: Bps::new(native)?, external: Bps::new(external)? })
+}
+
+impl From<&Task> for ServiceManager::Task {
+    fn from(task: &Task) -> Self {
+        Self {
+            number: task.number,
+            workflow: task.workflow.to_word(),
+            manifest: task.manifest.0,
+            handler: task.handler,
+            requester: task.requester,
+            deadline: task.deadline,
+            nativeBps: task.quorum.native.get(),
+            externalBps: task.quorum.external.get(),
+            inputHash: task.input_hash,
+        }
+    }
+}
+
+impl TryFrom<ServiceManager::Task> for Task {
+    type Error = ConversionError;
+
+    fn try_from(task: ServiceManager::Task) -> Result<Self, ConversionError> {
+        Ok(Self {
+            number: task.number,
+            workflow: WorkflowId::from_word(task.workflow)?,
+            manifest: ManifestHash(task.manifest),
+            handler: task.handler,
+            requester: task.requester,
+            deadline: task.deadline,
+            quorum: quorum(task.nativeBps, task.externalBps)?,
+            input_hash: task.inputHash,
+        })
+    }
+}
+
+/// The contracts' points, once per contract that has them.
+macro_rules! points {
+    ($contract:ident) => {
+        impl From<&G1Point> for $contract::G1 {
+            fn from(point: &G1Point) -> Self {
+                let [x, y] = point.to_words();
+                Self { x, y }
+            }
+        }
+
+        impl From<&G2Point> for $contract::G2 {
+            #[allow(non_snake_case, reason = "the fields' names in Solidity")]
+            fn from(point: &G2Point) -> Self {
+                let [xIm, xRe, yIm, yRe] = point.to_words();
+                Self { xIm, xRe, yIm, yRe }
+            }
+        }
+    };
+}
+
+points!(RestakingManager);
+points!(ServiceManager);
+
+impl From<&RestakingManager::G1> for G1Point {
+    fn from(point: &RestakingManager::G1) -> Self {
+        Self::from_words([point.x, point.y])
+    }
+}
+
+impl From<&RestakingManager::G2> for G2Point {
+    fn from(point: &RestakingManager::G2) -> Self {
+        Self::from_words([point.xIm, point.xRe, point.yIm, point.yRe])
+    }
+}

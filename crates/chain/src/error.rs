@@ -1,0 +1,177 @@
+//! What can go wrong between a request and its answer. Says whether trying again may help, and what a person can do; tries nothing
+//! again itself.
+
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::revert::Revert;
+
+/// A request to an endpoint that did not bring the answer asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{endpoint}: {failure}")]
+pub struct RpcError {
+    /// The endpoint, without credentials.
+    pub endpoint: Endpoint,
+    /// What went wrong.
+    pub failure: RpcFailure,
+}
+
+/// What went wrong with a request. Texts from outside are cut to a bearable length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RpcFailure {
+    /// The URL is not HTTP's.
+    #[error("scheme `{0}` is not supported, use http or https")]
+    Scheme(String),
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(String),
+    /// No connection, or it broke.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// An HTTP status that is no success, without a JSON-RPC answer.
+    #[error("HTTP status {0}")]
+    Status(u16),
+    /// The answer is larger than allowed.
+    #[error("the answer exceeds {limit} bytes")]
+    TooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// One block holds more logs than are read at once.
+    #[error("{found} logs, {limit} are read at once")]
+    TooManyLogs {
+        /// Logs that there were.
+        found: usize,
+        /// Logs allowed.
+        limit: usize,
+    },
+    /// The answer is not what the method returns.
+    #[error("malformed answer: {0}")]
+    Malformed(String),
+    /// The endpoint answered with an error.
+    #[error("{message} (code {code})")]
+    Refused {
+        /// JSON-RPC error code.
+        code: i64,
+        /// The endpoint's words.
+        message: String,
+    },
+    /// The contract reverted.
+    #[error("reverted: {0}")]
+    Reverted(Revert),
+    /// The endpoint serves another chain.
+    #[error("serves chain {found}, expected chain {expected}")]
+    WrongChain {
+        /// Chain that was asked for.
+        expected: u64,
+        /// Chain that the endpoint says it serves.
+        found: u64,
+    },
+}
+
+impl RpcError {
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match &self.failure {
+            RpcFailure::Unreachable(_) | RpcFailure::Timeout(_) => true,
+            RpcFailure::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
+            RpcFailure::Refused { code, message } => is_passing(*code, message),
+            _ => false,
+        }
+    }
+
+    /// The contract's error, when one was the reason.
+    pub fn revert(&self) -> Option<&Revert> {
+        match &self.failure {
+            RpcFailure::Reverted(revert) => Some(revert),
+            _ => None,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match &self.failure {
+            RpcFailure::Unreachable(_) | RpcFailure::Timeout(_) => "check the RPC URL and that the node is running",
+            RpcFailure::WrongChain { .. } => "check the RPC URL and the chain id in the configuration",
+            RpcFailure::Status(401 | 403) => "check the key in the RPC URL",
+            RpcFailure::Status(429) => "the provider limits requests: use another endpoint or poll less often",
+            RpcFailure::Status(_) | RpcFailure::Malformed(_) => {
+                "check that the RPC URL is that of an EVM JSON-RPC endpoint"
+            }
+            RpcFailure::Scheme(_) => "only the HTTP endpoint is needed, not the WebSocket",
+            _ => return None,
+        })
+    }
+
+    /// Whether a request for fewer logs may be answered: endpoints have many words for "too many".
+    pub(crate) fn may_be_too_much(&self) -> bool {
+        match &self.failure {
+            RpcFailure::Timeout(_) | RpcFailure::TooLarge { .. } | RpcFailure::TooManyLogs { .. } => true,
+            RpcFailure::Refused { .. } => true,
+            RpcFailure::Status(status) => matches!(status, 400 | 408 | 413 | 422 | 500..=599),
+            _ => false,
+        }
+    }
+}
+
+/// Rate limits, overload and nodes that lag behind each other; the codes are those of the large providers.
+fn is_passing(code: i64, message: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "rate limit",
+        "too many requests",
+        "request limit",
+        "limit exceeded",
+        "credits",
+        "timeout",
+        "timed out",
+        "try again",
+        "header not found",
+    ];
+    let message = message.to_lowercase();
+    matches!(code, 429 | -32005 | -32055) || WORDS.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    fn error(failure: RpcFailure) -> RpcError {
+        let url = Url::parse("https://rpc.example/v3/KEY").expect("the literal is a URL");
+        RpcError { endpoint: Endpoint::from(&url), failure }
+    }
+
+    fn refused(code: i64, message: &str) -> RpcFailure {
+        RpcFailure::Refused { code, message: message.to_owned() }
+    }
+
+    #[test]
+    fn passing_failures_are_retryable_and_others_not() {
+        let passing = [
+            RpcFailure::Unreachable("connection refused".to_owned()),
+            RpcFailure::Timeout(Duration::from_secs(1)),
+            RpcFailure::Status(503),
+            RpcFailure::Status(429),
+            refused(-32005, "daily limit"),
+            refused(-32000, "Rate limit reached"),
+        ];
+        let lasting = [
+            RpcFailure::Status(401),
+            RpcFailure::WrongChain { expected: 1, found: 2 },
+            RpcFailure::Malformed("not JSON".to_owned()),
+            refused(-32601, "method not found"),
+        ];
+        assert!(passing.into_iter().all(|failure| error(failure).is_retryable()));
+        assert!(!lasting.into_iter().any(|failure| error(failure).is_retryable()));
+    }
+
+    #[test]
+    fn error_names_the_endpoint_without_its_key() {
+        let text = error(RpcFailure::WrongChain { expected: 1, found: 31_337 }).to_string();
+        assert_eq!(text, "https://rpc.example: serves chain 31337, expected chain 1");
+    }
+}
