@@ -22,7 +22,8 @@ import {Epoch, TaskId} from "./types/Ids.sol";
 import {Certificate, Quorum, Result, Task, Token} from "./types/Structs.sol";
 
 /// @title ServiceManager
-/// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it as it is.
+/// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it
+/// as it is.
 contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @notice Most results under one certificate.
     uint256 public constant MAX_BATCH = 64;
@@ -146,7 +147,8 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back finds nothing open.
+    /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back
+    /// finds nothing open.
     function submit(Result[] calldata results, Certificate calldata certificate) external virtual {
         bytes32 domain = domainSeparator();
         Batch memory batch = _settle(results, domain);
@@ -270,12 +272,14 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         );
     }
 
-    /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make that dear.
+    /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make
+    /// that dear.
     function _deliver(TaskId taskId, Result calldata result) private {
         bytes memory message = Deliveries.encode(taskId, result.task, result.payload);
         address handler = result.task.handler;
         uint256 limit = handlerGas;
-        // A call is given at most 63/64 of what is left. Were it less than the limit, a submitter could make the handler fail by gas.
+        // A call is given at most 63/64 of what is left. Were it less than the limit, a submitter could make the
+        // handler fail by gas.
         uint256 available = gasleft();
         uint256 needed = limit + limit / 63 + 1 + CALL_GAS;
         if (available < needed) revert InsufficientGas(available, needed);

@@ -61,7 +61,8 @@ contract BN254Test is Test {
         assertSame(BN254.hashToG1(bytes32(uint256(1))), G1(1, 2));
         assertSame(BN254.hashToG1(bytes32(BN254.P)), G1(1, 2));
         assertSame(
-            BN254.hashToG1(bytes32(uint256(2))), G1(2, 0x23818cde28cf4ea953fe59b1c377fafd461039c17251ff4377313da64ad07e13)
+            BN254.hashToG1(bytes32(uint256(2))),
+            G1(2, 0x23818cde28cf4ea953fe59b1c377fafd461039c17251ff4377313da64ad07e13)
         );
         assertSame(
             BN254.hashToG1(bytes32(type(uint256).max)),
@@ -93,11 +94,7 @@ contract BN254Test is Test {
     }
 
     /// @dev research: sk = 1, 2, 12345 over keccak256("hello world"), computed in another language.
-    function independentAggregate()
-        private
-        pure
-        returns (bytes32 digest, G1 memory sigma, G1 memory p1, G2 memory p2)
-    {
+    function independentAggregate() private pure returns (bytes32 digest, G1 memory sigma, G1 memory p1, G2 memory p2) {
         digest = keccak256("hello world");
         sigma = G1(
             0x091141be15fd032cc256707f7e4edfe07d0418a9a58bb60bd9c97e7f8eced6ef,
@@ -211,8 +208,8 @@ contract BN254Test is Test {
     }
 
     function testFuzz_root_equals_the_precompile(uint256 a) public view {
-        (bool ok, bytes memory output) = address(0x05)
-            .staticcall(abi.encode(uint256(32), uint256(32), uint256(32), a, (BN254.P + 1) / 4, BN254.P));
+        (bool ok, bytes memory output) =
+            address(0x05).staticcall(abi.encode(uint256(32), uint256(32), uint256(32), a, (BN254.P + 1) / 4, BN254.P));
         vm.assertTrue(ok);
         vm.assertEq(BN254.principalRoot(a), abi.decode(output, (uint256)));
     }

@@ -48,11 +48,13 @@ contract CertificatesTest is Test {
         uint96 totalNative;
     }
 
-    function check(Certificate calldata certificate, address pointer, uint256 count, Quorum memory quorum, bytes32 digest)
-        external
-        view
-        returns (WeightPair signed, WeightPair total)
-    {
+    function check(
+        Certificate calldata certificate,
+        address pointer,
+        uint256 count,
+        Quorum memory quorum,
+        bytes32 digest
+    ) external view returns (WeightPair signed, WeightPair total) {
         G1 memory key;
         (key, signed, total) = Certificates.requireQuorum(certificate, pointer, count, quorum);
         Certificates.requireSignature(certificate, key, digest);
@@ -155,9 +157,7 @@ contract CertificatesTest is Test {
     }
 
     function test_token_without_stake_never_reaches_a_quorum() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(Certificates.QuorumNotReached.selector, Token.External, 0, 0, 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Certificates.QuorumNotReached.selector, Token.External, 0, 0, 1));
         this.share(Token.External, 0, 0, 1);
     }
 }

@@ -63,14 +63,20 @@ contract DigestsTest is Test {
     }
 
     function test_task_ids_and_leaves_match_the_shared_vectors() public view {
-        TaskVector[] memory cases = abi.decode(
-            vm.parseJsonTypeArray(json, "$.tasks", TASK_VECTOR), (TaskVector[])
-        );
+        TaskVector[] memory cases = abi.decode(vm.parseJsonTypeArray(json, "$.tasks", TASK_VECTOR), (TaskVector[]));
         vm.assertGe(cases.length, 3);
         for (uint256 i = 0; i < cases.length; i++) {
             TaskVector memory c = cases[i];
             Task memory task = Task(
-                c.number, c.workflow, c.manifest, c.handler, c.requester, c.deadline, c.nativeBps, c.externalBps, c.inputHash
+                c.number,
+                c.workflow,
+                c.manifest,
+                c.handler,
+                c.requester,
+                c.deadline,
+                c.nativeBps,
+                c.externalBps,
+                c.inputHash
             );
             TaskId id = Digests.taskId(domain, task);
             vm.assertEq(TaskId.unwrap(id), c.taskId);

@@ -29,7 +29,8 @@ contract GasTest is Fixture {
         setUpService(count, quorum);
         announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
         vm.roll(block.number + 1);
-        // One result goes first, so that no slot is written for the first time that an old service has written long ago.
+        // One result goes first, so that no slot is written for the first time that an old service has written long
+        // ago.
         Result[] memory results = only(createTask(INPUT));
         service.submit(results, certify(results));
         measureSubmit("none", 0);

@@ -145,7 +145,9 @@ contract World is Fixture {
         for (uint256 i = 0; i < picked.length; i++) {
             if (!isOpen(picked[i])) continue;
             if (signed[0] * 10_000 < rows[0].nativeWeight * uint256(results[picked[i]].task.nativeBps)) return false;
-            if (signed[1] * 10_000 < rows[0].externalWeight * uint256(results[picked[i]].task.externalBps)) return false;
+            if (signed[1] * 10_000 < rows[0].externalWeight * uint256(results[picked[i]].task.externalBps)) {
+                return false;
+            }
         }
         return true;
     }

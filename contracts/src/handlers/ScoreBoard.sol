@@ -7,7 +7,8 @@ import {TaskId} from "../types/Ids.sol";
 import {Task} from "../types/Structs.sol";
 
 /// @title ScoreBoard
-/// @notice Handler of the sports-scores service. Stores what it is given; whether the text is right, the quorum has said.
+/// @notice Handler of the sports-scores service. Stores what it is given; whether the text is right, the quorum has
+/// said.
 contract ScoreBoard is IScoreBoard {
     struct Score {
         string json;

@@ -8,8 +8,9 @@ import {IStrategy} from "./IStrategy.sol";
 /// @title IRestakingManager
 /// @notice Where stakers deposit and delegate, and operators register keys and opt in to services.
 ///
-/// Trust: the owner chooses which strategies there are, and nothing else. An operator's BLS key is believed because it proved
-/// possession of it. Stake counts for the operator that its staker delegated to, in every service that the operator serves.
+/// Trust: the owner chooses which strategies there are, and nothing else. An operator's BLS key is believed because it
+/// proved possession of it. Stake counts for the operator that its staker delegated to, in every service that the
+/// operator serves.
 ///
 /// Its whole state follows from its events.
 interface IRestakingManager is IStakeSource {
@@ -75,8 +76,8 @@ interface IRestakingManager is IStakeSource {
     function updateSocket(string calldata socket) external;
 
     /// @notice Enters the caller, an operator, into the set of `service`.
-    /// @dev Warning: any operator may enter, whatever its stake, and a table holds 278; a service that needs approval or a minimum
-    /// stake must demand them.
+    /// @dev Warning: any operator may enter, whatever its stake, and a table holds 278; a service that needs approval
+    /// or a minimum stake must demand them.
     function optIn(address service) external;
 
     /// @notice Takes the caller out of the set of `service`. Tables that are written already keep it.

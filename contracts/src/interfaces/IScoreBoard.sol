@@ -22,8 +22,5 @@ interface IScoreBoard is ITaskHandler {
     /// @return json The component's output; empty when there is none yet.
     /// @return taskId Task that it answers.
     /// @return timestamp Block time of its delivery.
-    function scoreOf(string calldata gameId)
-        external
-        view
-        returns (string memory json, TaskId taskId, uint64 timestamp);
+    function scoreOf(string calldata gameId) external view returns (string memory json, TaskId taskId, uint64 timestamp);
 }

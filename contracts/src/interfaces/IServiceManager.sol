@@ -64,9 +64,10 @@ enum SkipReason {
 /// @title IServiceManager
 /// @notice One service: takes requests for tasks, and delivers results that enough stake of both tokens has signed.
 ///
-/// Trust: the stake source for keys and weights (see `IStakeSource`); the owner for which manifest is in force, hence which components run and
-/// which contracts receive results. The owner can not deliver a result, change a quorum, or touch a task that exists. Everyone else is
-/// trusted with nothing: tables may be refreshed, tasks created and certificates submitted by anyone.
+/// Trust: the stake source for keys and weights (see `IStakeSource`); the owner for which manifest is in force, hence
+/// which components run and which contracts receive results. The owner can not deliver a result, change a quorum, or
+/// touch a task that exists. Everyone else is trusted with nothing: tables may be refreshed, tasks created and
+/// certificates submitted by anyone.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
 interface IServiceManager {
@@ -132,8 +133,8 @@ interface IServiceManager {
     event TaskRedelivered(TaskId indexed taskId, address handler);
 
     /// @notice Announces the manifest that is in force from `activationBlock` on. Owner only.
-    /// @dev One that was announced before and is not active yet gives way. The first manifest may name a block that is past or the current one, which means
-    /// at once. The same manifest may be announced again, with the same handlers.
+    /// @dev One that was announced before and is not active yet gives way. The first manifest may name a block that is
+    /// past or the current one, which means at once. The same manifest may be announced again, with the same handlers.
     /// @param manifest Hash of the manifest's canonical JSON.
     /// @param uri Where the manifest can be had.
     /// @param activationBlock First block in which it is in force.
@@ -153,18 +154,20 @@ interface IServiceManager {
     /// @param workflow ASCII name, left-aligned.
     /// @param input What the component is given, at most `MAX_INPUT_BYTES`.
     /// @param stricter Quorum that the result must reach where the service's own is less; 0 for the service's.
-    /// @param deadline Last second at which the result may be delivered, in the future and at most `MAX_TASK_SECONDS` away.
+    /// @param deadline Last second at which the result may be delivered, in the future and at most `MAX_TASK_SECONDS`
+    /// away.
     function createTask(bytes32 workflow, bytes calldata input, Quorum calldata stricter, uint64 deadline)
         external
         returns (TaskId taskId);
 
     /// @notice Verifies a certificate over a batch of results and delivers those whose tasks are open. Anyone may.
-    /// @dev Each task is delivered at most once. Results of settled, expired and unknown tasks are skipped; a handler that fails stops no other
-    /// result. Give it gas for every handler: `handlerGas` each.
+    /// @dev Each task is delivered at most once. Results of settled, expired and unknown tasks are skipped; a handler
+    /// that fails stops no other result. Give it gas for every handler: `handlerGas` each.
     /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
     function submit(Result[] calldata results, Certificate calldata certificate) external;
 
-    /// @notice Hands over a result whose handler failed when it was delivered. Anyone may, at any time. Reverts as the handler does.
+    /// @notice Hands over a result whose handler failed when it was delivered. Anyone may, at any time. Reverts as the
+    /// handler does.
     function redeliver(Result calldata result) external;
 
     /// @notice What became of the task of that number, and its id while it is open.

@@ -5,8 +5,8 @@ import {Row} from "../libraries/OperatorTables.sol";
 
 /// @title IStakeSource
 /// @notice What a ServiceManager asks of whoever keeps the stake: which operators serve it, their keys, their weights.
-/// @dev The ServiceManager trusts its stake source entirely: keys that it returns must have proved possession (else a rogue key
-/// signs for everyone), must be distinct, and weights must be stake that is really there.
+/// @dev The ServiceManager trusts its stake source entirely: keys that it returns must have proved possession (else a
+/// rogue key signs for everyone), must be distinct, and weights must be stake that is really there.
 interface IStakeSource {
     /// @notice An operator in the list does not serve the service.
     error NotOptedIn(address operator, address service);

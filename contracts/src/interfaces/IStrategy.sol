@@ -5,11 +5,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title IStrategy
 /// @notice Holds one token for all stakers and counts it in shares.
-/// @dev Stakers approve the strategy, then call the RestakingManager, which is the only one that may call it. Assets are counted by what
-/// was deposited, never by balance, so a donation changes no price.
+/// @dev Stakers approve the strategy, then call the RestakingManager, which is the only one that may call it. Assets
+/// are counted by what was deposited, never by balance, so a donation changes no price.
 ///
-/// @dev Warning: a token whose balances change by themselves (rebasing) must not be given a strategy: what it adds is nobody's, and
-/// what it takes away is missing.
+/// @dev Warning: a token whose balances change by themselves (rebasing) must not be given a strategy: what it adds is
+/// nobody's, and what it takes away is missing.
 interface IStrategy {
     /// @notice The caller is not the RestakingManager.
     error NotManager(address caller);

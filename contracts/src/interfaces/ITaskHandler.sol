@@ -8,8 +8,8 @@ import {Task} from "../types/Structs.sol";
 /// @notice Receives verified results of the workflows that a manifest names it for.
 /// @dev Warning: must check that the caller is the ServiceManager it trusts; anyone can call it with anything.
 ///
-/// @dev Warning: called with the service's handler gas. When it reverts or runs out of that, the result counts as delivered but is kept,
-/// and anyone may have it handled later, with any gas, by `redeliver`.
+/// @dev Warning: called with the service's handler gas. When it reverts or runs out of that, the result counts as
+/// delivered but is kept, and anyone may have it handled later, with any gas, by `redeliver`.
 interface ITaskHandler {
     /// @notice A result that reached its quorum. Called at most once successfully per task.
     /// @param taskId Identifies the task.

@@ -20,7 +20,8 @@ struct G2 {
 /// @dev Points are checked by the precompiles: one that is not on the curve, or in G2 not in the right subgroup, makes
 /// them fail. Nothing here decides what a signature means; see `Digests` and `Certificates`.
 library BN254 {
-    /// @notice A precompile refused its input: a coordinate out of range, a point off the curve or outside the subgroup.
+    /// @notice A precompile refused its input: a coordinate out of range, a point off the curve or outside the
+    /// subgroup.
     error InvalidPoint();
     /// @notice The hint does not lead from the digest to a point of the curve.
     error InvalidRoots(bytes32 digest);
@@ -84,8 +85,8 @@ library BN254 {
         if (!ok) revert InvalidPoint();
     }
 
-    /// @notice Hashes a digest to G1 by try and increment, as EigenLayer's middleware does: from x = digest mod P upwards, the
-    /// first x for which x³ + 3 is a square, with its principal root as y.
+    /// @notice Hashes a digest to G1 by try and increment, as EigenLayer's middleware does: from x = digest mod P
+    /// upwards, the first x for which x³ + 3 is a square, with its principal root as y.
     /// @dev Takes about 2 tries on average at 4 016 gas of MODEXP each. See `hashToG1WithRoots` for the cheap way.
     function hashToG1(bytes32 digest) internal view returns (G1 memory point) {
         uint256 x = uint256(digest) % P;
@@ -98,10 +99,11 @@ library BN254 {
     }
 
     /// @notice `hashToG1` with the square roots given rather than computed.
-    /// @param roots For each x that is passed over a root of −(x³ + 3), which proves that x³ + 3 is no square, as −1 is none;
-    /// last the y of the point.
-    /// @dev The caller may give −y for y, and so gets −H for H. A signature check that passes for (−H, −σ) passes for (H, σ), so
-    /// nothing can be signed with it that could not be signed without it, but the point is not to be taken for an identifier.
+    /// @param roots For each x that is passed over a root of −(x³ + 3), which proves that x³ + 3 is no square, as −1 is
+    /// none; last the y of the point.
+    /// @dev The caller may give −y for y, and so gets −H for H. A signature check that passes for (−H, −σ) passes for
+    /// (H, σ), so nothing can be signed with it that could not be signed without it, but the point is not to be taken
+    /// for an identifier.
     function hashToG1WithRoots(bytes32 digest, uint256[] calldata roots) internal pure returns (G1 memory point) {
         uint256 passed = roots.length;
         if (passed == 0) revert InvalidRoots(digest);
@@ -119,9 +121,10 @@ library BN254 {
         return G1(x, y);
     }
 
-    /// @notice Whether `sigma` is a signature over `message` under the key (`p1`, `p2`), and the key's halves belong together.
-    /// @dev γ = keccak256(digest, P1, P2, σ) mod R; e(σ + γ·P1, −G2) · e(H + γ·G1, P2) = 1. The digest stands for `message`,
-    /// which is its hash to G1. Infinity is the caller's to refuse.
+    /// @notice Whether `sigma` is a signature over `message` under the key (`p1`, `p2`), and the key's halves belong
+    /// together.
+    /// @dev γ = keccak256(digest, P1, P2, σ) mod R; e(σ + γ·P1, −G2) · e(H + γ·G1, P2) = 1. The digest stands for
+    /// `message`, which is its hash to G1. Infinity is the caller's to refuse.
     function verify(bytes32 digest, G1 memory message, G1 memory p1, G2 memory p2, G1 memory sigma)
         internal
         view
@@ -133,7 +136,8 @@ library BN254 {
         // G1 memory b = add(message, mul(generator(), gamma));
         // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, p2)); valid = abi.decode(output, (bool));
         assembly ("memory-safe") {
-            // The pairing's input takes shape in place: a at 0x00, the negated generator at 0x40, b at 0xc0, p2 at 0x100.
+            // The pairing's input takes shape in place: a at 0x00, the negated generator at 0x40, b at 0xc0, p2 at
+            // 0x100.
             let a := mload(0x40)
             let b := add(a, 0xc0)
             mstore(a, digest)
@@ -174,7 +178,8 @@ library BN254 {
     /// @notice a^((P + 1) / 4): the principal root of `a` when `a` is a square, else a root of −a.
     function principalRoot(uint256 a) internal view returns (uint256 root) {
         bool ok;
-        // (ok, output) = MODEXP.staticcall(abi.encode(32, 32, 32, a, ROOT_EXPONENT, P)); root = abi.decode(output, (uint256));
+        // (ok, output) = MODEXP.staticcall(abi.encode(32, 32, 32, a, ROOT_EXPONENT, P));
+        // root = abi.decode(output, (uint256));
         assembly ("memory-safe") {
             let input := mload(0x40)
             mstore(input, 0x20)

@@ -6,8 +6,10 @@ import {OperatorTables, WeightPair} from "./OperatorTables.sol";
 import {Certificate, Quorum, Token} from "../types/Structs.sol";
 
 /// @title Certificates
-/// @notice Whether a certificate is what it says: enough stake of each token behind it, and one true signature of all its signers.
-/// @dev Judges a certificate against a table that it is given. Which table counts, and whether it is fresh, is the caller's.
+/// @notice Whether a certificate is what it says: enough stake of each token behind it, and one true signature of all
+/// its signers.
+/// @dev Judges a certificate against a table that it is given. Which table counts, and whether it is fresh, is the
+/// caller's.
 library Certificates {
     using BN254 for G1;
     using BN254 for G2;
@@ -42,7 +44,8 @@ library Certificates {
         revert QuorumNotReached(token, signed, total, bps);
     }
 
-    /// @notice Demands that `certificate` carries the signature over `digest` of the signers, whose G1 keys add up to `key`.
+    /// @notice Demands that `certificate` carries the signature over `digest` of the signers, whose G1 keys add up to
+    /// `key`.
     function requireSignature(Certificate calldata certificate, G1 memory key, bytes32 digest) internal view {
         G1 memory sigma = certificate.sigma;
         G2 memory apk = certificate.apk;

@@ -10,12 +10,17 @@ import {Task} from "../types/Structs.sol";
 library Deliveries {
     /// @notice abi.encodeCall(ITaskHandler.onResult, (id, task, payload)).
     /// @dev Copies the task's words as they came: its id must have been recomputed from them and recognised.
-    function encode(TaskId id, Task calldata task, bytes calldata payload) internal pure returns (bytes memory message) {
+    function encode(TaskId id, Task calldata task, bytes calldata payload)
+        internal
+        pure
+        returns (bytes memory message)
+    {
         bytes4 selector = ITaskHandler.onResult.selector;
         // return abi.encodeCall(ITaskHandler.onResult, (id, task, payload));
         assembly ("memory-safe") {
             message := mload(0x40)
-            // Selector, then the head: id (0x20), task (0x120), offset of the payload (0x20), then its length and bytes, padded.
+            // Selector, then the head: id (0x20), task (0x120), offset of the payload (0x20), then its length and
+            // bytes, padded.
             let args := add(message, 0x24)
             let padded := and(add(payload.length, 0x1f), not(0x1f))
             mstore(message, add(0x184, padded))

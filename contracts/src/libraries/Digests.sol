@@ -6,8 +6,10 @@ import {Epoch, TaskId} from "../types/Ids.sol";
 import {Task} from "../types/Structs.sol";
 
 /// @title Digests
-/// @notice Everything that Tandem hashes on chain, fixed in docs/reference/formats.md and pinned by vectors/digests.json.
-/// @dev Only `batch` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain separator.
+/// @notice Everything that Tandem hashes on chain, fixed in docs/reference/formats.md and pinned by
+/// vectors/digests.json.
+/// @dev Only `batch` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain
+/// separator.
 library Digests {
     bytes32 internal constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -91,13 +93,12 @@ library Digests {
         return digest(domain, keccak256(abi.encode(BATCH_TYPEHASH, epoch, root)));
     }
 
-    /// @notice What an operator signs to show that it holds the key it registers, in the domain of the RestakingManager.
+    /// @notice What an operator signs to show that it holds the key it registers, in the domain of the
+    /// RestakingManager.
     function possession(bytes32 domain, address operator, G1 memory g1, G2 memory g2) internal pure returns (bytes32) {
         return digest(
             domain,
-            keccak256(
-                abi.encode(POSSESSION_TYPEHASH, operator, keccak256(abi.encode(g1)), keccak256(abi.encode(g2)))
-            )
+            keccak256(abi.encode(POSSESSION_TYPEHASH, operator, keccak256(abi.encode(g1)), keccak256(abi.encode(g2))))
         );
     }
 

@@ -31,7 +31,8 @@ function externalWeight(WeightPair pair) pure returns (uint96) {
 /// | 0 | STOP, so that the code can never run |
 /// | 1 + 88·i … | row i: x (32), y (32), native weight (12), external weight (12), big-endian; row 0 sums up the others |
 ///
-/// @dev Knows nothing of services, epochs or time: who may write a table, and for how long it is believed, is the caller's.
+/// @dev Knows nothing of services, epochs or time: who may write a table, and for how long it is believed, is the
+/// caller's.
 library OperatorTables {
     /// @notice More operators than one contract's code can hold.
     error TooManyOperators(uint256 count, uint256 limit);
@@ -174,9 +175,10 @@ library OperatorTables {
         }
     }
 
-    /// @dev Adds the keys of the absent to the point at `sum`, and takes their weights from `signed`, from the last operator to the first. Every
-    /// ECADD reads its two points where they lie: the running sum is moved to the 64 bytes behind the absent operator's key,
-    /// over its weights and rows that were dealt with, and the new one overwrites that key.
+    /// @dev Adds the keys of the absent to the point at `sum`, and takes their weights from `signed`, from the last
+    /// operator to the first. Every ECADD reads its two points where they lie: the running sum is moved to the 64 bytes
+    /// behind the absent operator's key, over its weights and rows that were dealt with, and the new one overwrites
+    /// that key.
     /// @param absent Bits of the absent, not 0; bit 0 stands for the row at `rows`.
     /// @return newSum Where the sum lies now.
     function _subtract(uint256 absent, uint256 rows, uint256 sum, WeightPair signed)
@@ -187,10 +189,11 @@ library OperatorTables {
         bool ok = true;
         assembly ("memory-safe") {
             let row := add(rows, mul(ROW_BYTES, 255))
-            for { } absent { } {
+            for {} absent {} {
                 let skip := clz(absent)
                 row := sub(row, mul(ROW_BYTES, skip))
-                // The last 32 bytes of the row. Above the weights are 8 bytes of the key, which the mask below takes away.
+                // The last 32 bytes of the row. Above the weights are 8 bytes of the key, which the mask below takes
+                // away.
                 signed := sub(signed, mload(add(row, 0x38)))
                 mcopy(add(row, 0x40), sum, 0x40)
                 ok := and(ok, staticcall(gas(), 0x06, row, 0x80, row, 0x40))

@@ -55,7 +55,8 @@ contract RestakingManager is IRestakingManager, Ownable2Step, ReentrancyGuardTra
     }
 
     /// @inheritdoc IRestakingManager
-    /// @dev The strategy tells the shares only after it took the tokens; the guard keeps a token's hooks out until they are booked.
+    /// @dev The strategy tells the shares only after it took the tokens; the guard keeps a token's hooks out until they
+    /// are booked.
     function deposit(IStrategy strategy, uint256 amount) external nonReentrant returns (uint256 shares) {
         if (!isStrategy(address(strategy))) revert UnknownStrategy(address(strategy));
         if (amount == 0) revert ZeroAmount();

@@ -4,7 +4,8 @@ pragma solidity ^0.8.31;
 import {Digests} from "../libraries/Digests.sol";
 
 /// @title Domain
-/// @notice The EIP-712 domain of the contract that inherits this: computed once, and again when the chain has forked away.
+/// @notice The EIP-712 domain of the contract that inherits this: computed once, and again when the chain has forked
+/// away.
 abstract contract Domain {
     uint256 private immutable _chainId = block.chainid;
     bytes32 private immutable _separator = Digests.domainSeparator(block.chainid, address(this));

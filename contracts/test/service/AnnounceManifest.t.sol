@@ -54,16 +54,13 @@ contract AnnounceManifestTest is Fixture {
     }
 
     function test_handler_must_have_code() public {
-        bytes memory reason =
-            abi.encodeWithSelector(IServiceManager.HandlerWithoutCode.selector, WORKFLOW, anyone);
+        bytes memory reason = abi.encodeWithSelector(IServiceManager.HandlerWithoutCode.selector, WORKFLOW, anyone);
         tryAnnounce(MANIFEST, 1, one(WORKFLOW, anyone), reason);
     }
 
     function test_first_manifest_may_be_in_force_at_once() public {
         vm.expectEmit(address(service));
-        emit IServiceManager.ManifestAnnounced(
-            MANIFEST, "uri", uint64(block.number), one(WORKFLOW, address(handler))
-        );
+        emit IServiceManager.ManifestAnnounced(MANIFEST, "uri", uint64(block.number), one(WORKFLOW, address(handler)));
         announceAt(MANIFEST, 0);
         vm.assertEq(service.manifestInForce(), MANIFEST);
         vm.assertEq(service.handlerOf(MANIFEST, WORKFLOW), address(handler));
@@ -85,9 +82,7 @@ contract AnnounceManifestTest is Fixture {
                 SECOND,
                 activation,
                 one(WORKFLOW, address(handler)),
-                abi.encodeWithSelector(
-                    IServiceManager.ActivationNotInFuture.selector, activation, block.number
-                )
+                abi.encodeWithSelector(IServiceManager.ActivationNotInFuture.selector, activation, block.number)
             );
         }
     }
@@ -136,9 +131,7 @@ contract AnnounceManifestTest is Fixture {
             MANIFEST,
             block.number + 1,
             one(WORKFLOW, other),
-            abi.encodeWithSelector(
-                IServiceManager.HandlerConflict.selector, MANIFEST, WORKFLOW, address(handler)
-            )
+            abi.encodeWithSelector(IServiceManager.HandlerConflict.selector, MANIFEST, WORKFLOW, address(handler))
         );
     }
 

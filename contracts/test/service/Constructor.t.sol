@@ -81,8 +81,7 @@ contract ConstructorTest is Fixture {
             ServiceConfig memory bad = good;
             bad.handlerGas = limits[i];
             tryDeploy(
-                bad,
-                abi.encodeWithSelector(IServiceManager.InvalidHandlerGas.selector, limits[i], 50_000, 8_000_000)
+                bad, abi.encodeWithSelector(IServiceManager.InvalidHandlerGas.selector, limits[i], 50_000, 8_000_000)
             );
         }
     }

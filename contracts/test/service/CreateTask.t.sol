@@ -37,20 +37,15 @@ contract CreateTaskTest is ServiceFixture {
     }
 
     function test_unknown_workflow_is_refused() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(IServiceManager.UnknownWorkflow.selector, MANIFEST, bytes32("other"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.UnknownWorkflow.selector, MANIFEST, bytes32("other")));
         service.createTask("other", "", none(), DUE);
     }
 
     function test_quorum_only_tightens() public {
         Quorum[4] memory bad = [Quorum(6666, 0), Quorum(10_001, 0), Quorum(0, 1), Quorum(10_000, 65_535)];
         for (uint256 i = 0; i < bad.length; i++) {
-            (Token token, uint16 bps) =
-                i < 2 ? (Token.Native, bad[i].nativeBps) : (Token.External, bad[i].externalBps);
-            vm.expectRevert(
-                abi.encodeWithSelector(IServiceManager.QuorumOutOfBounds.selector, token, bps, 6667)
-            );
+            (Token token, uint16 bps) = i < 2 ? (Token.Native, bad[i].nativeBps) : (Token.External, bad[i].externalBps);
+            vm.expectRevert(abi.encodeWithSelector(IServiceManager.QuorumOutOfBounds.selector, token, bps, 6667));
             service.createTask(WORKFLOW, "", bad[i], DUE);
         }
     }

@@ -22,9 +22,7 @@ contract RedeliverTest is ServiceFixture {
     }
 
     function refuse(Result memory result) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(IServiceManager.NothingToRedeliver.selector, idOf(result.task))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.NothingToRedeliver.selector, idOf(result.task)));
         service.redeliver(result);
     }
 

@@ -70,10 +70,7 @@ contract RefreshTableTest is ServiceFixture {
     function test_refresh_is_announced() public {
         vm.recordLogs();
         service.refreshTable(accounts());
-        vm.assertEq(
-            vm.getRecordedLogs()[0].data,
-            abi.encode(service.tableInfo(Epoch.wrap(2)).pointer, accounts())
-        );
+        vm.assertEq(vm.getRecordedLogs()[0].data, abi.encode(service.tableInfo(Epoch.wrap(2)).pointer, accounts()));
     }
 
     function test_table_holds_keys_and_stake_of_its_moment() public {

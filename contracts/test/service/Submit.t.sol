@@ -9,7 +9,8 @@ import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {TaskId} from "../../src/types/Ids.sol";
 import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
 
-/// @notice Delivery: what `submit` does with results whose certificate is good. What a good one is: SubmitCertificate.t.sol.
+/// @notice Delivery: what `submit` does with results whose certificate is good. What a good one is:
+/// SubmitCertificate.t.sol.
 contract SubmitTest is ServiceFixture {
     function create(uint256 count) private returns (Task[] memory tasks) {
         tasks = new Task[](count);
@@ -66,9 +67,7 @@ contract SubmitTest is ServiceFixture {
         results[0] = Result(task, COMPONENT, "one");
         results[1] = Result(task, COMPONENT, "two");
         Certificate memory certificate = certify(results);
-        vm.expectRevert(
-            abi.encodeWithSelector(IServiceManager.TasksNotAscending.selector, idOf(task), idOf(task))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.TasksNotAscending.selector, idOf(task), idOf(task)));
         service.submit(results, certificate);
     }
 
@@ -80,9 +79,7 @@ contract SubmitTest is ServiceFixture {
         Task memory task = createTask("a");
         Result[] memory results = only(task);
         Certificate memory certificate = certify(results);
-        vm.expectCall(
-            address(handler), abi.encodeCall(ITaskHandler.onResult, (idOf(task), task, "payload")), 1
-        );
+        vm.expectCall(address(handler), abi.encodeCall(ITaskHandler.onResult, (idOf(task), task, "payload")), 1);
         vm.expectEmit(address(service));
         emit IServiceManager.CertificateVerified(
             service.currentEpoch(), rootOf(results), 406, 3994, 406, 3994, certificate.signers

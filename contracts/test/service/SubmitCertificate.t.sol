@@ -55,9 +55,7 @@ contract SubmitCertificateTest is ServiceFixture {
         vm.warp(START + WINDOW + 1);
         delete results;
         results.push(only(createTask("later"))[0]);
-        refuse(
-            certify(results), abi.encodeWithSelector(IServiceManager.TableExpired.selector, 1, START, WINDOW)
-        );
+        refuse(certify(results), abi.encodeWithSelector(IServiceManager.TableExpired.selector, 1, START, WINDOW));
     }
 
     function test_table_serves_to_the_end_of_its_window() public {
@@ -208,9 +206,7 @@ contract SubmitCertificateTest is ServiceFixture {
         loadOperators(1);
         Operator memory o = operators[0];
         G2 memory negated = G2(o.g2.xIm, o.g2.xRe, BN254.P - o.g2.yIm, BN254.P - o.g2.yRe);
-        operators.push(
-            Operator(address(uint160(o.account) + 1), BN254.R - o.sk, BN254.negate(o.g1), negated)
-        );
+        operators.push(Operator(address(uint160(o.account) + 1), BN254.R - o.sk, BN254.negate(o.g1), negated));
         for (uint256 i = 0; i < 2; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 1);

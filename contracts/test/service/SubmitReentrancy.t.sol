@@ -50,9 +50,7 @@ contract SubmitReentrancyTest is ServiceFixture {
         Certificate memory certificate = certify(results);
         caller.set(
             address(service),
-            abi.encodeCall(
-                IServiceManager.createTask, (WORKFLOW, "next", none(), uint64(block.timestamp + 1 hours))
-            )
+            abi.encodeCall(IServiceManager.createTask, (WORKFLOW, "next", none(), uint64(block.timestamp + 1 hours)))
         );
         service.submit(results, certificate);
         vm.assertTrue(caller.succeeded());

@@ -17,9 +17,7 @@ contract AddStrategyTest is StakingFixture {
     function test_strategy_of_another_manager_is_refused() public {
         Strategy strategy = new Strategy(nativeToken, anyone);
         vm.prank(owner);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRestakingManager.ForeignStrategy.selector, address(strategy), anyone)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRestakingManager.ForeignStrategy.selector, address(strategy), anyone));
         manager.addStrategy(strategy);
     }
 

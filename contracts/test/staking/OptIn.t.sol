@@ -76,7 +76,8 @@ contract OptInTest is StakingFixture {
         Row[] memory rows = manager.rows(SERVICE, accounts(), address(nativeStrategy), address(externalStrategy));
         for (uint256 i = 0; i < 3; i++) {
             vm.assertEq(
-                keccak256(abi.encode(rows[i])), keccak256(abi.encode(Row(operators[i].g1, uint96(10 + i), uint96(20 + i))))
+                keccak256(abi.encode(rows[i])),
+                keccak256(abi.encode(Row(operators[i].g1, uint96(10 + i), uint96(20 + i))))
             );
         }
     }

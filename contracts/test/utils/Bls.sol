@@ -3,7 +3,8 @@ pragma solidity ^0.8.31;
 
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 
-/// @notice What operators do off chain, for tests: sign, add keys up, take the square roots of the hint. Slow, and not safe for real keys.
+/// @notice What operators do off chain, for tests: sign, add keys up, take the square roots of the hint. Slow, and not
+/// safe for real keys.
 library Bls {
     uint256 private constant P = BN254.P;
 
@@ -98,8 +99,8 @@ library Bls {
     }
 
     function power(uint256 base, uint256 exponent) private view returns (uint256) {
-        (bool ok, bytes memory output) = address(0x05)
-            .staticcall(abi.encode(uint256(32), uint256(32), uint256(32), base, exponent, P));
+        (bool ok, bytes memory output) =
+            address(0x05).staticcall(abi.encode(uint256(32), uint256(32), uint256(32), base, exponent, P));
         require(ok, "MODEXP");
         return abi.decode(output, (uint256));
     }

@@ -106,9 +106,10 @@ abstract contract Fixture is Test {
     }
 
     function config(Quorum memory quorum) internal view returns (ServiceConfig memory) {
-        return ServiceConfig(
-            manager, owner, address(nativeStrategy), address(externalStrategy), quorum, WINDOW, HANDLER_GAS
-        );
+        return
+            ServiceConfig(
+                manager, owner, address(nativeStrategy), address(externalStrategy), quorum, WINDOW, HANDLER_GAS
+            );
     }
 
     function addStrategy(DemoToken token) internal returns (Strategy strategy) {
@@ -149,7 +150,8 @@ abstract contract Fixture is Test {
         vm.stopPrank();
     }
 
-    /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the next.
+    /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the
+    /// next.
     function announce(bytes32 manifest, address handler_) internal {
         Workflow[] memory workflows = new Workflow[](1);
         workflows[0] = Workflow(WORKFLOW, handler_);

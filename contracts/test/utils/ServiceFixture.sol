@@ -18,8 +18,6 @@ abstract contract ServiceFixture is Fixture {
     }
 
     function expectQuorumNotReached(Token token, uint96 signed, uint96 total, uint16 bps) internal {
-        vm.expectRevert(
-            abi.encodeWithSelector(Certificates.QuorumNotReached.selector, token, signed, total, bps)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Certificates.QuorumNotReached.selector, token, signed, total, bps));
     }
 }
