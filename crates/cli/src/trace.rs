@@ -8,9 +8,18 @@ use tracing_subscriber::filter::Directive;
 /// What is shown when `RUST_LOG` is not set: what components say, and what goes wrong.
 const DEFAULT: &str = "warn,tandem::component=info";
 
-/// Crates that know what travels between a component and a server, and would write it down at their lower levels.
-const QUIET: [&str; 5] =
-    ["wasmtime=warn", "wasmtime_wasi=warn", "wasmtime_wasi_http=warn", "hyper=warn", "rustls=warn"];
+/// Crates that are never shown below warnings: some know what travels between a component and a server and would write it down, others write a line per
+/// instruction that they compile.
+const QUIET: [&str; 8] = [
+    "cranelift_codegen=warn",
+    "cranelift_frontend=warn",
+    "hyper=warn",
+    "regalloc2=warn",
+    "rustls=warn",
+    "wasmtime=warn",
+    "wasmtime_internal_cranelift=warn",
+    "wasmtime_wasi_http=warn",
+];
 
 /// Sets the subscriber; once per process.
 pub(crate) fn init() {

@@ -145,7 +145,7 @@ fn exported(digest: ComponentDigest, linked: InstancePre<State>) -> Result<Servi
 fn bad_import(digest: ComponentDigest, error: &wasmtime::Error) -> LoadError {
     let text = error.to_string();
     let import = text.split('`').nth(1).unwrap_or("(unnamed)").to_owned();
-    LoadError::Import { digest, import, reason: format!("{error:#}") }
+    LoadError::Import { digest, import, reason: error.root_cause().to_string() }
 }
 
 impl fmt::Debug for Engine {

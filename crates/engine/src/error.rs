@@ -78,7 +78,7 @@ pub enum RunError {
     Guest(#[from] GuestError),
     /// A limit was met.
     #[error("the component {0}")]
-    Limit(#[from] LimitBreach),
+    Limit(LimitBreach),
     /// The component asked for what it was not granted, and did not get over it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -94,6 +94,13 @@ pub enum RunError {
         /// What failed.
         reason: String,
     },
+}
+
+// Not by `#[from]`, which would make the breach its own cause and print it twice.
+impl From<LimitBreach> for RunError {
+    fn from(breach: LimitBreach) -> Self {
+        Self::Limit(breach)
+    }
 }
 
 impl RunError {

@@ -169,19 +169,33 @@ pub struct LimitBreach {
 impl fmt::Display for LimitBreach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit;
+        let bytes = Bytes(limit);
         match self.kind {
             LimitKind::Fuel => write!(f, "used all of its {limit} fuel"),
             LimitKind::Time => write!(f, "ran longer than {limit} ms"),
-            LimitKind::Memory => write!(f, "asked for more than {limit} bytes of memory"),
+            LimitKind::Memory => write!(f, "asked for more than {bytes} of memory"),
             LimitKind::TableElements => write!(f, "asked for more than {limit} table elements"),
-            LimitKind::Stack => write!(f, "called deeper than {limit} bytes of stack allow"),
+            LimitKind::Stack => write!(f, "called deeper than {bytes} of stack allow"),
             LimitKind::Handles => write!(f, "held more than {limit} handles at once"),
-            LimitKind::Output => write!(f, "returned more than {limit} bytes of output"),
-            LimitKind::Log => write!(f, "logged more than {limit} bytes"),
+            LimitKind::Output => write!(f, "returned more than {bytes} of output"),
+            LimitKind::Log => write!(f, "logged more than {bytes}"),
             LimitKind::HttpRequests => write!(f, "made more than {limit} HTTP requests"),
-            LimitKind::HttpRequestBytes => write!(f, "sent more than {limit} bytes in HTTP requests"),
-            LimitKind::HttpResponseBytes => write!(f, "received more than {limit} bytes in HTTP responses"),
-            LimitKind::HttpTime => write!(f, "an HTTP request took longer than {limit} ms"),
+            LimitKind::HttpRequestBytes => write!(f, "sent more than {bytes} in HTTP requests"),
+            LimitKind::HttpResponseBytes => write!(f, "received more than {bytes} in HTTP responses"),
+            LimitKind::HttpTime => write!(f, "waited longer than {limit} ms for an HTTP request"),
+        }
+    }
+}
+
+/// A number of bytes for people: exact, in the largest unit that leaves no fraction.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes > 0 && bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
+            bytes if bytes > 0 && bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{bytes} bytes"),
         }
     }
 }

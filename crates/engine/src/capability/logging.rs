@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::{Dispatch, dispatcher};
+
 use crate::bindings::tandem::service::logging::{Host, Level};
 use crate::secrets::Redactor;
 use crate::state::State;
@@ -19,11 +21,14 @@ struct Inner {
     workflow: String,
     redactor: Arc<Redactor>,
     bytes_left: Mutex<u64>,
+    /// The subscriber of the one who runs the component; while it runs there is none, see [`Component::run`](crate::Component::run).
+    subscriber: Dispatch,
 }
 
 impl LogSink {
     pub(crate) fn new(task: String, workflow: String, redactor: Arc<Redactor>, bytes_max: u64) -> Self {
-        Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Mutex::new(bytes_max) }))
+        let subscriber = dispatcher::get_default(Clone::clone);
+        Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Mutex::new(bytes_max), subscriber }))
     }
 
     /// How much of an unfinished line must be kept, so that a secret across the cut is still found.
@@ -58,14 +63,14 @@ impl LogSink {
     }
 
     fn emit(&self, level: Level, line: &str) {
-        let Inner { task, workflow, .. } = &*self.0;
-        match level {
+        let Inner { task, workflow, subscriber, .. } = &*self.0;
+        dispatcher::with_default(subscriber, || match level {
             Level::Trace => tracing::trace!(target: "tandem::component", %task, %workflow, "{line}"),
             Level::Debug => tracing::debug!(target: "tandem::component", %task, %workflow, "{line}"),
             Level::Info => tracing::info!(target: "tandem::component", %task, %workflow, "{line}"),
             Level::Warn => tracing::warn!(target: "tandem::component", %task, %workflow, "{line}"),
             Level::Error => tracing::error!(target: "tandem::component", %task, %workflow, "{line}"),
-        }
+        });
     }
 }
 

@@ -35,7 +35,7 @@ impl StdoutStream for GuestStream {
     }
 }
 
-/// Cuts a stream of bytes into lines; an unfinished line is written when the stream is closed.
+/// Cuts a stream of bytes into lines, and leaves out empty ones; an unfinished line is written when the stream is closed.
 struct Lines {
     stream: GuestStream,
     pending: Vec<u8>,
@@ -49,6 +49,9 @@ impl Lines {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.pending);
+        if line.is_empty() {
+            return;
+        }
         self.stream.sink.line(self.stream.level, &String::from_utf8_lossy(&line));
     }
 }
@@ -80,8 +83,6 @@ impl Pollable for Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        if !self.pending.is_empty() {
-            self.end_line();
-        }
+        self.end_line();
     }
 }

@@ -1,0 +1,61 @@
+//! What is let in: components of the world `tandem:service/service`, and they see nothing of the host.
+
+use tandem_engine::{Grants, LoadError};
+
+use crate::{bytes, engine, hostile, output};
+
+fn refused(bytes: &[u8]) -> LoadError {
+    engine().load(bytes, Grants::default()).expect_err("this must not load")
+}
+
+#[test]
+fn core_module_is_refused_as_such() {
+    assert!(matches!(refused(b"\0asm\x01\0\0\0"), LoadError::CoreModule { .. }));
+}
+
+#[test]
+fn garbage_is_refused() {
+    for bytes in [&b""[..], b"\0asm", b"hello", b"\0asm\x0d\0\x01\0\xff\xff"] {
+        assert!(matches!(refused(bytes), LoadError::Invalid { .. }), "{bytes:?}");
+    }
+}
+
+#[test]
+fn truncated_component_is_refused() {
+    let whole = bytes("hostile");
+    assert!(matches!(refused(&whole[..whole.len() / 2]), LoadError::Invalid { .. }));
+}
+
+#[test]
+fn component_without_the_export_is_refused_by_name() {
+    let empty_component = b"\0asm\x0d\0\x01\0";
+    assert!(matches!(refused(empty_component), LoadError::Export { export: "run", .. }));
+}
+
+#[test]
+fn component_that_wants_sockets_is_refused_by_name() {
+    let LoadError::Import { import, .. } = refused(&bytes("sockets")) else { panic!("sockets are not offered") };
+    assert!(import.starts_with("wasi:sockets/"), "{import}");
+}
+
+#[test]
+fn same_bytes_are_compiled_once() {
+    let held = hostile(Grants::default());
+    let started = std::time::Instant::now();
+    let again = engine().load(&bytes("hostile"), Grants::default()).expect("the fixture is a service");
+    assert_eq!(again.digest(), held.digest());
+    assert!(started.elapsed() < std::time::Duration::from_millis(50), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn host_is_invisible() {
+    assert_eq!(output(&hostile(Grants::default()), "environment").await, "0 0 false");
+}
+
+#[tokio::test]
+async fn config_is_what_was_granted() {
+    let grants = Grants { config: [("color".to_owned(), "blue".to_owned())].into(), ..Grants::default() };
+    let component = hostile(grants);
+    assert_eq!(output(&component, "config color").await, "blue");
+    assert_eq!(output(&component, "config shape").await, "");
+}
