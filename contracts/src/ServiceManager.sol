@@ -101,7 +101,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         string calldata uri,
         uint64 activationBlock,
         Workflow[] calldata workflows
-    ) external onlyOwner {
+    ) public virtual onlyOwner {
         if (manifest == 0) revert ZeroManifest();
         activationBlock = _scheduleManifest(manifest, activationBlock);
         for (uint256 i = 0; i < workflows.length; i++) {
@@ -111,7 +111,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function refreshTable(address[] calldata operators) external virtual returns (Epoch epoch) {
+    function refreshTable(address[] calldata operators) public virtual returns (Epoch epoch) {
         _checkOperators(operators);
         Row[] memory rows = stakeSource.rows(address(this), operators, nativeStrategy, externalStrategy);
         address pointer = OperatorTables.write(rows);
@@ -123,7 +123,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
 
     /// @inheritdoc IServiceManager
     function createTask(bytes32 workflow, bytes calldata input, Quorum calldata stricter, uint64 deadline)
-        external
+        public
         virtual
         returns (TaskId taskId)
     {
@@ -149,7 +149,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @inheritdoc IServiceManager
     /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back
     /// finds nothing open.
-    function submit(Result[] calldata results, Certificate calldata certificate) external virtual {
+    function submit(Result[] calldata results, Certificate calldata certificate) public virtual {
         bytes32 domain = domainSeparator();
         Batch memory batch = _settle(results, domain);
         _verify(certificate, Digests.rootInPlace(batch.leaves), domain, batch.strictest);
@@ -159,7 +159,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function redeliver(Result calldata result) external virtual {
+    function redeliver(Result calldata result) public virtual {
         TaskId taskId = Digests.taskIdOf(domainSeparator(), result.task);
         bytes32 kept = _unhandled[result.task.number];
         if (kept == 0 || kept != _leaf(taskId, result)) revert NothingToRedeliver(taskId);

@@ -16,6 +16,7 @@ contract EmptyHandler is ITaskHandler {
 /// @notice Gas of whole transactions: 21 000, calldata, execution on cold state, less refunds.
 /// @dev Every call of these tests is a transaction of its own (isolate), and forge charges it as a chain would.
 /// forge-config: default.isolate = true
+/// forge-config: long.isolate = true
 contract GasTest is Fixture {
     /// @dev Half of the operators hold a little more or less than half of each token.
     Quorum private quorum = Quorum(4000, 4000);

@@ -212,9 +212,6 @@ contract World is Fixture {
     }
 }
 
-/// forge-config: default.invariant.runs = 24
-/// forge-config: default.invariant.depth = 60
-/// forge-config: default.invariant.fail-on-revert = true
 contract InvariantsTest is Fixture {
     World private world;
 
