@@ -1,3 +1,22 @@
 //! The operator daemon as a library: journal, transport, effect loop, HTTP API, metrics.
+//!
+//! A [`Node`](node::Node) follows one service for one operator: it reads tasks from the chain, runs their components, agrees with the
+//! other operators on the results, and submits what is certified. Whatever it must still know after a crash is in its
+//! [`journal`] before anything that depends on it leaves the process.
+//!
+//! The binary owns the world: arguments, environment, signals and the log subscriber are handed in.
 
+mod agree;
+mod api;
+mod clock;
+pub mod config;
+mod executor;
 pub mod journal;
+pub mod keys;
+pub mod metrics;
+pub mod node;
+mod source;
+mod status;
+mod submit;
+pub mod transport;
+pub mod workflows;

@@ -43,9 +43,9 @@ pub enum OpenError {
         /// The data directory.
         directory: PathBuf,
         /// Whose journal it is.
-        found: Identity,
+        found: Box<Identity>,
         /// For whom it was opened.
-        asked: Identity,
+        asked: Box<Identity>,
     },
     /// The database does not open.
     #[error("the journal in {} does not open", directory.display())]

@@ -72,13 +72,19 @@ impl Journal {
         })
     }
 
-    /// Records tasks found up to `cursor` and moves the cursor there, in one transaction. Tasks that are known stay as they are.
-    /// Returns the ones that were new, in the order given.
+    /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and how
+    /// tasks ended. Tasks that are known stay as they are, ends of unknown tasks are passed over. Returns the tasks that were new, in
+    /// the order given.
     ///
     /// # Errors
-    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then neither tasks nor cursor are recorded.
-    pub async fn record_tasks(&self, tasks: Vec<RecordedTask>, cursor: Cursor) -> Result<Vec<TaskId>, JournalError> {
-        self.write(move |connection| tasks::record(connection, &tasks, cursor)).await
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing of it is recorded.
+    pub async fn record_span(
+        &self,
+        tasks: Vec<RecordedTask>,
+        settlements: Vec<(TaskId, Settlement)>,
+        cursor: Cursor,
+    ) -> Result<Vec<TaskId>, JournalError> {
+        self.write(move |connection| tasks::record_span(connection, &tasks, &settlements, cursor)).await
     }
 
     /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way

@@ -108,7 +108,9 @@ fn bind(directory: &Path, transaction: &Transaction<'_>, asked: Identity) -> Res
     let found = identity(transaction).map_err(|error| storage(directory, error))?;
     match found {
         Some(found) if found == asked => Ok(()),
-        Some(found) => Err(OpenError::OtherIdentity { directory: directory.to_owned(), found, asked }),
+        Some(found) => {
+            Err(OpenError::OtherIdentity { directory: directory.to_owned(), found: found.into(), asked: asked.into() })
+        }
         None => write_identity(transaction, asked).map_err(|error| storage(directory, error)),
     }
 }

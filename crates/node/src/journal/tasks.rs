@@ -12,15 +12,22 @@ use super::{
 /// Most tasks that one page of open tasks holds.
 pub const OPEN_TASKS_PER_PAGE: usize = 256;
 
-pub(super) fn record(
+pub(super) fn record_span(
     connection: &Connection,
     tasks: &[RecordedTask],
+    settlements: &[(TaskId, Settlement)],
     cursor: Cursor,
 ) -> Result<Vec<TaskId>, JournalError> {
     let mut new = Vec::new();
     for recorded in tasks {
         if insert(connection, recorded)? {
             new.push(recorded.task_id);
+        }
+    }
+    for (task_id, settlement) in settlements {
+        match settle(connection, *task_id, *settlement) {
+            Ok(_) | Err(JournalError::UnknownTask(_)) => {}
+            Err(error) => return Err(error),
         }
     }
     move_cursor(connection, cursor)?;

@@ -1,1 +1,536 @@
-//! Tests of the journal.
+//! Tests of the journal, all on real files.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tandem_types::{
+    Address, B256, BatchEntry, Bps, ComponentDigest, ManifestHash, OperatorId, Quorum, ResultLeaf, ServiceId, Task,
+    keccak256,
+};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::*;
+
+const CHAIN: u64 = 31_337;
+/// Set for the process that is to be killed.
+const VICTIM_DIRECTORY: &str = "TANDEM_TEST_VICTIM_JOURNAL";
+
+fn identity(operator: u8) -> Identity {
+    Identity {
+        service: ServiceId { chain_id: CHAIN, manager: Address::repeat_byte(0x5e) },
+        operator: OperatorId(Address::repeat_byte(operator)),
+    }
+}
+
+fn open(directory: &Path) -> Journal {
+    Journal::open(directory, identity(1)).expect("the directory is free and the journal is its own")
+}
+
+fn fresh() -> (TempDir, Journal) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let journal = open(directory.path());
+    (directory, journal)
+}
+
+fn task(number: u64) -> RecordedTask {
+    let bps = Bps::new(6_667).expect("below 10 000");
+    let task = Task {
+        number,
+        workflow: "score".parse().expect("a name"),
+        manifest: ManifestHash(B256::repeat_byte(1)),
+        handler: Address::repeat_byte(2),
+        requester: Address::repeat_byte(3),
+        deadline: 2_000_000_000,
+        quorum: Quorum { native: bps, external: bps },
+        input_hash: keccak256(b"game"),
+    };
+    RecordedTask {
+        task_id: task.id(identity(1).service),
+        task,
+        input: b"game".to_vec(),
+        block_number: number,
+        block_hash: Some(B256::repeat_byte(4)),
+        block_time: Some(1_700_000_000),
+    }
+}
+
+fn id(number: u64) -> TaskId {
+    task(number).task_id
+}
+
+fn cursor(block_number: u64) -> Cursor {
+    Cursor { chain_id: CHAIN, block_number, block_hash: B256::repeat_byte(5) }
+}
+
+fn result(leaf: u8) -> Outcome {
+    Outcome::Result {
+        component: ComponentDigest(B256::repeat_byte(6)),
+        leaf: ResultLeaf(B256::repeat_byte(leaf)),
+        payload: vec![leaf; 3],
+        fuel: 7,
+        elapsed_ms: 8,
+    }
+}
+
+fn failure(message: &str) -> Outcome {
+    Outcome::Failed { kind: FailureKind::Source, message: message.to_owned(), fuel: 9 }
+}
+
+/// A batch that says, of the task of each number, that its leaf is of the byte beside it.
+fn batch(says: &[(u64, u8)]) -> Batch {
+    let entry = |&(number, leaf)| BatchEntry { task_id: id(number), leaf: ResultLeaf(B256::repeat_byte(leaf)) };
+    let mut entries: Vec<_> = says.iter().map(entry).collect();
+    entries.sort_by_key(|entry| entry.task_id);
+    Batch::new(entries).expect("ascending by task")
+}
+
+async fn record(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
+    let tasks = numbers.into_iter().map(task).collect();
+    journal.record_span(tasks, vec![], cursor(1)).await.expect("recorded");
+}
+
+async fn record_results(journal: &Journal, results: &[(u64, u8)]) {
+    record(journal, results.iter().map(|&(number, _)| number)).await;
+    for &(number, leaf) in results {
+        journal.record_outcome(id(number), result(leaf)).await.expect("recorded");
+    }
+}
+
+async fn signed(journal: &Journal, number: u64) -> Option<ResultLeaf> {
+    journal.task(id(number)).await.expect("read").expect("recorded").signed
+}
+
+fn leaf(byte: u8) -> Option<ResultLeaf> {
+    Some(ResultLeaf(B256::repeat_byte(byte)))
+}
+
+/// A second connection, as an operator with `sqlite3` would have.
+fn outside(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join("journal.sqlite")).expect("the file is a database")
+}
+
+#[tokio::test]
+async fn everything_recorded_is_read_back() {
+    let (directory, journal) = fresh();
+    let mut odd = task(7);
+    odd.task.deadline = u64::MAX;
+    odd.input = vec![];
+    (odd.block_hash, odd.block_time) = (None, None);
+    let delivered = Settlement::Delivered { tx_hash: B256::repeat_byte(9), block: u64::MAX, handled: false };
+    let tasks = vec![odd.clone(), task(8)];
+    assert_eq!(journal.record_span(tasks, vec![], cursor(3)).await.expect("recorded"), [id(7), id(8)]);
+    journal.record_outcome(id(8), result(1)).await.expect("recorded");
+    journal.record_vote(Epoch(4), batch(&[(8, 1)])).await.expect("recorded");
+    journal.settle(id(8), delivered).await.expect("recorded");
+    journal.close().await;
+
+    let journal = open(directory.path());
+    let second =
+        TaskRecord { recorded: task(8), outcome: Some(result(1)), signed: leaf(1), settlement: Some(delivered) };
+    let first = TaskRecord { recorded: odd, outcome: None, signed: None, settlement: None };
+    assert_eq!(journal.task(id(7)).await.expect("read"), Some(first));
+    assert_eq!(journal.task(id(8)).await.expect("read"), Some(second));
+    assert_eq!(journal.task(id(9)).await.expect("read"), None);
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(3)));
+    assert_eq!(journal.cursor(1).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn known_tasks_stay_and_only_new_ones_are_returned() {
+    let (_directory, journal) = fresh();
+    record(&journal, [1]).await;
+    let mut again = task(1);
+    again.block_number = 99;
+    let new = journal.record_span(vec![again, task(2)], vec![], cursor(2)).await.expect("recorded");
+    assert_eq!(new, [id(2)]);
+    assert_eq!(journal.task(id(1)).await.expect("read").expect("recorded").recorded, task(1));
+}
+
+#[tokio::test]
+async fn tasks_ends_and_cursor_are_recorded_together_or_not_at_all() {
+    let (directory, journal) = fresh();
+    record(&journal, [1]).await;
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON task WHEN NEW.number = 13 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    outside(&directory).execute_batch(refuse).expect("a trigger is made");
+    let ends = vec![(id(1), Settlement::Expired)];
+    let error = journal.record_span(vec![task(12), task(13)], ends.clone(), cursor(13)).await.expect_err("refused");
+    assert!(!error.is_fatal(), "{error:?}");
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(1)));
+    assert_eq!(journal.task(id(12)).await.expect("read"), None);
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { waiting: 1, ..TaskCounts::default() });
+
+    journal.record_span(vec![task(12)], ends, cursor(12)).await.expect("recorded");
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(12)));
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { waiting: 1, expired: 1, ..TaskCounts::default() });
+}
+
+#[tokio::test]
+async fn first_result_is_final() {
+    let (_directory, journal) = fresh();
+    record(&journal, [1]).await;
+    assert_eq!(journal.record_outcome(id(1), result(1)).await.expect("recorded"), result(1));
+    for later in [result(2), failure("too late")] {
+        assert_eq!(journal.record_outcome(id(1), later).await.expect("answered"), result(1));
+    }
+}
+
+#[tokio::test]
+async fn failure_gives_way_to_what_comes_later() {
+    let (_directory, journal) = fresh();
+    record(&journal, [1]).await;
+    for outcome in [failure("first"), failure("second"), result(1)] {
+        assert_eq!(journal.record_outcome(id(1), outcome.clone()).await.expect("recorded"), outcome);
+    }
+}
+
+#[tokio::test]
+async fn long_message_is_cut_at_a_character() {
+    let (_directory, journal) = fresh();
+    record(&journal, [1]).await;
+    let kept = journal.record_outcome(id(1), failure(&format!("x{}", "é".repeat(600)))).await.expect("recorded");
+    assert_eq!(kept, failure(&format!("x{}", "é".repeat(511))));
+}
+
+#[tokio::test]
+async fn what_is_said_of_unknown_tasks_is_refused() {
+    let (_directory, journal) = fresh();
+    let outcome = journal.record_outcome(id(1), result(1)).await;
+    assert!(matches!(outcome, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
+    let settled = journal.settle(id(1), Settlement::Expired).await;
+    assert!(matches!(settled, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
+    let ends = vec![(id(1), Settlement::Expired)];
+    journal.record_span(vec![], ends, cursor(1)).await.expect("ends of unknown tasks are passed over");
+}
+
+#[tokio::test]
+async fn same_vote_again_is_accepted() {
+    let (_directory, journal) = fresh();
+    record_results(&journal, &[(1, 1), (2, 2)]).await;
+    journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
+    journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("the same again");
+    journal.record_vote(Epoch(2), batch(&[(1, 1), (2, 2)])).await.expect("the same result in another batch");
+    assert_eq!([signed(&journal, 1).await, signed(&journal, 2).await], [leaf(1), leaf(2)]);
+}
+
+#[tokio::test]
+async fn vote_for_a_second_result_is_refused_whole() {
+    let (_directory, journal) = fresh();
+    record_results(&journal, &[(1, 1), (2, 2), (3, 3)]).await;
+    journal.record_vote(Epoch(1), batch(&[(2, 2)])).await.expect("recorded");
+    let refused = journal.record_vote(Epoch(2), batch(&[(1, 1), (2, 9), (3, 3)])).await;
+    let Err(JournalError::Conflict { task_id, signed: was, asked }) = refused else {
+        panic!("not a conflict: {refused:?}");
+    };
+    assert_eq!((task_id, Some(was), Some(asked)), (id(2), leaf(2), leaf(9)));
+    assert_eq!(
+        [signed(&journal, 1).await, signed(&journal, 2).await, signed(&journal, 3).await],
+        [None, leaf(2), None]
+    );
+    journal.record_vote(Epoch(2), batch(&[(1, 1), (3, 3)])).await.expect("the others are free to be signed");
+}
+
+#[tokio::test]
+async fn vote_for_other_than_the_own_result_is_refused() {
+    let (_directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    record(&journal, [2, 3]).await;
+    journal.record_outcome(id(3), failure("no result")).await.expect("recorded");
+    for (number, own) in [(1, leaf(1)), (2, None), (3, None), (4, None)] {
+        let refused = journal.record_vote(Epoch(1), batch(&[(number, 9)])).await;
+        assert!(
+            matches!(&refused, Err(error @ JournalError::NotOwnResult { own: found, .. }) if *found == own && !error.is_fatal()),
+            "{number}: {refused:?}"
+        );
+    }
+    let votes: u32 = outside(&_directory).query_row("SELECT count(*) FROM vote", [], |row| row.get(0)).expect("read");
+    assert_eq!(votes, 0);
+}
+
+#[tokio::test]
+async fn database_itself_refuses_a_second_leaf_and_a_second_result() {
+    let (directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
+    let outside = outside(&directory);
+    for sql in [
+        "UPDATE signed SET leaf = zeroblob(32)",
+        "INSERT INTO signed SELECT task_id, zeroblob(32), epoch, root FROM signed",
+        "UPDATE outcome SET leaf = zeroblob(32)",
+        "UPDATE outcome SET kind = 'failed'",
+    ] {
+        let error = outside.execute(sql, []).expect_err(sql);
+        assert_eq!(StorageError::from(error).fault, StorageFault::Constraint, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn delivery_replaces_any_end_and_nothing_else_does() {
+    let (_directory, journal) = fresh();
+    record(&journal, [1]).await;
+    let delivered = |block| Settlement::Delivered { tx_hash: B256::repeat_byte(1), block, handled: true };
+    for (asked, kept) in [
+        (Settlement::Expired, Settlement::Expired),
+        (Settlement::Skipped, Settlement::Expired),
+        (delivered(1), delivered(1)),
+        (Settlement::Expired, delivered(1)),
+        (delivered(2), delivered(2)),
+    ] {
+        assert_eq!(journal.settle(id(1), asked).await.expect("answered"), kept);
+    }
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { delivered: 1, ..TaskCounts::default() });
+}
+
+#[tokio::test]
+async fn every_task_is_counted_in_one_state() {
+    let (_directory, journal) = fresh();
+    record(&journal, 1..=6).await;
+    journal.record_outcome(id(2), result(1)).await.expect("recorded");
+    journal.record_outcome(id(3), failure("no")).await.expect("recorded");
+    let delivered = Settlement::Delivered { tx_hash: B256::ZERO, block: 1, handled: true };
+    for (number, settlement) in [(4, delivered), (5, Settlement::Expired), (6, Settlement::Skipped)] {
+        journal.settle(id(number), settlement).await.expect("recorded");
+    }
+    let one_each = TaskCounts { waiting: 1, executed: 1, failed: 1, delivered: 1, expired: 1, skipped: 1 };
+    assert_eq!(journal.counts().await.expect("read"), one_each);
+}
+
+#[tokio::test]
+async fn open_tasks_come_in_order_page_by_page() {
+    let (_directory, journal) = fresh();
+    let all = OPEN_TASKS_PER_PAGE as u64 + 10;
+    record(&journal, (1..=all).rev()).await;
+    journal.settle(id(5), Settlement::Expired).await.expect("recorded");
+    let first = journal.open_tasks(None).await.expect("read");
+    let last = first.last().expect("a full page").position();
+    let second = journal.open_tasks(Some(last)).await.expect("read");
+    assert_eq!(first.len(), OPEN_TASKS_PER_PAGE);
+    let numbers: Vec<_> = first.iter().chain(&second).map(|record| record.recorded.task.number).collect();
+    assert_eq!(numbers, (1..=all).filter(|number| *number != 5).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn failing_command_of_a_group_is_undone_alone() {
+    let (_directory, journal) = fresh();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let hold = journal.write(move |_| Ok(held.recv().expect("released")));
+    let fails = journal.write(|connection| {
+        tasks::record_span(connection, &[task(2)], &[], cursor(2))?;
+        Err::<(), _>(JournalError::UnknownTask(id(2)))
+    });
+    let first = journal.record_span(vec![task(1)], vec![], cursor(1));
+    let last = journal.record_outcome(id(1), result(1));
+    let let_go = async { release.send(()).expect("held") };
+    let (held, first, failed, last, ()) = tokio::join!(hold, first, fails, last, let_go);
+    held.expect("the group is committed");
+    assert_eq!(first.expect("recorded"), [id(1)]);
+    assert!(matches!(failed, Err(JournalError::UnknownTask(_))));
+    assert_eq!(last.expect("recorded"), result(1));
+    assert_eq!(journal.task(id(2)).await.expect("read"), None);
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_producers_are_all_answered() {
+    const PRODUCERS: u64 = 64;
+    const TASKS_EACH: u64 = 40;
+    let (_directory, journal) = fresh();
+    let mut producers = JoinSet::new();
+    for producer in 0..PRODUCERS {
+        let journal = journal.clone();
+        producers.spawn(async move {
+            for number in producer * TASKS_EACH..(producer + 1) * TASKS_EACH {
+                record_results(&journal, &[(number, 1)]).await;
+                journal.record_vote(Epoch(1), batch(&[(number, 1)])).await.expect("recorded");
+                assert_eq!(signed(&journal, number).await, leaf(1), "an answered write is seen");
+            }
+        });
+    }
+    while let Some(ended) = producers.join_next().await {
+        ended.expect("no producer failed");
+    }
+    let executed = PRODUCERS * TASKS_EACH;
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { executed, ..TaskCounts::default() });
+}
+
+#[tokio::test]
+async fn closed_journal_answers_so_and_can_be_opened_again() {
+    let (directory, journal) = fresh();
+    let other = journal.clone();
+    journal.close().await;
+    for closed in [journal.counts().await, other.counts().await] {
+        assert!(matches!(closed, Err(JournalError::Stopped)));
+    }
+    open(directory.path()).close().await;
+}
+
+#[tokio::test]
+async fn directory_in_use_is_refused_by_name() {
+    let (directory, _journal) = fresh();
+    let error = Journal::open(directory.path(), identity(1)).expect_err("in use");
+    assert!(matches!(&error, OpenError::Locked(path) if path == directory.path()));
+    assert!(error.to_string().contains(&directory.path().display().to_string()));
+}
+
+#[tokio::test]
+async fn journal_of_another_is_refused() {
+    let (directory, journal) = fresh();
+    journal.close().await;
+    let elsewhere = Identity { service: ServiceId { chain_id: 1, ..identity(1).service }, ..identity(1) };
+    for asked in [identity(2), elsewhere] {
+        let error = Journal::open(directory.path(), asked).expect_err("another's");
+        assert!(matches!(error, OpenError::OtherIdentity { found, .. } if *found == identity(1)));
+    }
+    open(directory.path()).close().await;
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused_and_left_alone() {
+    let (directory, journal) = fresh();
+    journal.close().await;
+    outside(&directory).pragma_update(None, "user_version", 99).expect("written");
+    let error = Journal::open(directory.path(), identity(1)).expect_err("newer");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 1, .. }), "{error:?}");
+    let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn database_of_something_else_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    outside(&directory).execute_batch("CREATE TABLE recipe (name TEXT)").expect("written");
+    let error = Journal::open(directory.path(), identity(1)).expect_err("not a journal");
+    assert!(matches!(error, OpenError::NotAJournal(_)), "{error:?}");
+}
+
+#[test]
+fn file_that_is_no_database_is_corrupt() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("journal.sqlite"), [0x5a; 8192]).expect("written");
+    let error = Journal::open(directory.path(), identity(1)).expect_err("garbage");
+    assert!(matches!(&error, OpenError::Storage { source, .. } if source.fault == StorageFault::Corrupt), "{error:?}");
+}
+
+#[tokio::test]
+async fn full_disk_stops_the_journal_and_loses_nothing_answered() {
+    let (directory, journal) = fresh();
+    record(&journal, [1]).await;
+    journal
+        .write(|connection| {
+            let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            Ok(connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+        })
+        .await
+        .expect("the limit is set");
+    let mut large = task(2);
+    large.input = vec![0; 1 << 20];
+    let error = journal.record_span(vec![large], vec![], cursor(2)).await.expect_err("no room");
+    assert!(matches!(&error, JournalError::Storage(error) if error.fault == StorageFault::Full), "{error:?}");
+    assert!(error.is_fatal());
+    let vote = journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect_err("stopped");
+    assert!(vote.is_fatal() && matches!(&vote, JournalError::Storage(error) if error.fault == StorageFault::Full));
+    journal.close().await;
+    let journal = open(directory.path());
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { waiting: 1, ..TaskCounts::default() });
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(1)));
+}
+
+#[tokio::test]
+async fn read_only_database_is_fatal() {
+    let (_directory, journal) = fresh();
+    journal.write(|connection| Ok(connection.pragma_update(None, "query_only", true)?)).await.expect("set");
+    let error = journal.record_span(vec![task(1)], vec![], cursor(1)).await.expect_err("not writable");
+    assert!(matches!(&error, JournalError::Storage(error) if error.fault == StorageFault::ReadOnly), "{error:?}");
+    assert!(error.is_fatal());
+}
+
+#[tokio::test]
+async fn corrupt_pages_are_fatal() {
+    let (directory, journal) = fresh();
+    record(&journal, 1..=500).await;
+    journal.close().await;
+    let file = directory.path().join("journal.sqlite");
+    let mut bytes = std::fs::read(&file).expect("read");
+    let pages = bytes.len() / 4096;
+    bytes[30 * 4096..(pages - 1) * 4096].fill(0xee);
+    std::fs::write(&file, bytes).expect("written");
+
+    let journal = open(directory.path());
+    let mut after = None;
+    let error = loop {
+        match journal.open_tasks(after).await {
+            Ok(page) => after = Some(page.last().expect("a corrupt page comes first").position()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, JournalError::Storage(error) if error.fault == StorageFault::Corrupt), "{error:?}");
+    let write = journal.record_span(vec![], vec![], cursor(2)).await.expect_err("nothing is written any more");
+    assert!(write.is_fatal());
+}
+
+/// Runs itself as a second process that records, executes and votes as fast as it can, and kills that in the middle.
+#[test]
+fn killed_process_loses_no_answered_write() {
+    if let Some(directory) = std::env::var_os(VICTIM_DIRECTORY) {
+        return record_until_killed(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for round in 0..3 {
+        let answered = kill_after(directory.path(), round * 1_000_000, 300);
+        let journal = open(directory.path());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            for number in &answered {
+                let record = journal.task(id(*number)).await.expect("read").expect("answered, so recorded");
+                assert_eq!((record.outcome, record.signed), (Some(result(1)), leaf(1)), "task {number}");
+            }
+            journal.close().await;
+        });
+    }
+}
+
+/// The numbers of the tasks whose votes were answered before the kill.
+fn kill_after(directory: &Path, first: u64, answers: usize) -> Vec<u64> {
+    let name = module_path!().split_once("::").expect("the module is in a crate").1;
+    let mut victim = Command::new(std::env::current_exe().expect("the test binary"))
+        .args(["--exact", &format!("{name}::killed_process_loses_no_answered_write"), "--nocapture"])
+        .env(VICTIM_DIRECTORY, directory)
+        .env("TANDEM_TEST_FIRST", first.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the test binary starts");
+    let mut lines = BufReader::new(victim.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let mut numbers = Vec::new();
+    // A line that was cut off by the kill is an answer that nobody saw.
+    let mut number =
+        |line: String| line.strip_prefix("answered ").and_then(|rest| rest.strip_suffix('.')?.parse::<u64>().ok());
+    while numbers.len() < answers {
+        numbers.extend(number(lines.next().expect("the process works until it is killed")));
+    }
+    victim.kill().expect("killed");
+    numbers.extend(lines.filter_map(number));
+    victim.wait().expect("gone");
+    numbers
+}
+
+fn record_until_killed(directory: &Path) {
+    let first: u64 = std::env::var("TANDEM_TEST_FIRST").expect("set").parse().expect("a number");
+    let journal = open(directory);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut producers = JoinSet::new();
+        for producer in 0..16 {
+            let journal = journal.clone();
+            producers.spawn(async move {
+                for number in (first + producer..).step_by(16) {
+                    record_results(&journal, &[(number, 1)]).await;
+                    journal.record_vote(Epoch(1), batch(&[(number, 1)])).await.expect("recorded");
+                    writeln!(std::io::stdout(), "\nanswered {number}.").expect("the parent reads");
+                }
+            });
+        }
+        producers.join_all().await;
+    });
+}

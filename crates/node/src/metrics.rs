@@ -1,0 +1,154 @@
+//! What the node counts, in OpenMetrics form. Labels are closed sets, so that no outsider can make the page grow.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+type Gauge64 = Gauge<u64, AtomicU64>;
+
+/// What became of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ExecutionOutcome {
+    /// A result.
+    Result,
+    /// The task asked for what cannot be computed.
+    Task,
+    /// The component failed.
+    Component,
+    /// A source failed.
+    Source,
+    /// This node failed.
+    Host,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum SubmissionOutcome {
+    /// Mined, and it delivered.
+    Delivered,
+    /// Not sent: another operator was first.
+    Superseded,
+    /// Refused by the contract or the endpoint.
+    Failed,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Execution {
+    /// Its outcome.
+    pub outcome: ExecutionOutcome,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Submission {
+    /// Its outcome.
+    pub outcome: SubmissionOutcome,
+}
+
+/// The node's metrics; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    /// Tasks found on chain.
+    pub tasks: Counter,
+    /// Executions by outcome.
+    pub executions: Family<Execution, Counter>,
+    /// Seconds that executions took.
+    pub execution_seconds: Histogram,
+    /// Votes that left this node.
+    pub votes: Counter,
+    /// Batches that this node saw certified.
+    pub certificates: Counter,
+    /// Submissions by outcome.
+    pub submissions: Family<Submission, Counter>,
+    /// Gas paid for submissions.
+    pub submission_gas: Counter,
+    /// Tasks that passed their deadline.
+    pub expired: Counter,
+    /// Faults of other operators.
+    pub faults: Counter,
+    /// Messages from other operators that were refused.
+    pub messages_refused: Counter,
+    /// Failed requests to the chain's endpoint.
+    pub rpc_failures: Counter,
+    /// Last block that was read.
+    pub block: Gauge64,
+    /// Number of the newest operator table.
+    pub epoch: Gauge64,
+    /// Operators that are connected.
+    pub peers_connected: Gauge64,
+    /// Operators of the table besides this one.
+    pub peers: Gauge64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tandem");
+        let mut metrics = Self {
+            registry: Arc::default(),
+            tasks: Counter::default(),
+            executions: Family::default(),
+            execution_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            votes: Counter::default(),
+            certificates: Counter::default(),
+            submissions: Family::default(),
+            submission_gas: Counter::default(),
+            expired: Counter::default(),
+            faults: Counter::default(),
+            messages_refused: Counter::default(),
+            rpc_failures: Counter::default(),
+            block: Gauge::default(),
+            epoch: Gauge::default(),
+            peers_connected: Gauge::default(),
+            peers: Gauge::default(),
+        };
+        metrics.register(&mut registry);
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("tasks", "Tasks found on chain", self.tasks.clone());
+        registry.register("executions", "Executions by outcome", self.executions.clone());
+        registry.register("execution_seconds", "Duration of executions", self.execution_seconds.clone());
+        registry.register("votes", "Votes that left this node", self.votes.clone());
+        registry.register("certificates", "Batches seen certified", self.certificates.clone());
+        registry.register("submissions", "Submissions by outcome", self.submissions.clone());
+        registry.register("submission_gas", "Gas paid for submissions", self.submission_gas.clone());
+        registry.register("expired", "Tasks that passed their deadline", self.expired.clone());
+        registry.register("faults", "Faults of other operators", self.faults.clone());
+        registry.register("messages_refused", "Messages that were refused", self.messages_refused.clone());
+        registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
+        registry.register("block", "Last block that was read", self.block.clone());
+        registry.register("epoch", "Newest operator table", self.epoch.clone());
+        registry.register("peers_connected", "Operators that are connected", self.peers_connected.clone());
+        registry.register("peers", "Operators of the table besides this one", self.peers.clone());
+    }
+
+    /// Counts an execution.
+    pub fn executed(&self, outcome: ExecutionOutcome) {
+        self.executions.get_or_create(&Execution { outcome }).inc();
+    }
+
+    /// Counts a submission.
+    pub fn submitted(&self, outcome: SubmissionOutcome) {
+        self.submissions.get_or_create(&Submission { outcome }).inc();
+    }
+
+    /// The page that a scraper reads.
+    pub fn encode(&self) -> String {
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &self.registry)
+            .expect("writing to a string does not fail");
+        page
+    }
+}

@@ -1,0 +1,281 @@
+//! Puts one operator's node together and runs it: opens what must be there, starts the loops, and ends all of them when one fails or it
+//! is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_chain::{
+    ChainClient, EventReader, ReaderConfig, RpcError, ServiceError, ServiceReader, TransactionConfig,
+    TransactionManager,
+};
+use tandem_crypto::SecretKey;
+use tandem_engine::{Engine, EngineConfig, EngineError};
+use tandem_types::{ManifestHash, OperatorId, ServiceId};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::agree::{Agree, AgreeInput};
+use crate::api::Api;
+use crate::config::Config;
+use crate::executor::Executor;
+use crate::journal::{Identity, Journal, JournalError, OpenError};
+use crate::keys::OperatorKeys;
+use crate::metrics::Metrics;
+use crate::source::{Source, SourceError};
+use crate::status::Status;
+use crate::submit::Submitter;
+use crate::transport::{BindError, Incoming, Transport, TransportLimits};
+use crate::workflows::{SecretSource, Workflows, WorkflowsError};
+
+/// Inputs of the agreement that may wait before their senders do.
+const INPUTS_WAITING_MAX: usize = 4_096;
+/// Tasks that may wait for the executor before the reader of the chain does.
+const TASKS_WAITING_MAX: usize = 1_024;
+/// Deliveries that may wait; more come again with this operator's next turn.
+const DELIVERIES_WAITING_MAX: usize = 256;
+/// How long the loops have to end once they are told to.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why a node did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The chain's endpoint does not answer as it should.
+    #[error("cannot use the chain's endpoint")]
+    Rpc(#[from] RpcError),
+    /// The service cannot be read.
+    #[error("cannot read the service")]
+    Service(#[from] ServiceError),
+    /// The journal does not open.
+    #[error("cannot open the journal")]
+    Open(#[from] OpenError),
+    /// The journal failed while the node ran; nothing more was signed.
+    #[error("the journal failed, so nothing more is signed")]
+    Journal(#[from] JournalError),
+    /// A manifest or component is missing or wrong.
+    #[error("cannot serve a manifest")]
+    Workflows(#[from] WorkflowsError),
+    /// The manifest in force is not among the node's.
+    #[error("the manifest in force, {hash} at {uri}, is not among this node's manifests")]
+    ManifestMissing {
+        /// Its hash.
+        hash: ManifestHash,
+        /// Where it can be had.
+        uri: String,
+    },
+    /// There is no room for components.
+    #[error("cannot start the engine")]
+    Engine(#[from] EngineError),
+    /// The transport does not start.
+    #[error("cannot listen for the other operators")]
+    Transport(#[from] BindError),
+    /// The HTTP port is taken.
+    #[error("cannot listen on {address} for HTTP")]
+    Http {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The chain cannot be followed any more.
+    #[error("cannot follow the chain")]
+    Source(#[from] SourceError),
+    /// A loop ended that must not end.
+    #[error("a part of the node ended: {0}")]
+    Ended(String),
+}
+
+impl NodeError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Rpc(error) => error.hint(),
+            Self::Service(error) => error.hint(),
+            Self::ManifestMissing { .. } => {
+                Some("put the manifest into the directory storage.manifests and its components into storage.components")
+            }
+            Self::Workflows(WorkflowsError::Secret { .. }) => {
+                Some("set it in the environment of `tandem operator run`")
+            }
+            Self::Http { .. } => Some("choose another address for network.http"),
+            Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
+            _ => None,
+        }
+    }
+}
+
+/// A node that is ready to run.
+pub struct Node {
+    config: Config,
+    operator: OperatorId,
+    bls: SecretKey,
+    service: Arc<ServiceReader>,
+    transactions: TransactionManager,
+    journal: Journal,
+    workflows: Workflows,
+    transport: (Transport, Incoming),
+    http: TcpListener,
+}
+
+impl Node {
+    /// Opens everything that a node needs, and fails with a reason if something is missing.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn prepare(config: Config, keys: OperatorKeys, secrets: &SecretSource<'_>) -> Result<Self, NodeError> {
+        let operator = keys.operator();
+        let OperatorKeys { bls, transport: transport_key, account } = keys;
+        let identity = Identity { service: config.service.into(), operator };
+        let client = ChainClient::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
+        let service = ServiceReader::open(client.clone(), config.service.manager, 0).await?;
+        let journal = Journal::open(&config.storage.data, identity)?;
+        let engine = Engine::new(EngineConfig::default())?;
+        let places = (config.storage.manifests.as_path(), config.storage.components.as_path());
+        let workflows = Workflows::load(&engine, places, secrets)?;
+        check_manifest(&service, &workflows).await?;
+        let transactions = transactions(&config, account, client).await?;
+        let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
+        let address = config.network.http;
+        let http = TcpListener::bind(address).await.map_err(|source| NodeError::Http { address, source })?;
+        let service = Arc::new(service);
+        Ok(Self { config, operator, bls, service, transactions, journal, workflows, transport, http })
+    }
+
+    /// Where the HTTP API listens.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn http_address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.http.local_addr()
+    }
+
+    /// Runs until `stop`, or until something fails that cannot be waited out.
+    ///
+    /// # Errors
+    /// [`NodeError`]; then nothing more was signed.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), NodeError> {
+        let journal = self.journal.clone();
+        let transport = self.transport.0.clone();
+        let mut loops = self.start(&stop);
+        let ended = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = loops.join_next() => match ended {
+                Some(Ok(Err(error))) => Err(error),
+                Some(Ok(Ok(()))) if stop.is_cancelled() => Ok(()),
+                Some(Ok(Ok(()))) => Err(NodeError::Ended("it returned".to_owned())),
+                Some(Err(panic)) => Err(NodeError::Ended(panic.to_string())),
+                None => Ok(()),
+            },
+        };
+        stop.cancel();
+        if tokio::time::timeout(DRAIN, async { while loops.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!("some work did not end in time and is abandoned; the journal is complete");
+        }
+        transport.shutdown().await;
+        journal.close().await;
+        ended
+    }
+
+    fn start(self, stop: &CancellationToken) -> JoinSet<Result<(), NodeError>> {
+        let Self { config, operator, bls, service, transactions, journal, workflows, transport: (transport, incoming), http } =
+            self;
+        let id = ServiceId::from(config.service);
+        let metrics = Metrics::default();
+        let status = Status::new(id, operator, config.agreement.slot_ms);
+        let (agree, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
+        let (executor, tasks) = mpsc::channel(TASKS_WAITING_MAX);
+        let (deliveries, delivered) = mpsc::channel(DELIVERIES_WAITING_MAX);
+        let reader_config = ReaderConfig { confirmations: config.chain.confirmations, ..ReaderConfig::default() };
+        let reader = EventReader::new(service.client().clone(), id, service.deployment_block(), reader_config);
+        let source = Source {
+            me: operator,
+            reader,
+            service: Arc::clone(&service),
+            journal: journal.clone(),
+            executor,
+            agree: agree.clone(),
+            transport: transport.clone(),
+            metrics: metrics.clone(),
+            status: status.clone(),
+            poll: Duration::from_millis(config.chain.poll_ms),
+        };
+        let execute = Executor {
+            service: id,
+            workflows,
+            journal: journal.clone(),
+            agree: agree.clone(),
+            metrics: metrics.clone(),
+        };
+        let agreement = Agree::new(
+            (id, operator, config.agreement.into()),
+            bls,
+            (journal.clone(), transport.clone()),
+            (deliveries, metrics.clone()),
+        );
+        let submitter = Submitter { service, journal: journal.clone(), transactions, metrics: metrics.clone() };
+        let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
+        let mut loops = JoinSet::new();
+        let of = || stop.clone();
+        let (a, b, c, d, e) = (of(), of(), of(), of(), of());
+        loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
+        loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
+        loops.spawn(async move { Ok(submitter.run(delivered, c).await?) });
+        loops.spawn(async move { Ok(source.run(d).await?) });
+        loops.spawn(receive(incoming, agree, metrics));
+        loops.spawn(serve(http, api, e));
+        tracing::info!(service = %id, %operator, "running");
+        loops
+    }
+}
+
+async fn check_manifest(service: &ServiceReader, workflows: &Workflows) -> Result<(), NodeError> {
+    match service.manifest_in_force().await? {
+        Some(manifest) if !workflows.manifests().contains(&manifest.hash) => {
+            Err(NodeError::ManifestMissing { hash: manifest.hash, uri: manifest.uri })
+        }
+        Some(_) => Ok(()),
+        None => {
+            tracing::warn!("the service has no manifest in force yet");
+            Ok(())
+        }
+    }
+}
+
+async fn transactions(
+    config: &Config,
+    account: Account,
+    client: ChainClient,
+) -> Result<TransactionManager, RpcError> {
+    let defaults = TransactionConfig::default();
+    let transactions = TransactionConfig {
+        fee_per_gas_max: u128::from(config.chain.fee_max_gwei) * 1_000_000_000,
+        poll_interval: defaults.poll_interval.min(Duration::from_millis(config.chain.poll_ms)),
+        ..defaults
+    };
+    TransactionManager::start(client, account, transactions).await
+}
+
+/// Decodes what the other operators say and hands it to the agreement. Ends with the transport.
+async fn receive(mut incoming: Incoming, agree: mpsc::Sender<AgreeInput>, metrics: Metrics) -> Result<(), NodeError> {
+    while let Some((from, bytes)) = incoming.recv().await {
+        match tandem_protocol::Message::decode(&bytes) {
+            Ok(message) => {
+                if agree.send(AgreeInput::Received(from, message)).await.is_err() {
+                    break;
+                }
+            }
+            Err(error) => {
+                metrics.messages_refused.inc();
+                tracing::debug!(%from, %error, "message refused");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) -> Result<(), NodeError> {
+    let address = listener.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into());
+    let serving = axum::serve(listener, api.router()).with_graceful_shutdown(stop.cancelled_owned());
+    serving.await.map_err(|source| NodeError::Http { address, source })
+}

@@ -1,0 +1,310 @@
+//! Follows the chain: tasks into the journal and on to the executor, settlements to the agreement, operator tables to everybody.
+//!
+//! Tasks, settlements and the cursor behind them are journaled in one transaction, so a crash loses none and reads none twice; a
+//! reorganisation reads again what is known already, which changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tandem_chain::{
+    Cursor, EventReader, PlacedEvent, ReadError, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
+};
+use tandem_crypto::KeyTable;
+use tandem_types::{BatchEntry, OperatorId, TaskId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::agree::AgreeInput;
+use crate::clock;
+use crate::executor::own_result;
+use crate::journal::{self, Journal, JournalError, Outcome, RecordedTask, Settlement, TaskRecord};
+use crate::metrics::Metrics;
+use crate::status::Status;
+use crate::transport::{Peer, PeerKey, Transport};
+
+/// Time between two looks at who the other operators are, and which tasks have expired without a result.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// Longest pause before the chain is asked again.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// Why the chain is followed no more.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The chain cannot be read, and trying again will not help.
+    #[error("cannot read the service's events")]
+    Read(#[from] ReadError),
+    /// The service cannot be read, and trying again will not help.
+    #[error("cannot read the service")]
+    Service(#[from] ServiceError),
+}
+
+impl SourceError {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Journal(_) => false,
+            Self::Read(error) => error.is_retryable(),
+            Self::Service(error) => error.is_retryable(),
+        }
+    }
+}
+
+/// Reads one service's chain.
+pub(crate) struct Source {
+    pub(crate) me: OperatorId,
+    pub(crate) reader: EventReader,
+    pub(crate) service: Arc<ServiceReader>,
+    pub(crate) journal: Journal,
+    pub(crate) executor: mpsc::Sender<RecordedTask>,
+    pub(crate) agree: mpsc::Sender<AgreeInput>,
+    pub(crate) transport: Transport,
+    pub(crate) metrics: Metrics,
+    pub(crate) status: Status,
+    pub(crate) poll: Duration,
+}
+
+impl Source {
+    /// Follows the chain until it is told to stop.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot go on; faults of the endpoint that may pass are waited out.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), SourceError> {
+        match stop.run_until_cancelled(self.follow()).await {
+            Some(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, SourceError> {
+        let service = self.service.id();
+        let mut cursor = self.journal.cursor(service.chain_id).await?.map(from_journal);
+        self.update_table().await?;
+        self.resume().await?;
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            let span = self.next_span(cursor.as_ref()).await?;
+            if let Some(span) = span {
+                cursor = Some(span.cursor);
+                self.apply(span).await?;
+            } else {
+                tokio::select! {
+                    () = tokio::time::sleep(self.poll) => {}
+                    _ = housekeeping.tick() => self.keep_house().await?,
+                }
+            }
+        }
+    }
+
+    /// Waits before the chain is asked again, or gives the error back when asking again will not help.
+    async fn wait_out(&self, error: SourceError, backoff: &mut ExponentialBackoff) -> Result<(), SourceError> {
+        if !error.is_retryable() {
+            return Err(error);
+        }
+        self.metrics.rpc_failures.inc();
+        let pause = backoff.next().unwrap_or(PAUSE_MAX);
+        tracing::warn!(error = %chain_of(&error), retry_ms = pause.as_millis(), "the chain does not answer");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// The next span, however long the chain takes to answer.
+    async fn next_span(&mut self, cursor: Option<&Cursor>) -> Result<Option<Span>, SourceError> {
+        let mut backoff = backoff();
+        loop {
+            match self.reader.read(cursor).await {
+                Ok(span) => {
+                    self.status.alive(clock::now());
+                    return Ok(span);
+                }
+                Err(error) => self.wait_out(error.into(), &mut backoff).await?,
+            }
+        }
+    }
+
+    /// The newest operator table, however long the chain takes to answer.
+    async fn update_table(&mut self) -> Result<(), SourceError> {
+        let mut backoff = backoff();
+        while let Err(error) = self.refresh_table().await {
+            self.wait_out(error, &mut backoff).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what an earlier run left open.
+    async fn resume(&mut self) -> Result<(), SourceError> {
+        let mut after = None;
+        loop {
+            let page = self.journal.open_tasks(after).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.position());
+            for record in page {
+                self.resume_task(record).await?;
+            }
+        }
+    }
+
+    async fn resume_task(&mut self, record: TaskRecord) -> Result<(), SourceError> {
+        let TaskRecord { recorded, outcome, .. } = record;
+        match outcome {
+            Some(Outcome::Result { leaf, .. }) => {
+                let entry = BatchEntry { task_id: recorded.task_id, leaf };
+                self.tell(AgreeInput::Executed(own_result(&recorded.task, entry))).await;
+            }
+            Some(Outcome::Failed { kind, .. }) if !kind.is_retryable() => {}
+            _ => self.execute(recorded).await?,
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, span: Span) -> Result<(), SourceError> {
+        if let Some(rewind) = span.rewind {
+            tracing::warn!(from = rewind.from, to = rewind.to, "the chain was reorganised; blocks are read again");
+        }
+        for rejection in &span.rejected {
+            tracing::warn!(%rejection, "a log of the service is malformed");
+        }
+        let tasks: Vec<_> = span.events.iter().filter_map(task_of).collect();
+        let settlements: Vec<_> = span.events.iter().filter_map(settlement_of).collect();
+        let new = self.journal.record_span(tasks.clone(), settlements.clone(), to_journal(span.cursor)).await?;
+        self.metrics.tasks.inc_by(new.len() as u64);
+        self.metrics.block.set(span.cursor.block_number);
+        self.status.read(clock::now(), (span.cursor.block_number, span.head));
+        for (task, settlement) in &settlements {
+            tracing::info!(%task, ?settlement, "settled");
+            self.tell(AgreeInput::Settled(*task)).await;
+        }
+        if span.events.iter().any(|placed| matches!(placed.event, ServiceEvent::TableRefreshed { .. })) {
+            self.update_table().await?;
+        }
+        let settled = |task: &RecordedTask| settlements.iter().any(|(id, _)| *id == task.task_id);
+        for task in tasks.into_iter().filter(|task| new.contains(&task.task_id) && !settled(task)) {
+            tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
+            self.execute(task).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands a task to the executor, or settles it when its time is over.
+    async fn execute(&mut self, task: RecordedTask) -> Result<(), SourceError> {
+        if task.task.deadline < clock::unix_seconds() {
+            self.metrics.expired.inc();
+            self.journal.settle(task.task_id, Settlement::Expired).await?;
+        } else if self.executor.send(task).await.is_err() {
+            tracing::debug!("the executor has ended; the task stays in the journal");
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, input: AgreeInput) {
+        if self.agree.send(input).await.is_err() {
+            tracing::debug!("the agreement has ended");
+        }
+    }
+
+    /// Reads the newest operator table and where its operators are.
+    async fn refresh_table(&mut self) -> Result<(), SourceError> {
+        self.refresh_peers().await?;
+        let Some(epoch) = self.service.current_epoch().await? else {
+            return Ok(());
+        };
+        let table = self.service.operator_table(epoch).await?;
+        let operators = table.entries().len();
+        match KeyTable::new(self.service.domain(), table) {
+            Ok(keys) => {
+                let keys = Arc::new(keys);
+                self.metrics.epoch.set(epoch.0.into());
+                self.status.set_table(Arc::clone(&keys));
+                tracing::info!(%epoch, operators, "operator table");
+                self.tell(AgreeInput::Table(keys)).await;
+            }
+            Err((operator, error)) => tracing::error!(%operator, %error, %epoch, "a key of the table is malformed"),
+        }
+        Ok(())
+    }
+
+    async fn refresh_peers(&mut self) -> Result<(), SourceError> {
+        let others = self.service.peers().await?.into_iter().filter(|peer| peer.operator != self.me);
+        let peers: Vec<_> = others
+            .map(|peer| Peer { operator: peer.operator, key: PeerKey(peer.transport_key), address: peer.socket })
+            .collect();
+        self.metrics.peers.set(peers.len() as u64);
+        self.transport.set_peers(peers);
+        Ok(())
+    }
+
+    async fn keep_house(&mut self) -> Result<(), SourceError> {
+        if let Err(error) = self.refresh_peers().await {
+            tracing::warn!(error = %chain_of(&error), "cannot look up the other operators");
+        }
+        let mut after = None;
+        loop {
+            let page = self.journal.open_tasks(after).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.position());
+            let is_over = |record: &TaskRecord| {
+                // Tasks with a result are the agreement's to expire.
+                record.recorded.task.deadline < clock::unix_seconds()
+                    && !matches!(record.outcome, Some(Outcome::Result { .. }))
+            };
+            for record in page.into_iter().filter(is_over) {
+                self.metrics.expired.inc();
+                self.journal.settle(record.recorded.task_id, Settlement::Expired).await?;
+            }
+        }
+    }
+}
+
+/// Pauses between attempts to reach the chain.
+fn backoff() -> ExponentialBackoff {
+    let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(250)).with_max_delay(PAUSE_MAX);
+    pauses.without_max_times().build()
+}
+
+fn task_of(placed: &PlacedEvent) -> Option<RecordedTask> {
+    let ServiceEvent::TaskCreated { task_id, task, input } = &placed.event else {
+        return None;
+    };
+    Some(RecordedTask {
+        task_id: *task_id,
+        task: task.clone(),
+        input: input.clone(),
+        block_number: placed.place.block_number,
+        block_hash: None,
+        block_time: placed.place.block_time,
+    })
+}
+
+fn settlement_of(placed: &PlacedEvent) -> Option<(TaskId, Settlement)> {
+    match placed.event {
+        ServiceEvent::TaskDelivered { task_id, handled, .. } => {
+            let (tx_hash, block) = (placed.place.tx_hash, placed.place.block_number);
+            Some((task_id, Settlement::Delivered { tx_hash, block, handled }))
+        }
+        ServiceEvent::TaskSkipped { task_id, reason: SkipReason::Expired } => Some((task_id, Settlement::Expired)),
+        _ => None,
+    }
+}
+
+fn from_journal(cursor: journal::Cursor) -> Cursor {
+    let journal::Cursor { chain_id, block_number, block_hash } = cursor;
+    Cursor { chain_id, block_number, block_hash }
+}
+
+fn to_journal(cursor: Cursor) -> journal::Cursor {
+    let Cursor { chain_id, block_number, block_hash } = cursor;
+    journal::Cursor { chain_id, block_number, block_hash }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
