@@ -334,8 +334,8 @@ async fn failing_command_of_a_group_is_undone_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_producers_are_all_answered() {
-    const PRODUCERS: u64 = 64;
-    const TASKS_EACH: u64 = 40;
+    const PRODUCERS: u64 = 32;
+    const TASKS_EACH: u64 = 20;
     let (_directory, journal) = fresh();
     let mut producers = JoinSet::new();
     for producer in 0..PRODUCERS {

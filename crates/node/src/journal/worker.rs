@@ -77,6 +77,8 @@ impl Worker {
             if let Err(error) = run_group(&mut self.connection, self.behavior, jobs, &self.fault) {
                 tracing::error!(error = %error, cause = %error.source, fatal = error.is_fatal(), "the journal failed");
                 if error.is_fatal() {
+                    // Before the channel, so that whoever is told that the journal is closed finds the directory free.
+                    drop(self);
                     return;
                 }
             }

@@ -73,7 +73,9 @@ async fn keep_connected(link: &Link, shared: &Shared) {
                 shared.counters.changed.notify_waiters();
             }
         }
-        tokio::time::sleep(pauses.next().unwrap_or(shared.limits.redial_max)).await;
+        let pause = pauses.next().unwrap_or(shared.limits.redial_max);
+        // Who dials us is up: no reason to wait any longer.
+        let _ = timeout(pause, link.heard.notified()).await;
     }
 }
 
@@ -143,7 +145,9 @@ async fn send_queued(connection: &Connection, link: &Link, shared: &Shared) {
 
 fn account(sent: Result<Sent, JoinError>, link: &Link, shared: &Shared) {
     let counters = &link.counters;
-    match sent.expect("sending neither panics nor is aborted while it is awaited") {
+    // Tasks are only ever cancelled with the whole runtime.
+    let Ok(sent) = sent else { return };
+    match sent {
         Sent::Acknowledged => counters.sent.add(1),
         Sent::Refused => counters.refused.add(1),
         Sent::Lost(message) => counters.dropped.add(link.queue.give_back(message).into()),

@@ -67,7 +67,7 @@ pub struct TransportLimits {
     pub idle_timeout: Duration,
     /// Silence after which the dialling side asks whether the other is still there.
     pub keep_alive: Duration,
-    /// First pause before dialling again; it doubles, with jitter of up to itself.
+    /// First pause before dialling again; it doubles, with jitter of up to itself, and ends when the peer connects by itself.
     pub redial_min: Duration,
     /// Longest pause before dialling again, without jitter.
     pub redial_max: Duration,
@@ -83,7 +83,7 @@ impl Default for TransportLimits {
             idle_timeout: Duration::from_secs(15),
             keep_alive: Duration::from_secs(4),
             redial_min: Duration::from_millis(100),
-            redial_max: Duration::from_secs(10),
+            redial_max: Duration::from_secs(5),
         }
     }
 }

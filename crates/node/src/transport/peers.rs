@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quinn::Connection;
 use tandem_types::{B256, OperatorId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::SendQueue;
@@ -29,6 +29,8 @@ pub(super) struct Link {
     pub(super) peer: Peer,
     pub(super) queue: Arc<SendQueue>,
     pub(super) counters: Arc<PeerCounters>,
+    /// Told when the peer has connected to this node.
+    pub(super) heard: Notify,
     /// Cancelled when the peer is removed or changes.
     pub(super) stop: CancellationToken,
 }
@@ -103,7 +105,7 @@ impl Directory {
             Some(old) => (Arc::clone(&old.queue), Arc::clone(&old.counters)),
             None => (Arc::new(SendQueue::new(self.limits.queue_messages)), Arc::default()),
         };
-        Link { peer, queue, counters, stop: stop.child_token() }
+        Link { peer, queue, counters, heard: Notify::new(), stop: stop.child_token() }
     }
 
     fn rebuild_inbound(&self, state: &mut State) {
@@ -133,6 +135,7 @@ impl Directory {
         if let Some(old) = inbound.connection.replace(connection.clone()) {
             old.close(Close::Replaced.code(), b"replaced by a newer connection");
         }
+        inbound.links.iter().for_each(|link| link.heard.notify_one());
         Some(Arc::clone(&inbound.inbox))
     }
 

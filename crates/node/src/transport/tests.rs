@@ -369,6 +369,24 @@ async fn peer_that_shut_down_is_told_and_dialled_again() {
 }
 
 #[tokio::test]
+async fn peer_that_comes_up_late_is_not_kept_waiting() {
+    let pause = Duration::from_secs(600);
+    let patience = Duration::from_secs(3);
+    let patient = TransportLimits { redial_min: pause, redial_max: pause, handshake_timeout: patience, ..limits() };
+    let a = node_at(1, ANY_PORT, patient);
+    let late = node(2);
+    let (peer, address) = (late.as_peer(), late.address());
+    soon(late.transport.shutdown()).await;
+    drop(late);
+    a.transport.set_peers(vec![peer.clone()]);
+    a.transport.send(peer.operator, text("welcome")).expect("queued");
+    a.until(|a| a.find(peer.operator).is_some_and(|peer| peer.dials_failed == 1)).await;
+    let mut b = node_again(2, address).await;
+    b.knows(&[&a]);
+    assert_eq!(b.receive().await, (a.operator, text("welcome")));
+}
+
+#[tokio::test]
 async fn newer_connection_replaces_the_older() {
     let (mut a, b) = (node(1), node(2));
     a.knows(&[&b]);
