@@ -148,13 +148,18 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// The addresses of the target that may be connected to.
 async fn resolve(call: &Call) -> Result<Vec<SocketAddr>, Error> {
     let port = call.target.port;
-    let found: Vec<SocketAddr> = match &call.target.host {
+    let found = match &call.target.host {
         Host::Ipv4(address) => vec![(*address, port).into()],
         Host::Ipv6(address) => vec![(*address, port).into()],
         Host::Domain(name) => {
             tokio::net::lookup_host((name.as_str(), port)).await.map_err(|_| unknown_name())?.collect()
         }
     };
+    admitted(call, found)
+}
+
+/// A name may have addresses of both kinds; those that are not admitted are not tried.
+fn admitted(call: &Call, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
     let (admitted, refused): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|address| call.grants.http_hosts.admits_address(&call.target, address.ip()));
     match (admitted.is_empty(), refused.first()) {
@@ -219,5 +224,49 @@ impl AbortOnDrop {
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Stop;
+    use super::*;
+
+    fn call(host: &str) -> Call {
+        let grants = Grants { http_hosts: [host.parse().expect("the host is valid")].into(), ..Grants::default() };
+        let uri = format!("https://{host}/").parse().expect("the URL is valid");
+        let target = Target::from_uri(&uri).expect("the URL has a plain destination");
+        Call { target, options: RequestOptions::default(), meter: Meter::new(&grants.limits), grants: Arc::new(grants) }
+    }
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|address| SocketAddr::new(address.parse().expect("the address is valid"), 443)).collect()
+    }
+
+    #[test]
+    fn name_that_leads_inside_is_refused() {
+        for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"] {
+            let call = call("api.example.com");
+            assert!(admitted(&call, addresses(&[address])).is_err(), "{address}");
+            let refusal = Refusal::HttpAddress {
+                host: "api.example.com".to_owned(),
+                address: address.parse().expect("the address is valid"),
+            };
+            assert_eq!(call.meter.stopped(), Some(Stop::Refused(refusal)));
+        }
+    }
+
+    #[test]
+    fn only_admitted_addresses_are_tried() {
+        let call = call("api.example.com");
+        let found = admitted(&call, addresses(&["10.0.0.1", "8.8.8.8"])).expect("one address is public");
+        assert_eq!(found, addresses(&["8.8.8.8"]));
+    }
+
+    #[test]
+    fn name_without_address_is_no_refusal() {
+        let call = call("api.example.com");
+        assert!(matches!(admitted(&call, Vec::new()), Err(Error::DnsError { .. })));
+        assert_eq!(call.meter.stopped(), None);
     }
 }
