@@ -315,7 +315,10 @@ async fn open_tasks_come_in_order_page_by_page() {
 async fn failing_command_of_a_group_is_undone_alone() {
     let (_directory, journal) = fresh();
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let hold = journal.write(move |_| Ok(held.recv().expect("released")));
+    let hold = journal.write(move |_| {
+        held.recv().expect("released");
+        Ok(())
+    });
     let fails = journal.write(|connection| {
         tasks::record_span(connection, &[task(2)], &[], cursor(2))?;
         Err::<(), _>(JournalError::UnknownTask(id(2)))
@@ -504,13 +507,13 @@ fn kill_after(directory: &Path, first: u64, answers: usize) -> Vec<u64> {
     let mut lines = BufReader::new(victim.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let mut numbers = Vec::new();
     // A line that was cut off by the kill is an answer that nobody saw.
-    let mut number =
+    let number =
         |line: String| line.strip_prefix("answered ").and_then(|rest| rest.strip_suffix('.')?.parse::<u64>().ok());
     while numbers.len() < answers {
         numbers.extend(number(lines.next().expect("the process works until it is killed")));
     }
     victim.kill().expect("killed");
-    numbers.extend(lines.filter_map(number));
+    numbers.extend(lines.filter_map(&number));
     victim.wait().expect("gone");
     numbers
 }
