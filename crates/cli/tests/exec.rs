@@ -225,7 +225,7 @@ fn bad_usage_is_found_before_anything_runs() {
     assert_fails(hostile("x", &["--allow-host", "https://a.b"]), 2, &["not a host or host:port"]);
     assert_fails(hostile("x", &["--fuel", "0"]), 2, &["--fuel"]);
     assert_fails(hostile("x", &["--time-limit", "0"]), 2, &["--time-limit"]);
-    assert_fails(hostile(&"x".repeat(8193), &[]), 2, &["8193 bytes"]);
+    assert_fails(hostile(&"x".repeat(16_385), &[]), 2, &["16385 bytes"]);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, Limits, Secrets};
-use tandem_types::INPUT_BYTES_MAX;
 
 use super::code;
 use crate::Failure;
 
+/// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
+const INPUT_BYTES_MAX: usize = 16_384;
 /// Largest component that is read.
 const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
