@@ -147,7 +147,7 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn mine(&self, blocks: u64) -> Result<(), RpcError> {
-        self.control("anvil_mine", json!([blocks])).await
+        self.control("anvil_mine", json!([blocks])).await.map(drop)
     }
 
     /// Whether a block is made for every transaction.
@@ -155,7 +155,7 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn set_automine(&self, on: bool) -> Result<(), RpcError> {
-        self.control("evm_setAutomine", json!([on])).await
+        self.control("evm_setAutomine", json!([on])).await.map(drop)
     }
 
     /// Gives an account that many wei.
@@ -163,7 +163,7 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn set_balance(&self, account: Address, wei: U256) -> Result<(), RpcError> {
-        self.control("anvil_setBalance", json!([account, wei])).await
+        self.control("anvil_setBalance", json!([account, wei])).await.map(drop)
     }
 
     /// Lets the next block be that many seconds later.
@@ -171,7 +171,7 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn increase_time(&self, seconds: u64) -> Result<(), RpcError> {
-        self.control("evm_increaseTime", json!([seconds])).await
+        self.control("evm_increaseTime", json!([seconds])).await.map(drop)
     }
 
     /// Replaces the last `depth` blocks by as many empty ones.
@@ -179,7 +179,7 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn reorganise(&self, depth: u64) -> Result<(), RpcError> {
-        self.control("anvil_reorg", json!([depth, []])).await
+        self.control("anvil_reorg", json!([depth, []])).await.map(drop)
     }
 
     /// Forgets all transactions that wait.
@@ -187,11 +187,15 @@ impl Anvil {
     /// # Errors
     /// [`RpcError`].
     pub async fn drop_transactions(&self) -> Result<(), RpcError> {
-        self.control("anvil_dropAllTransactions", json!([])).await
+        self.control("anvil_dropAllTransactions", json!([])).await.map(drop)
     }
 
-    async fn control(&self, method: &'static str, params: Value) -> Result<(), RpcError> {
-        self.client.request::<Value>(method, params).await.map(drop)
+    /// Any method of Anvil's that has no function of its own here.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn control(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+        self.client.request(method, params).await
     }
 }
 

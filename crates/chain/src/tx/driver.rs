@@ -100,22 +100,36 @@ impl<M: Mempool> Driver<M> {
     /// Makes the call, and waits until it is confirmed.
     pub(crate) async fn send(&self, call: &Call) -> Result<Receipt, SendError> {
         let mut nonces = self.nonces.lock().await;
-        let gas = self.gas(call).await?;
-        let market = self.mempool.fees().await?;
+        let (gas, market, mut mined) = tokio::try_join!(self.gas(call), self.market(), self.mined())?;
         for _ in 0..NONCES_MAX {
-            let turn = match nonces.turn() {
-                Some(turn) => turn,
-                None => nonces.resume(self.mempool.nonce().await?),
-            };
-            let fees = self.first_fees(turn, market)?;
-            let version = Version { nonce: turn.nonce, gas, fees };
+            let turn = nonces.resume(mined);
+            self.mend(&nonces, mined).await;
+            let version = Version { nonce: turn.nonce, gas, fees: self.first_fees(turn, market)? };
             let mut flight = Flight { call, version, sent: Vec::new(), began: Instant::now() };
             match self.offer(&mut flight, &mut nonces).await? {
                 Offer::Sent => return self.follow(flight, &mut nonces).await,
-                Offer::NonceTaken => nonces.settled(turn.nonce.max(self.mempool.nonce().await?.saturating_sub(1))),
+                Offer::NonceTaken => nonces.settled(turn.nonce),
             }
+            mined = self.mined().await?;
         }
         Err(SendError::NonceContended(self.mempool.sender()))
+    }
+
+    async fn market(&self) -> Result<Fees, SendError> {
+        Ok(self.mempool.fees().await?)
+    }
+
+    async fn mined(&self) -> Result<u64, SendError> {
+        Ok(self.mempool.nonce().await?)
+    }
+
+    /// Sends what was mined once and is not any more, so that no nonce is missing below the next. Harmless when the endpoint only lags.
+    async fn mend(&self, nonces: &NonceSequence, mined: u64) {
+        for signed in nonces.taken_back(mined) {
+            if let Err(error) = self.mempool.send(signed).await {
+                tracing::debug!(%error, tx = %signed.hash, "an earlier transaction was not taken again");
+            }
+        }
     }
 
     async fn gas(&self, call: &Call) -> Result<u64, SendError> {
@@ -175,6 +189,8 @@ impl<M: Mempool> Driver<M> {
             let until = Instant::now() + self.config.replace_after;
             if let Some(receipt) = self.watch(&flight, until).await {
                 nonces.settled(flight.version.nonce);
+                let mined = flight.sent.iter().find(|signed| signed.hash == receipt.outcome.tx_hash);
+                mined.into_iter().for_each(|signed| nonces.remember(flight.version.nonce, signed.clone()));
                 if let Some(receipt) = self.confirm(receipt).await? {
                     return Ok(receipt);
                 }
@@ -216,10 +232,13 @@ impl<M: Mempool> Driver<M> {
 
     /// Waits until enough blocks follow; none when a reorganisation took the transaction back.
     async fn confirm(&self, mut receipt: Receipt) -> Result<Option<Receipt>, SendError> {
+        if self.config.confirmations <= 1 {
+            return Ok(Some(receipt));
+        }
         let tx_hash = receipt.outcome.tx_hash;
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
-        while self.config.confirmations > 1 {
+        loop {
             let head = self.mempool.head().await.unwrap_or(0);
             if head + 1 >= receipt.outcome.block_number.saturating_add(self.config.confirmations) {
                 return Ok(Some(receipt));
@@ -235,12 +254,12 @@ impl<M: Mempool> Driver<M> {
                 Err(error) => tracing::debug!(%error, "looking for a receipt failed"),
             }
         }
-        Ok(Some(receipt))
     }
 
     /// Sends the transaction again when it got lost, replaces it when it waits.
     async fn push(&self, flight: &mut Flight<'_>, nonces: &mut NonceSequence) -> Result<(), SendError> {
         let nonce = flight.version.nonce;
+        self.mend(nonces, self.mempool.nonce().await.unwrap_or(nonce)).await;
         match self.mempool.knows(flight.last_hash()).await {
             Ok(true) => {
                 let Some(fees) = self.replacement(flight.version.fees).await else { return Ok(()) };

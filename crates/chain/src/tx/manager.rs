@@ -1,6 +1,6 @@
 //! The transaction manager over a chain: a thin cover of the driver.
 
-use tandem_types::Address;
+use tandem_types::{Address, B256};
 
 use super::driver::Driver;
 use super::mempool::{ChainMempool, Mempool};
@@ -55,6 +55,14 @@ impl TransactionManager {
             Some(revert) => SendError::Reverted(revert.clone()),
             None => SendError::Rpc(error),
         })
+    }
+
+    /// Who sent a mined transaction and what became of it, whoever it was; none when the chain has no such transaction.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn look_up(&self, tx_hash: B256) -> Result<Option<(Address, TransactionOutcome)>, RpcError> {
+        self.driver.mempool.look_up(tx_hash).await
     }
 
     pub(crate) async fn send_for_receipt(&self, call: &Call) -> Result<Receipt, SendError> {

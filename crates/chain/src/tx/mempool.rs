@@ -141,6 +141,15 @@ impl Mempool for ChainMempool {
 }
 
 impl ChainMempool {
+    pub(crate) async fn look_up(&self, hash: B256) -> Result<Option<(Address, TransactionOutcome)>, RpcError> {
+        let receipt = self.client.provider().get_transaction_receipt(hash).await;
+        let Some(receipt) = receipt.map_err(|error| self.client.error(error))? else {
+            return Ok(None);
+        };
+        let sender = receipt.from;
+        Ok(Some((sender, self.convert(receipt)?.outcome)))
+    }
+
     fn convert(&self, receipt: TransactionReceipt) -> Result<Receipt, RpcError> {
         let pending = || self.client.failure(RpcFailure::Malformed("a receipt has no block".to_owned()));
         let succeeded = receipt.status();

@@ -1,14 +1,21 @@
 //! Which nonce comes next. A nonce whose transaction was given up is used again, with fees that replace what may still be waiting.
 
+use std::collections::VecDeque;
+
 use super::fees::Fees;
+use super::mempool::Signed;
+
+/// Transactions that are remembered in case a reorganisation takes them back.
+const RECENT_MAX: usize = 64;
 
 /// The sequence of one key.
 #[derive(Debug, Default)]
 pub(crate) struct NonceSequence {
-    /// None until the chain was asked, and whenever it must be asked again.
-    next: Option<u64>,
+    next: u64,
     /// A nonce that may have a transaction waiting, and what that one offers.
     unsettled: Option<(u64, Fees)>,
+    /// The last transactions that were mined, ascending by nonce.
+    recent: VecDeque<(u64, Signed)>,
 }
 
 /// A nonce to use, and what a transaction that may be waiting under it offers.
@@ -19,22 +26,14 @@ pub(crate) struct Turn {
 }
 
 impl NonceSequence {
-    /// The turn, when it is known without asking the chain.
-    pub(crate) fn turn(&self) -> Option<Turn> {
-        match self.unsettled {
-            Some(_) => None,
-            None => self.next.map(|nonce| Turn { nonce, waiting: None }),
-        }
-    }
-
     /// The turn, given the number of mined transactions. An endpoint that lags behind does not take the sequence back.
     pub(crate) fn resume(&mut self, mined: u64) -> Turn {
         let nonce = match self.unsettled {
             Some((nonce, _)) => mined.max(nonce),
-            None => mined.max(self.next.unwrap_or(0)),
+            None => mined.max(self.next),
         };
         self.unsettled = self.unsettled.filter(|&(waiting, _)| waiting == nonce);
-        self.next = Some(nonce);
+        self.next = nonce;
         Turn { nonce, waiting: self.unsettled.map(|(_, fees)| fees) }
     }
 
@@ -46,22 +45,40 @@ impl NonceSequence {
     /// The chain holds a transaction under `nonce`.
     pub(crate) fn settled(&mut self, nonce: u64) {
         self.unsettled = None;
-        self.next = Some(nonce + 1);
+        self.next = nonce + 1;
+    }
+
+    /// The chain holds this transaction of ours.
+    pub(crate) fn remember(&mut self, nonce: u64, signed: Signed) {
+        self.recent.retain(|(other, _)| *other < nonce);
+        self.recent.push_back((nonce, signed));
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Transactions that were mined once, but are not when only `mined` are.
+    pub(crate) fn taken_back(&self, mined: u64) -> impl Iterator<Item = &Signed> {
+        self.recent.iter().filter(move |(nonce, _)| *nonce >= mined).map(|(_, signed)| signed)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tandem_types::B256;
+
     use super::*;
 
     const FEES: Fees = Fees { max: 10, tip: 1 };
 
+    fn signed(byte: u8) -> Signed {
+        Signed { hash: B256::repeat_byte(byte), bytes: vec![byte] }
+    }
+
     #[test]
     fn sequence_begins_where_the_chain_is() {
         let mut nonces = NonceSequence::default();
-        assert_eq!(nonces.turn(), None);
         assert_eq!(nonces.resume(7), Turn { nonce: 7, waiting: None });
-        assert_eq!(nonces.turn(), Some(Turn { nonce: 7, waiting: None }));
     }
 
     #[test]
@@ -70,8 +87,7 @@ mod tests {
         nonces.resume(7);
         nonces.offered(7, FEES);
         nonces.settled(7);
-        assert_eq!(nonces.turn(), Some(Turn { nonce: 8, waiting: None }));
-        assert_eq!(nonces.resume(7).nonce, 8, "the endpoint lags");
+        assert_eq!(nonces.resume(7), Turn { nonce: 8, waiting: None }, "the endpoint lags");
     }
 
     #[test]
@@ -79,8 +95,17 @@ mod tests {
         let mut nonces = NonceSequence::default();
         nonces.resume(7);
         nonces.offered(7, FEES);
-        assert_eq!(nonces.turn(), None);
         assert_eq!(nonces.resume(7), Turn { nonce: 7, waiting: Some(FEES) });
         assert_eq!(nonces.resume(8), Turn { nonce: 8, waiting: None });
+    }
+
+    #[test]
+    fn recent_transactions_are_remembered_by_nonce_up_to_a_limit() {
+        let mut nonces = NonceSequence::default();
+        (0..100).for_each(|nonce| nonces.remember(nonce, signed(nonce as u8)));
+        assert_eq!(nonces.taken_back(0).count(), RECENT_MAX);
+        assert_eq!(nonces.taken_back(98).map(|signed| signed.bytes[0]).collect::<Vec<_>>(), [98, 99]);
+        nonces.remember(98, signed(0));
+        assert_eq!(nonces.taken_back(98).count(), 1);
     }
 }

@@ -1,0 +1,7 @@
+//! The crate against a real chain: an Anvil process per test.
+
+mod delivery;
+mod endpoint;
+mod events;
+mod support;
+mod transactions;

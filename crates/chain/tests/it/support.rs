@@ -1,0 +1,188 @@
+//! A network with four operators of equal stake, and what they would do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tandem_chain::admin::{self, CreatedTask, Deployment, OperatorRegistration, ServiceSettings, TaskRequest};
+use tandem_chain::{
+    Account, AnnouncedManifest, Anvil, Delivery, Mining, ServiceReader, TaskOutput, TransactionConfig,
+    TransactionManager,
+};
+use tandem_crypto::{KeyTable, SecretKey, Share};
+use tandem_types::{
+    B256, Batch, BatchEntry, Bps, ComponentDigest, Domain, Epoch, ManifestHash, OperatorId, PerToken, Task, TaskResult,
+    U256, WorkflowId,
+};
+
+/// The game that is asked for.
+pub(crate) const GAME: &str = "fa15684d-0966-46e7-a3f8-f1d378692109";
+/// What its component would answer.
+pub(crate) const ANSWER: &str = r#"{"id":"fa15684d"}"#;
+/// Stake of every operator in each token.
+pub(crate) const STAKE: u64 = 1_000;
+/// Operators of the network.
+pub(crate) const OPERATORS: usize = 4;
+
+pub(crate) async fn anvil(mining: Mining) -> Anvil {
+    let binary = Anvil::find(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("run scripts/setup-foundry for anvil");
+    Anvil::start(&binary, mining).await.expect("anvil starts")
+}
+
+pub(crate) fn quick() -> TransactionConfig {
+    let poll_interval = Duration::from_millis(50);
+    TransactionConfig { poll_interval, replace_after: Duration::from_millis(300), ..TransactionConfig::default() }
+}
+
+pub(crate) async fn manager(anvil: &Anvil, account: &Account, config: TransactionConfig) -> TransactionManager {
+    TransactionManager::start(anvil.client().clone(), account.clone(), config).await.expect("anvil answers")
+}
+
+/// Asks until it is so, for at most 20 seconds.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    for _ in 0..1_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what}: not within 20 seconds");
+}
+
+pub(crate) struct Operator {
+    pub(crate) manager: TransactionManager,
+    pub(crate) secret: SecretKey,
+}
+
+impl Operator {
+    pub(crate) fn id(&self) -> OperatorId {
+        OperatorId(self.manager.address())
+    }
+}
+
+pub(crate) struct Network {
+    pub(crate) anvil: Anvil,
+    pub(crate) owner: TransactionManager,
+    pub(crate) deployment: Deployment,
+    pub(crate) operators: Vec<Operator>,
+    pub(crate) service: ServiceReader,
+    /// Block from which its manifest is in force.
+    pub(crate) announced: u64,
+}
+
+impl Network {
+    /// Contracts, a manifest in force, and no operators.
+    pub(crate) async fn bare() -> Self {
+        let anvil = anvil(Mining::Auto).await;
+        let owner = manager(&anvil, &anvil.accounts()[0], TransactionConfig::default()).await;
+        let quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
+        let settings = ServiceSettings { quorum, table_window_s: 86_400, handler_gas: 1_000_000 };
+        let deployment = admin::deploy(&owner, &settings).await.expect("the contracts deploy").value;
+        let manifest = manifest();
+        let workflows = [(workflow(), deployment.score_board)];
+        let service = deployment.service_manager;
+        admin::announce_manifest(&owner, service, &manifest, &workflows).await.expect("the owner may announce");
+        let service = ServiceReader::open(anvil.client().clone(), service, deployment.first_block).await;
+        let service = service.expect("the service is there");
+        let announced = anvil.client().block_number().await.expect("anvil answers");
+        Self { anvil, owner, deployment, operators: Vec::new(), service, announced }
+    }
+
+    /// Four operators and their table, of epoch 1.
+    pub(crate) async fn start() -> Self {
+        let mut network = Self::bare().await;
+        for index in 0..OPERATORS {
+            network.join(index).await;
+        }
+        let epoch = admin::refresh_table(&network.owner, network.deployment.service_manager).await;
+        assert_eq!(epoch.expect("there are operators").value, Epoch(1));
+        network
+    }
+
+    async fn join(&mut self, index: usize) {
+        let manager = manager(&self.anvil, &self.anvil.accounts()[1 + index], TransactionConfig::default()).await;
+        let secret = SecretKey::from_random(&[1 + index as u8; 48]).expect("not zero");
+        let Deployment { restaking_manager, service_manager, .. } = self.deployment;
+        self.stake(&manager).await;
+        let domain = Domain { chain_id: self.deployment.chain_id, verifying_contract: restaking_manager };
+        let registration = OperatorRegistration {
+            key: secret.public_key(),
+            possession: secret.prove_possession(&domain, OperatorId(manager.address())),
+            transport_key: B256::with_last_byte(1 + index as u8),
+            socket: format!("127.0.0.1:{}", 9_000 + index),
+        };
+        admin::register_operator(&manager, restaking_manager, &registration).await.expect("the key is proven");
+        admin::opt_in(&manager, restaking_manager, service_manager).await.expect("it is an operator");
+        self.operators.push(Operator { manager, secret });
+    }
+
+    async fn stake(&self, manager: &TransactionManager) {
+        let deployment = &self.deployment;
+        let stakes = [
+            (deployment.native_token, deployment.native_strategy),
+            (deployment.external_token, deployment.external_strategy),
+        ];
+        for (token, strategy) in stakes {
+            let amount = U256::from(STAKE);
+            admin::mint(manager, token, manager.address(), amount).await.expect("anyone may mint");
+            let deposited = admin::deposit(manager, deployment.restaking_manager, strategy, amount).await;
+            deposited.expect("the strategy is known");
+        }
+    }
+
+    pub(crate) async fn create_task(&self) -> CreatedTask {
+        let latest = self.anvil.client().latest_block().await.expect("anvil answers");
+        let request = TaskRequest {
+            workflow: workflow(),
+            input: GAME.into(),
+            stricter: PerToken { native: None, external: None },
+            deadline: latest.timestamp + 600,
+        };
+        let created = admin::create_task(&self.owner, self.deployment.service_manager, &request).await;
+        created.expect("the workflow is announced").value
+    }
+
+    /// What the first `signers` operators of the table would deliver for `task`.
+    pub(crate) async fn delivery(&self, task: &Task, signers: usize) -> Delivery {
+        let service = self.deployment.service();
+        let table = self.service.operator_table(Epoch(1)).await.expect("the table is there");
+        let keys = KeyTable::new(service.into(), table).expect("the keys are points");
+        let output =
+            TaskOutput { task: task.clone(), component: ComponentDigest(B256::repeat_byte(7)), payload: ANSWER.into() };
+        let batch = batch(service, &output);
+        let share = |position: usize| {
+            let operator = keys.table().entries()[position].operator;
+            let signer = self.operators.iter().find(|other| other.id() == operator).expect("all are ours");
+            Share { position, signature: signer.secret.sign_batch(keys.domain(), Epoch(1), batch.root()) }
+        };
+        let certified = keys.aggregate(batch.root(), &(0..signers).map(share).collect::<Vec<_>>());
+        let certified = certified.expect("the shares are honest");
+        let roots = keys.hint(batch.root()).roots;
+        Delivery::encode(service, &certified, &roots, &[output]).expect("the output is what was certified")
+    }
+}
+
+fn batch(service: tandem_types::ServiceId, output: &TaskOutput) -> Batch {
+    let result = TaskResult {
+        task_id: output.task.id(service),
+        component: output.component,
+        chain_id: service.chain_id,
+        handler: output.task.handler,
+        payload: output.payload.clone(),
+    };
+    Batch::new(vec![BatchEntry { task_id: result.task_id, leaf: result.leaf() }]).expect("one result is a batch")
+}
+
+pub(crate) fn workflow() -> WorkflowId {
+    "score".parse().expect("the name is valid")
+}
+
+pub(crate) fn manifest() -> AnnouncedManifest {
+    let hash = ManifestHash(B256::repeat_byte(0x3a));
+    AnnouncedManifest { hash, uri: "file:///tandem.json".to_owned(), activation_block: 1 }
+}
+
+pub(crate) fn reader(network: &Network, config: tandem_chain::ReaderConfig) -> tandem_chain::EventReader {
+    let client = network.anvil.client().clone();
+    let service = &network.service;
+    tandem_chain::EventReader::new(client, service.id(), service.deployment_block(), config)
+}
