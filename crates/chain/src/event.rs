@@ -4,7 +4,8 @@
 use alloy::sol_types::SolEvent;
 use serde::{Deserialize, Serialize};
 use tandem_types::{
-    Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ServiceId, Task, TaskId, Weight, keccak256,
+    Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ServiceId, SignerBitmap, Task, TaskId, Weight,
+    keccak256,
 };
 
 use crate::bindings::{ConversionError, ServiceManager};
@@ -86,6 +87,8 @@ pub enum ServiceEvent {
         signed: PerToken<Weight>,
         /// Stake of all.
         total: PerToken<Weight>,
+        /// Who signed, by position in the table.
+        signers: SignerBitmap,
     },
 }
 
@@ -223,5 +226,6 @@ fn certificate_verified(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
         root: BatchRoot(event.root),
         signed: PerToken { native: event.signedNative, external: event.signedExternal }.map(weight),
         total: PerToken { native: event.totalNative, external: event.totalExternal }.map(weight),
+        signers: SignerBitmap::from_words(event.signers),
     })
 }

@@ -7,7 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod boxscore;
+mod demo;
 mod exec;
+mod keys;
+pub mod local;
+mod operator;
 mod report;
 mod trace;
 
@@ -23,15 +27,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Exec(exec::Args),
+    Keys(keys::Args),
+    Operator(operator::Args),
 }
 
 /// Runs the command that the arguments name. Its exit code says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    trace::init();
+    trace::init(match cli.command {
+        Command::Operator(_) => trace::Default::Daemon,
+        _ => trace::Default::Command,
+    });
+    // reqwest takes what is installed; an error says that it was installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Exec(args) => exec::run(args),
+        Command::Keys(args) => keys::run(args),
+        Command::Operator(args) => operator::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,8 +5,23 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
-/// What is shown when `RUST_LOG` is not set: what components say, and what goes wrong.
-const DEFAULT: &str = "warn,tandem::component=info";
+/// What is shown when `RUST_LOG` is not set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Default {
+    /// What components say, and what goes wrong.
+    Command,
+    /// What happens.
+    Daemon,
+}
+
+impl Default {
+    fn directives(self) -> &'static str {
+        match self {
+            Self::Command => "warn,tandem::component=info",
+            Self::Daemon => "info",
+        }
+    }
+}
 
 /// Crates that are never shown below warnings: some know what travels between a component and a server and would write it down, others write a line per
 /// instruction that they compile.
@@ -22,8 +37,8 @@ const QUIET: [&str; 8] = [
 ];
 
 /// Sets the subscriber; once per process.
-pub(crate) fn init() {
-    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+pub(crate) fn init(default: Default) {
+    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default.directives()));
     let quiet = QUIET.iter().map(|text| text.parse::<Directive>().expect("the directives are valid"));
     tracing_subscriber::fmt()
         .with_env_filter(quiet.fold(wanted, EnvFilter::add_directive))

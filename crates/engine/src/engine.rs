@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use sha2::{Digest, Sha256};
 use tandem_types::ComponentDigest;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component as Code, InstancePre, Linker};
@@ -97,7 +96,7 @@ impl Engine {
     /// [`LoadError`] when the bytes are no component of the world `tandem:service/service`, or the limits are above the node's.
     pub fn load(&self, bytes: &[u8], grants: Grants) -> Result<Component, LoadError> {
         self.check_limits(&grants.limits)?;
-        let digest = ComponentDigest(<[u8; 32]>::from(Sha256::digest(bytes)).into());
+        let digest = ComponentDigest::of(bytes);
         let compiled = self.compiled(digest, bytes)?;
         Ok(Component::new(Arc::clone(&self.0), compiled, grants))
     }

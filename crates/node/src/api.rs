@@ -81,7 +81,8 @@ async fn health(State(api): State<Api>) -> Response {
 }
 
 async fn status(State(api): State<Api>) -> Response {
-    Json(api.status.page(clock::now())).into_response()
+    let connected = api.transport.stats().peers.iter().filter(|peer| peer.connected && peer.accepted).count();
+    Json(api.status.page(clock::now(), connected)).into_response()
 }
 
 async fn task(State(api): State<Api>, Path(id): Path<String>) -> Response {

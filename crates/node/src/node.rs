@@ -1,11 +1,14 @@
 //! Puts one operator's node together and runs it: opens what must be there, starts the loops, and ends all of them when one fails or it
 //! is told to stop.
 
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tandem_chain::{
-    ChainClient, EventReader, ReaderConfig, RpcError, ServiceError, ServiceReader, TransactionConfig,
+    Account, ChainClient, EventReader, ReaderConfig, RpcError, ServiceError, ServiceReader, TransactionConfig,
     TransactionManager,
 };
 use tandem_crypto::SecretKey;
@@ -74,7 +77,15 @@ pub enum NodeError {
     #[error("cannot listen on {address} for HTTP")]
     Http {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data directory is not writable.
+    #[error("cannot write {path}")]
+    Addresses {
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
@@ -102,6 +113,32 @@ impl NodeError {
             Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
             _ => None,
         }
+    }
+}
+
+/// Where a node listens, with the ports that the system chose; in `node.json` beside its journal while it runs.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Addresses {
+    /// TCP, for people and scrapers.
+    pub http: Option<SocketAddr>,
+    /// UDP, for the other operators.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Addresses {
+    const FILE: &str = "node.json";
+
+    /// Reads what the node with this data directory wrote; none when it is not up.
+    pub fn read(data: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(data.join(Self::FILE)).ok()?).ok()
+    }
+
+    /// Written beside and moved into place, so that nobody reads half of it.
+    fn write(&self, data: &Path) -> Result<(), NodeError> {
+        let (path, draft) = (data.join(Self::FILE), data.join("node.json.new"));
+        let text = serde_json::to_string(self).expect("two addresses serialise");
+        let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path));
+        written.map_err(|source| NodeError::Addresses { path, source })
     }
 }
 
@@ -139,15 +176,9 @@ impl Node {
         let address = config.network.http;
         let http = TcpListener::bind(address).await.map_err(|source| NodeError::Http { address, source })?;
         let service = Arc::new(service);
+        let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
+        addresses.write(&config.storage.data)?;
         Ok(Self { config, operator, bls, service, transactions, journal, workflows, transport, http })
-    }
-
-    /// Where the HTTP API listens.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub fn http_address(&self) -> std::io::Result<std::net::SocketAddr> {
-        self.http.local_addr()
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.

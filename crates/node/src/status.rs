@@ -41,6 +41,8 @@ pub(crate) struct StatusPage {
     weight: PerToken<Weight>,
     total: PerToken<Weight>,
     leader: Option<OperatorId>,
+    /// Operators that both reach this one and are reached by it.
+    connected: usize,
 }
 
 impl Status {
@@ -85,7 +87,7 @@ impl Status {
         problems
     }
 
-    pub(crate) fn page(&self, now: Timestamp) -> StatusPage {
+    pub(crate) fn page(&self, now: Timestamp, connected: usize) -> StatusPage {
         let problems = self.problems(now);
         let keys = self.table();
         let table = keys.as_ref().map(|keys| keys.table());
@@ -103,6 +105,7 @@ impl Status {
             weight: weight.unwrap_or_default(),
             total: table.map(|table| table.total()).unwrap_or_default(),
             leader: table.map(|table| Slot::at(now, self.0.slot_ms).leader(table)),
+            connected,
         }
     }
 }

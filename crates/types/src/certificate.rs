@@ -42,6 +42,11 @@ impl SignerBitmap {
         Ok(Self(words))
     }
 
+    /// The bitmap with these words, which [`positions`](Self::positions) will check against a table.
+    pub fn from_words(words: Vec<U256>) -> Self {
+        Self(words)
+    }
+
     /// The positions that are set, ascending, once the bitmap is known to fit a table of `operators`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Why a text or word is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +59,13 @@ word!(
 /// SHA-256 of a component's bytes; written `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentDigest(pub B256);
+
+impl ComponentDigest {
+    /// The digest of a component's bytes.
+    pub fn of(component: &[u8]) -> Self {
+        Self(B256::from(<[u8; 32]>::from(Sha256::digest(component))))
+    }
+}
 
 impl fmt::Display for ComponentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

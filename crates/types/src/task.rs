@@ -8,8 +8,8 @@ use crate::digest::typed;
 use crate::{ComponentDigest, Domain, ManifestHash, Quorum, ResultLeaf, ServiceId, TaskId, WorkflowId};
 
 /// Largest input of a task, in bytes; the ServiceManager refuses more.
-pub const INPUT_BYTES_MAX: usize = 8 * 1024;
-/// Largest payload of a result, in bytes; the ServiceManager refuses more.
+pub const INPUT_BYTES_MAX: usize = 16 * 1024;
+/// Largest payload of a result that a manifest may allow, in bytes: it travels as calldata.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
 /// One firing of a trigger, as the ServiceManager recorded it.

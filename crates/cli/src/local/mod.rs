@@ -1,0 +1,224 @@
+//! A network on this machine: an Anvil with the contracts, operators as processes of their own, and a server of boxscores. All of it ends
+//! with its handle. For the demo and for tests; its keys guard nothing.
+
+mod operator;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, TaskRequest};
+use tandem_chain::{AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig, TransactionManager};
+use tandem_types::{
+    Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken, Quorum,
+    Trigger, U256, Workflow,
+};
+
+pub use operator::{Operator, StatusPage, TaskPage};
+
+use crate::boxscore::Boxscores;
+
+/// Name of the workflow that answers with scores.
+const WORKFLOW: &str = "score";
+/// Name of the secret that the component needs.
+const SECRET: &str = "SPORTRADAR_API_KEY";
+/// One whole token, in its smallest unit.
+pub const TOKEN: u128 = 1_000_000_000_000_000_000;
+/// How long the operators have to be up and connected.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time between two looks at something that is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a network is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Stake of each operator, in the tokens' smallest units.
+    pub stakes: Vec<PerToken<u128>>,
+    /// The `tandem` binary that operators run.
+    pub binary: PathBuf,
+    /// The Anvil binary.
+    pub anvil: PathBuf,
+    /// Directory for everything that is written.
+    pub directory: PathBuf,
+    /// The component.
+    pub component: Vec<u8>,
+    /// The operators' key for the boxscores.
+    pub api_key: String,
+    /// What the operators log, in the form of RUST_LOG.
+    pub log: String,
+}
+
+/// What has just been done, for who watches.
+#[derive(Clone, Copy)]
+pub enum Progress<'a> {
+    /// The chain runs.
+    Chain(&'a Anvil),
+    /// The contracts are there.
+    Deployed(&'a Deployment, u64),
+    /// An operator is registered and staked.
+    Staked(&'a Operator),
+    /// The operator table is written.
+    Table(Epoch, u64),
+    /// All operators are connected.
+    Connected,
+}
+
+/// A running network.
+pub struct Network {
+    /// The operators, in the order of their stakes.
+    pub operators: Vec<Operator>,
+    /// Where the contracts are.
+    pub deployment: Deployment,
+    /// The account that owns the contracts and asks for tasks.
+    pub owner: TransactionManager,
+    /// Serves boxscores while it lives.
+    pub boxscores: Boxscores,
+    _anvil: Anvil,
+}
+
+impl Network {
+    /// The share of each token that the network's service needs.
+    pub const QUORUM: Quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
+
+    /// Starts everything and waits until all operators are connected to each other.
+    ///
+    /// # Errors
+    /// What failed. Everything that was started ends.
+    pub async fn start(options: &Options, watch: &mut (dyn FnMut(Progress<'_>) + Send)) -> anyhow::Result<Self> {
+        let anvil = Anvil::start(&options.anvil, Mining::Auto).await?;
+        watch(Progress::Chain(&anvil));
+        let boxscores = Boxscores::start(&options.api_key).await.context("cannot serve boxscores")?;
+        let account = anvil.accounts().first().context("Anvil has no accounts")?.clone();
+        let owner = manager(&anvil, account).await?;
+        let settings =
+            ServiceSettings { quorum: Self::QUORUM, table_window_s: 7 * 24 * 3_600, handler_gas: 1_000_000 };
+        let deployed = admin::deploy(&owner, &settings).await.context("cannot deploy the contracts")?;
+        watch(Progress::Deployed(&deployed.value, deployed.gas_used));
+        let mut network =
+            Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
+        network.publish(options).await?;
+        for index in 0..options.stakes.len() {
+            network.operators.push(Operator::start(options, &network.deployment, (index, network._anvil.url()))?);
+        }
+        for index in 0..options.stakes.len() {
+            network.enlist(index).await?;
+            watch(Progress::Staked(&network.operators[index]));
+        }
+        let table = admin::refresh_table(&network.owner, network.deployment.service_manager).await?;
+        watch(Progress::Table(table.value, table.gas_used));
+        network.wait_until_connected().await?;
+        watch(Progress::Connected);
+        Ok(network)
+    }
+
+    /// Asks for the score of a game, to be delivered within `seconds`.
+    ///
+    /// # Errors
+    /// When the contract refuses.
+    pub async fn ask(&self, game: &str, seconds: u64) -> anyhow::Result<CreatedTask> {
+        let now = self.owner.client().latest_block().await?.timestamp.max(unix_seconds());
+        let request = TaskRequest {
+            workflow: WORKFLOW.parse().expect("the name is valid"),
+            input: game.as_bytes().to_vec(),
+            stricter: PerToken { native: None, external: None },
+            deadline: now + seconds,
+        };
+        Ok(admin::create_task(&self.owner, self.deployment.service_manager, &request).await?.value)
+    }
+
+    /// The score of a game as the contract has it.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub async fn score(&self, game: &str) -> anyhow::Result<Option<Score>> {
+        Ok(admin::score_of(self.owner.client(), self.deployment.score_board, game).await?)
+    }
+
+    /// The service's events since `cursor`.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub async fn events(&self, cursor: &mut Option<Cursor>) -> anyhow::Result<Vec<PlacedEvent>> {
+        let config = ReaderConfig { confirmations: 0, ..ReaderConfig::default() };
+        let (client, first) = (self.owner.client().clone(), self.deployment.first_block);
+        let mut reader = EventReader::new(client, self.deployment.service(), first, config);
+        let Some(span) = reader.read(cursor.as_ref()).await? else {
+            return Ok(Vec::new());
+        };
+        *cursor = Some(span.cursor);
+        Ok(span.events)
+    }
+
+    /// Writes manifest and component where the operators look, and announces the manifest.
+    async fn publish(&self, options: &Options) -> anyhow::Result<()> {
+        let digest = ComponentDigest::of(&options.component);
+        let manifest = manifest(digest, &self.boxscores);
+        let (manifests, components) = (options.directory.join("manifests"), options.directory.join("components"));
+        for directory in [&manifests, &components] {
+            std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        std::fs::write(tandem_node::workflows::component_path(&components, digest), &options.component)?;
+        let path = manifests.join("sports-scores.json");
+        std::fs::write(&path, manifest.to_canonical_json())?;
+        let announced = AnnouncedManifest {
+            hash: manifest.hash(),
+            uri: format!("file://{}", path.display()),
+            activation_block: 0,
+        };
+        let workflows = [(WORKFLOW.parse().expect("the name is valid"), self.deployment.score_board)];
+        admin::announce_manifest(&self.owner, self.deployment.service_manager, &announced, &workflows).await?;
+        Ok(())
+    }
+
+    /// Gives an operator its stake and lets it register, deposit and opt in.
+    async fn enlist(&mut self, index: usize) -> anyhow::Result<()> {
+        let Self { operators, deployment, owner, .. } = self;
+        let operator = &mut operators[index];
+        let address = operator.id.0;
+        admin::fund(owner, address, U256::from(100 * TOKEN)).await?;
+        admin::mint(owner, deployment.native_token, address, U256::from(operator.stake.native)).await?;
+        admin::mint(owner, deployment.external_token, address, U256::from(operator.stake.external)).await?;
+        operator.enlist(owner.client(), deployment).await
+    }
+
+    async fn wait_until_connected(&mut self) -> anyhow::Result<()> {
+        let others = self.operators.len() - 1;
+        for operator in &mut self.operators {
+            let up = tokio::time::timeout(START_TIMEOUT, operator.wait_until_connected(others)).await;
+            up.with_context(|| format!("operator {} is not connected after {START_TIMEOUT:?}", operator.number()))??;
+        }
+        Ok(())
+    }
+}
+
+async fn manager(anvil: &Anvil, account: tandem_chain::Account) -> anyhow::Result<TransactionManager> {
+    let config = TransactionConfig { poll_interval: LOOK, ..TransactionConfig::default() };
+    Ok(TransactionManager::start(anvil.client().clone(), account, config).await?)
+}
+
+fn manifest(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
+    let workflow = Workflow {
+        name: WORKFLOW.parse().expect("the name is valid"),
+        trigger: Trigger::Request,
+        component: Component { digest },
+        delivery: Delivery::Handler,
+        determinism: Determinism::Open,
+        config: [("base_url".to_owned(), boxscores.url())].into(),
+        secrets: [SECRET.to_owned()].into(),
+        http: HttpGrant { hosts: [boxscores.host()].into() },
+        limits: Limits::default(),
+    };
+    Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }
+}
+
+/// Seconds of Unix time.
+pub fn unix_seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+/// An address as people recognise it: its first and last digits.
+pub fn short(address: Address) -> String {
+    let text = address.to_string();
+    format!("{}…{}", &text[..8], &text[38..])
+}

@@ -1,0 +1,85 @@
+//! `tandem operator`: runs an operator's node until it is told to stop.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use tandem_node::config::Config;
+use tandem_node::node::{Node, NodeError};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::{Failure, keys};
+
+/// Run an operator.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the node: find tasks, execute them, agree with the other operators, deliver
+    ///
+    /// Secrets of components are taken from environment variables of the same names. SIGINT and SIGTERM end the node after
+    /// what is under way; a second one ends it at once. Logs go to standard error; RUST_LOG chooses what is logged.
+    #[command(verbatim_doc_comment)]
+    Run(Run),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// The operator's configuration, operator.toml
+    #[arg(long, value_name = "FILE", default_value = "operator.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let Command::Run(args) = args.command;
+    let config = Config::read(&args.config).map_err(|error| {
+        Failure::new(2, anyhow::Error::new(error)).hint("docs/guide/operator.md describes every key of operator.toml")
+    })?;
+    let keys = keys::open(&config.keys.directory, config.keys.password_file.as_deref())?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(async {
+        let secrets = |name: &str| std::env::var(name).ok().map(Zeroizing::new);
+        let node = Node::prepare(config, keys, &secrets).await.map_err(explain)?;
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        node.run(stop).await.map_err(explain)
+    })
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    signal().await;
+    tracing::info!("stopping; once more to stop at once");
+    stop.cancel();
+    signal().await;
+    std::process::exit(130);
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the system's own behaviour stays: the signals end the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn explain(error: NodeError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::from(anyhow::Error::new(error));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,6 @@
+//! The `tandem` binary as people use it: real processes, a real chain, real HTTP.
+
+mod demo;
+mod exec;
+mod network;
+mod workspace;
