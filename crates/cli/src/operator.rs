@@ -42,8 +42,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Failure::new(2, anyhow::Error::new(error)).hint("docs/guide/operator.md describes every key of operator.toml")
     })?;
     let keys = keys::open(&config.keys.directory, config.keys.password_file.as_deref())?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
         let secrets = |name: &str| std::env::var(name).ok().map(Zeroizing::new);
         let node = Node::prepare(config, keys, &secrets).await.map_err(explain)?;

@@ -22,6 +22,7 @@ const TICK: Duration = Duration::from_millis(25);
 
 /// What reaches the agreement.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages, the largest")]
 pub(crate) enum AgreeInput {
     /// A new operator table.
     Table(Arc<KeyTable>),

@@ -55,9 +55,21 @@ pub struct Config {
     pub network: NetworkConfig,
     /// Where the node keeps and finds things.
     pub storage: StorageConfig,
+    /// What components may do at most, whatever their manifest says.
+    #[serde(default)]
+    pub components: ComponentsConfig,
     /// Times of the agreement.
     #[serde(default)]
     pub agreement: AgreementConfig,
+}
+
+/// What components may do at most, whatever their manifest says.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ComponentsConfig {
+    /// Whether a manifest may grant hosts of this machine and its private networks. Leave it off where anything listens there that
+    /// the authors of services should not reach.
+    pub private_hosts: bool,
 }
 
 /// Which service.

@@ -30,7 +30,7 @@ use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
 use crate::transport::{BindError, Incoming, Transport, TransportLimits};
-use crate::workflows::{SecretSource, Workflows, WorkflowsError};
+use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
 
 /// Inputs of the agreement that may wait before their senders do.
 const INPUTS_WAITING_MAX: usize = 4_096;
@@ -109,6 +109,9 @@ impl NodeError {
             Self::Workflows(WorkflowsError::Secret { .. }) => {
                 Some("set it in the environment of `tandem operator run`")
             }
+            Self::Workflows(WorkflowsError::PrivateHost { .. }) => {
+                Some("set components.private-hosts = true only if its author may reach what listens there")
+            }
             Self::Http { .. } => Some("choose another address for network.http"),
             Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
             _ => None,
@@ -168,8 +171,7 @@ impl Node {
         let service = ServiceReader::open(client.clone(), config.service.manager, 0).await?;
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(EngineConfig::default())?;
-        let places = (config.storage.manifests.as_path(), config.storage.components.as_path());
-        let workflows = Workflows::load(&engine, places, secrets)?;
+        let workflows = load_workflows(&engine, &config, secrets)?;
         check_manifest(&service, &workflows).await?;
         let transactions = transactions(&config, account, client).await?;
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
@@ -209,8 +211,17 @@ impl Node {
     }
 
     fn start(self, stop: &CancellationToken) -> JoinSet<Result<(), NodeError>> {
-        let Self { config, operator, bls, service, transactions, journal, workflows, transport: (transport, incoming), http } =
-            self;
+        let Self {
+            config,
+            operator,
+            bls,
+            service,
+            transactions,
+            journal,
+            workflows,
+            transport: (transport, incoming),
+            http,
+        } = self;
         let id = ServiceId::from(config.service);
         let metrics = Metrics::default();
         let status = Status::new(id, operator, config.agreement.slot_ms);
@@ -260,6 +271,17 @@ impl Node {
     }
 }
 
+/// Compiles on this thread: nothing else has begun.
+fn load_workflows(engine: &Engine, config: &Config, secrets: &SecretSource<'_>) -> Result<Workflows, WorkflowsError> {
+    let sources = Sources {
+        manifests: &config.storage.manifests,
+        components: &config.storage.components,
+        private_hosts: config.components.private_hosts,
+        secrets,
+    };
+    Workflows::load(engine, &sources)
+}
+
 async fn check_manifest(service: &ServiceReader, workflows: &Workflows) -> Result<(), NodeError> {
     match service.manifest_in_force().await? {
         Some(manifest) if !workflows.manifests().contains(&manifest.hash) => {
@@ -273,11 +295,7 @@ async fn check_manifest(service: &ServiceReader, workflows: &Workflows) -> Resul
     }
 }
 
-async fn transactions(
-    config: &Config,
-    account: Account,
-    client: ChainClient,
-) -> Result<TransactionManager, RpcError> {
+async fn transactions(config: &Config, account: Account, client: ChainClient) -> Result<TransactionManager, RpcError> {
     let defaults = TransactionConfig::default();
     let transactions = TransactionConfig {
         fee_per_gas_max: u128::from(config.chain.fee_max_gwei) * 1_000_000_000,

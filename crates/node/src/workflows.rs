@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use tandem_engine::{Component, Engine, Grants, HttpHosts, LoadError, Secrets};
+use tandem_engine::{Component, Engine, Grants, HostError, HttpHost, HttpHosts, LoadError, Secrets};
 use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
@@ -55,12 +55,20 @@ pub enum WorkflowsError {
         source: Box<LoadError>,
     },
     /// A host of the manifest is none.
-    #[error("workflow `{workflow}`: {reason}")]
+    #[error("workflow `{workflow}`")]
     Host {
         /// Which workflow.
         workflow: WorkflowId,
         /// Why.
-        reason: String,
+        source: HostError,
+    },
+    /// A manifest grants a host of this machine or its private networks, and the operator does not allow that.
+    #[error("workflow `{workflow}` asks for the private host `{host}`")]
+    PrivateHost {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// The host.
+        host: String,
     },
     /// A secret that a workflow needs is not in the environment.
     #[error("workflow `{workflow}` needs the secret `{name}`, which is not set in the environment")]
@@ -70,6 +78,18 @@ pub enum WorkflowsError {
         /// Name of the secret.
         name: String,
     },
+}
+
+/// Where manifests and components are, and what they may have.
+pub struct Sources<'a> {
+    /// Directory of the manifests, `*.json`.
+    pub manifests: &'a Path,
+    /// Directory of the components, `<sha256>.wasm`.
+    pub components: &'a Path,
+    /// Whether hosts of this machine and its private networks may be granted.
+    pub private_hosts: bool,
+    /// Looks up secrets.
+    pub secrets: &'a SecretSource<'a>,
 }
 
 /// Looks up a secret by name; the binary hands in the environment.
@@ -87,19 +107,15 @@ impl Workflows {
     ///
     /// # Errors
     /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen.
-    pub fn load(
-        engine: &Engine,
-        (manifests, components): (&Path, &Path),
-        secrets: &SecretSource<'_>,
-    ) -> Result<Self, WorkflowsError> {
+    pub fn load(engine: &Engine, sources: &Sources<'_>) -> Result<Self, WorkflowsError> {
         let mut loaded = Self::default();
-        for path in manifest_files(manifests)? {
+        for path in manifest_files(sources.manifests)? {
             let bytes = read(&path)?;
             let manifest = Manifest::from_json(&bytes)
                 .map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?;
             let hash = manifest.hash();
             for workflow in &manifest.workflows {
-                let component = load_component(engine, components, workflow, secrets)?;
+                let component = load_component(engine, sources, workflow)?;
                 loaded.components.insert((hash, workflow.name.clone()), component);
             }
             loaded.manifests.push(hash);
@@ -128,16 +144,11 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
-fn load_component(
-    engine: &Engine,
-    directory: &Path,
-    workflow: &Workflow,
-    secrets: &SecretSource<'_>,
-) -> Result<Component, WorkflowsError> {
+fn load_component(engine: &Engine, sources: &Sources<'_>, workflow: &Workflow) -> Result<Component, WorkflowsError> {
     let digest = workflow.component.digest;
-    let path = component_path(directory, digest);
+    let path = component_path(sources.components, digest);
     let bytes = read(&path)?;
-    let grants = grants(workflow, secrets)?;
+    let grants = grants(workflow, sources)?;
     let component = engine
         .load(&bytes, grants)
         .map_err(|source| WorkflowsError::Load { workflow: workflow.name.clone(), source: Box::new(source) })?;
@@ -153,20 +164,25 @@ pub fn component_path(directory: &Path, digest: ComponentDigest) -> PathBuf {
     directory.join(format!("{:x}.wasm", digest.0))
 }
 
-fn grants(workflow: &Workflow, secrets: &SecretSource<'_>) -> Result<Grants, WorkflowsError> {
-    let mut granted = Secrets::default();
-    for name in &workflow.secrets {
-        let missing = || WorkflowsError::Secret { workflow: workflow.name.clone(), name: name.clone() };
-        granted.insert(name, secrets(name).ok_or_else(missing)?);
+fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, WorkflowsError> {
+    let name = || workflow.name.clone();
+    let mut secrets = Secrets::default();
+    for secret in &workflow.secrets {
+        let value = (sources.secrets)(secret);
+        let missing = || WorkflowsError::Secret { workflow: name(), name: secret.clone() };
+        secrets.insert(secret, value.ok_or_else(missing)?);
     }
-    let no_host = |reason: tandem_engine::HostError| WorkflowsError::Host {
-        workflow: workflow.name.clone(),
-        reason: reason.to_string(),
-    };
-    let hosts = workflow.http.hosts.iter().map(|host| host.parse()).collect::<Result<Vec<_>, _>>().map_err(no_host)?;
+    let mut hosts = Vec::new();
+    for text in &workflow.http.hosts {
+        let host: HttpHost = text.parse().map_err(|source| WorkflowsError::Host { workflow: name(), source })?;
+        if host.is_private() && !sources.private_hosts {
+            return Err(WorkflowsError::PrivateHost { workflow: name(), host: text.clone() });
+        }
+        hosts.push(host);
+    }
     Ok(Grants {
         config: workflow.config.clone(),
-        secrets: granted,
+        secrets,
         http_hosts: HttpHosts::from_iter(hosts),
         limits: workflow.limits.into(),
     })
@@ -179,4 +195,49 @@ fn read(path: &Path) -> Result<Vec<u8>, WorkflowsError> {
         return Err(WorkflowsError::TooLarge { path: path.to_owned(), bytes });
     }
     std::fs::read(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use tandem_engine::EngineConfig;
+
+    use super::*;
+
+    /// Loads a manifest for a component that need not be there, with the given line in its workflow.
+    fn load(line: &str, private_hosts: bool) -> String {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let component = b"no component";
+        let digest = ComponentDigest::of(component);
+        let text = format!(
+            "name = \"x\"\n[[workflow]]\nname = \"w\"\ntrigger = \"request\"\ncomponent = {{ digest = \"{digest}\" }}\n{line}"
+        );
+        let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
+        std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+        std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        let secrets = |_: &str| None;
+        let sources =
+            Sources { manifests: directory.path(), components: directory.path(), private_hosts, secrets: &secrets };
+        let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
+        match Workflows::load(&engine.expect("there is address space"), &sources) {
+            Ok(_) => "loaded".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn private_hosts_need_the_operators_consent() {
+        let line = "http = { hosts = [\"127.0.0.1:8545\"] }";
+        assert!(load(line, false).contains("private host `127.0.0.1:8545`"));
+        assert!(!load(line, true).contains("private host"));
+    }
+
+    #[test]
+    fn missing_secrets_are_named() {
+        assert!(load("secrets = [\"API_KEY\"]", false).contains("needs the secret `API_KEY`"));
+    }
+
+    #[test]
+    fn what_is_no_component_is_refused() {
+        assert_eq!(load("", false), "workflow `w`");
+    }
 }

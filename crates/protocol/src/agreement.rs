@@ -52,6 +52,7 @@ pub struct OwnResult {
 
 /// What happens to the agreement.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "inputs are handed over one at a time and never kept")]
 pub enum Input {
     /// A new operator table is in force.
     Table(Arc<KeyTable>),

@@ -25,6 +25,7 @@ pub(crate) struct Flight {
 
 /// Where a flight stands.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(crate) enum Progress {
     /// Votes are missing and may still come.
     Waiting,

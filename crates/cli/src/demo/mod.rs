@@ -96,7 +96,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Ok(End::NoQuorum(shortage)) => {
             let reported = story.no_quorum(&shortage);
             let failure = Failure::new(NO_QUORUM, anyhow::anyhow!("{shortage}"));
-            Err(Failure { reported, ..failure }.hint("too few operators are alive; the task has expired, nothing was delivered"))
+            Err(Failure { reported, ..failure }
+                .hint("too few operators are alive; the task has expired, nothing was delivered"))
         }
         Err(failure) => Err(story.interrupted(failure)),
     }

@@ -170,7 +170,10 @@ impl Story {
         let numbers: Vec<_> = delivered.signers.iter().map(ToString::to_string).collect();
         self.print(&format!("\nsigners    {} ({} of {})", numbers.join(", "), numbers.len(), delivered.operators));
         for (name, signed, total, threshold) in shares(delivered) {
-            self.print(&format!("{name:<10} {:.2} % of the stake signed, {threshold} needed", quorum::percent(signed, total)));
+            self.print(&format!(
+                "{name:<10} {:.2} % of the stake signed, {threshold} needed",
+                quorum::percent(signed, total)
+            ));
         }
         self.print(&format!("\n{}", headline(&score.json)));
         self.print(&format!("read from ScoreBoard {board}:\n{}", score.json.replace(",\"", ",\n \"")));
@@ -231,10 +234,7 @@ impl Story {
 fn shares(delivered: &Delivered) -> [(&'static str, Weight, Weight, tandem_types::Bps); 2] {
     let Delivered { signed, total, task, .. } = delivered;
     let quorum = task.task.quorum;
-    [
-        ("native", signed.native, total.native, quorum.native),
-        ("ETH", signed.external, total.external, quorum.external),
-    ]
+    [("native", signed.native, total.native, quorum.native), ("ETH", signed.external, total.external, quorum.external)]
 }
 
 fn delivered_json(delivered: &Delivered) -> Value {
@@ -260,7 +260,8 @@ fn delivered_json(delivered: &Delivered) -> Value {
 /// The score as a sentence, or as it is when it is of another shape.
 fn headline(score: &str) -> String {
     let parsed: Value = serde_json::from_str(score).unwrap_or_default();
-    let text = |key: &str| parsed[key].as_str().map(str::to_owned).or_else(|| parsed[key].as_u64().map(|n| n.to_string()));
+    let text =
+        |key: &str| parsed[key].as_str().map(str::to_owned).or_else(|| parsed[key].as_u64().map(|n| n.to_string()));
     match (text("home_team"), text("home_score"), text("away_score"), text("away_team"), text("status")) {
         (Some(home), Some(points), Some(against), Some(away), Some(status)) => {
             format!("{home} {points} – {against} {away} ({status})")
@@ -289,8 +290,7 @@ mod tests {
 
     #[test]
     fn shortage_names_both_tokens() {
-        let shortage =
-            Shortage { quorum: Network::QUORUM, attested: PerToken { native: 50.0, external: 75.0 } };
+        let shortage = Shortage { quorum: Network::QUORUM, attested: PerToken { native: 50.0, external: 75.0 } };
         assert_eq!(shortage.to_string(), "quorum not reached: native 50.0 % < 66.67 %, ETH 75.0 % ≥ 66.67 %");
     }
 }

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, TaskRequest};
-use tandem_chain::{AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig, TransactionManager};
+use tandem_chain::{
+    AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig,
+    TransactionManager,
+};
 use tandem_types::{
-    Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken, Quorum,
-    Trigger, U256, Workflow,
+    Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken,
+    Quorum, Trigger, U256, Workflow,
 };
 
 pub use operator::{Operator, StatusPage, TaskPage};
@@ -90,12 +93,10 @@ impl Network {
         let boxscores = Boxscores::start(&options.api_key).await.context("cannot serve boxscores")?;
         let account = anvil.accounts().first().context("Anvil has no accounts")?.clone();
         let owner = manager(&anvil, account).await?;
-        let settings =
-            ServiceSettings { quorum: Self::QUORUM, table_window_s: 7 * 24 * 3_600, handler_gas: 1_000_000 };
+        let settings = ServiceSettings { quorum: Self::QUORUM, table_window_s: 7 * 24 * 3_600, handler_gas: 1_000_000 };
         let deployed = admin::deploy(&owner, &settings).await.context("cannot deploy the contracts")?;
         watch(Progress::Deployed(&deployed.value, deployed.gas_used));
-        let mut network =
-            Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
+        let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
         network.publish(options).await?;
         for index in 0..options.stakes.len() {
             network.operators.push(Operator::start(options, &network.deployment, (index, network._anvil.url()))?);
@@ -160,11 +161,8 @@ impl Network {
         std::fs::write(tandem_node::workflows::component_path(&components, digest), &options.component)?;
         let path = manifests.join("sports-scores.json");
         std::fs::write(&path, manifest.to_canonical_json())?;
-        let announced = AnnouncedManifest {
-            hash: manifest.hash(),
-            uri: format!("file://{}", path.display()),
-            activation_block: 0,
-        };
+        let announced =
+            AnnouncedManifest { hash: manifest.hash(), uri: format!("file://{}", path.display()), activation_block: 0 };
         let workflows = [(WORKFLOW.parse().expect("the name is valid"), self.deployment.score_board)];
         admin::announce_manifest(&self.owner, self.deployment.service_manager, &announced, &workflows).await?;
         Ok(())

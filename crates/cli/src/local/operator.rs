@@ -11,7 +11,7 @@ use tandem_chain::admin::{self, Deployment, OperatorRegistration};
 use tandem_chain::{Account, ChainClient, Password, TransactionConfig, TransactionManager};
 use tandem_crypto::Strength;
 use tandem_node::config::{
-    AgreementConfig, ChainConfig, Config, KeysConfig, NetworkConfig, ServiceConfig, StorageConfig,
+    AgreementConfig, ChainConfig, ComponentsConfig, Config, KeysConfig, NetworkConfig, ServiceConfig, StorageConfig,
 };
 use tandem_node::keys::OperatorKeys;
 use tandem_node::node::Addresses;
@@ -82,7 +82,8 @@ impl Operator {
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         let password = "local";
         std::fs::write(directory.join("password"), password)?;
-        let keys = OperatorKeys::create(&directory.join("keys"), &Password::from(password.to_owned()), Strength::Light)?;
+        let keys =
+            OperatorKeys::create(&directory.join("keys"), &Password::from(password.to_owned()), Strength::Light)?;
         let domain = Domain { chain_id: deployment.chain_id, verifying_contract: deployment.restaking_manager };
         let registration = OperatorRegistrationDraft {
             keys: keys.public_key(),
@@ -264,6 +265,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             manifests: options.directory.join("manifests"),
             components: options.directory.join("components"),
         },
+        components: ComponentsConfig { private_hosts: true },
         agreement: AGREEMENT,
     }
 }

@@ -138,7 +138,12 @@ async fn no_secret_is_in_any_file_or_page() {
         operator.kill().await.expect("it can be killed");
     }
     let files = files(directory.path());
-    assert!(files.iter().filter(|path| path.ends_with("log")).count() == 3);
+    let logs: Vec<_> = files.iter().filter(|path| path.ends_with("log")).collect();
+    assert_eq!(logs.len(), 3);
+    for log in logs {
+        let text = std::fs::read_to_string(log).expect("logs are text");
+        assert!(text.contains("TRACE") && text.contains("execution failed"), "the log is complete");
+    }
     for path in files {
         let bytes = std::fs::read(&path).expect("the file can be read");
         secrets.iter().for_each(|secret| assert_lacks(&bytes, secret, &path.display().to_string()));
@@ -168,8 +173,7 @@ fn assert_lacks(bytes: &[u8], secret: &[u8], place: &str) {
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("the directory can be read").flatten();
-    let nested = entries.flat_map(|entry| {
-        if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] }
-    });
+    let nested =
+        entries.flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] });
     nested.collect()
 }

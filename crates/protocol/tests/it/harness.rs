@@ -18,7 +18,7 @@ pub(crate) const TWO_THIRDS: Quorum = PerToken { native: Bps::TWO_THIRDS, extern
 /// Something that an operator did and the outside can see.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
-    Delivered { by: usize, certified: CertifiedBatch, batch: Batch },
+    Delivered { by: usize, certified: Box<CertifiedBatch>, batch: Batch },
     Expired { by: usize, task: TaskId, attested: PerToken<Weight> },
     Reported { by: usize, operator: OperatorId, fault: Fault },
 }
@@ -137,7 +137,9 @@ impl Network {
                 let share = secret(by).sign_batch(&domain(), signed, batch.root()).encode();
                 self.deliver(by, to, Message::Vote { epoch, root: batch.root(), share }, queue);
             }
-            Effect::Deliver { certified, batch } => self.events.push(Event::Delivered { by, certified, batch }),
+            Effect::Deliver { certified, batch } => {
+                self.events.push(Event::Delivered { by, certified: Box::new(certified), batch })
+            }
             Effect::Expired { task, attested } => self.events.push(Event::Expired { by, task, attested }),
             Effect::Report { operator, fault } => self.events.push(Event::Reported { by, operator, fault }),
         }
