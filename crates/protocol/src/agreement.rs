@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tandem_crypto::{CertifiedBatch, KeyTable};
 use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Quorum, ResultLeaf, TaskId, Weight};
 
-use crate::attestations::Attestations;
+use crate::attestations::{ATTESTED_PER_SLOT_MAX, Attestations};
 use crate::delivery::Deliveries;
 use crate::flight::{Flight, Patience};
 use crate::message::{ATTESTATIONS_PER_MESSAGE_MAX, Message};
@@ -35,7 +35,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { slot_ms: 2_000, vote_grace_ms: 200, takeover_ms: 12_000, shut_out_ms: 600_000 }
+        Self { slot_ms: 2_000, vote_grace_ms: 200, takeover_ms: 30_000, shut_out_ms: 600_000 }
     }
 }
 
@@ -48,6 +48,8 @@ pub struct OwnResult {
     pub quorum: Quorum,
     /// When the task expires.
     pub deadline: Timestamp,
+    /// Size of the result, which a delivery has to carry.
+    pub payload_bytes: usize,
 }
 
 /// What happens to the agreement.
@@ -72,7 +74,7 @@ pub enum Input {
 }
 
 /// What the daemon is to do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Effect {
     /// Send a message to one operator.
     Send {
@@ -99,6 +101,8 @@ pub enum Effect {
         certified: CertifiedBatch,
         /// Its results.
         batch: Batch,
+        /// The table that it was certified under.
+        keys: Arc<KeyTable>,
     },
     /// A task passed its deadline without delivery.
     Expired {
@@ -131,8 +135,8 @@ pub enum Fault {
     /// It proposed or certified a result that is not this operator's. One of the two is wrong.
     #[error("has another result than ours")]
     OtherResult,
-    /// It attests more than anyone may.
-    #[error("attested too much")]
+    /// It attests or proposes more than anyone may.
+    #[error("attested or proposed too much")]
     Flood,
 }
 
@@ -142,8 +146,13 @@ pub(crate) struct Own {
     pub(crate) result: OwnResult,
     /// Counts up with every result, so that older tasks go first.
     pub(crate) order: u64,
-    pub(crate) certified: bool,
+    /// Since when it is certified. A certificate that is not delivered for a whole round is forgotten, and the task agreed on anew.
+    pub(crate) certified: Option<Timestamp>,
     pub(crate) attested: PerToken<Weight>,
+    /// Proposals of this operator that failed for want of votes.
+    pub(crate) failures: u32,
+    /// Until then other tasks are proposed first, so that one task cannot hold up all.
+    pub(crate) not_before: Timestamp,
 }
 
 /// One operator's side of the agreement.
@@ -159,6 +168,8 @@ pub struct Agreement {
     pub(crate) flight: Option<Flight>,
     /// Proposals with tasks that are not executed yet; the last of each proposer.
     pub(crate) waiting: BTreeMap<OperatorId, follow::Proposal>,
+    /// Proposals taken from each operator in this slot.
+    pub(crate) proposals: BTreeMap<OperatorId, u32>,
     pub(crate) deliveries: Deliveries,
     shut_out: BTreeMap<OperatorId, Timestamp>,
     closed: BTreeSet<TaskId>,
@@ -179,6 +190,7 @@ impl Agreement {
             attestations: Attestations::default(),
             flight: None,
             waiting: BTreeMap::new(),
+            proposals: BTreeMap::new(),
             deliveries: Deliveries::default(),
             shut_out: BTreeMap::new(),
             closed: BTreeSet::new(),
@@ -212,7 +224,7 @@ impl Agreement {
 
     /// Whether an open task is certified.
     pub fn is_certified(&self, task: TaskId) -> bool {
-        self.own.get(&task).is_some_and(|own| own.certified)
+        self.own.get(&task).is_some_and(|own| own.certified.is_some())
     }
 
     /// The newest operator table.
@@ -230,7 +242,7 @@ impl Agreement {
     }
 
     pub(crate) fn patience(&self) -> Patience {
-        Patience { grace_ms: self.settings.vote_grace_ms, total_ms: 2 * self.settings.slot_ms }
+        Patience { grace_ms: self.settings.vote_grace_ms, total_ms: self.settings.slot_ms / 2 }
     }
 
     pub(crate) fn is_closed(&self, task: TaskId) -> bool {
@@ -259,9 +271,15 @@ impl Agreement {
         if self.is_closed(task) || self.own.contains_key(&task) {
             return;
         }
-        let order = self.executed;
-        self.executed += 1;
-        self.own.insert(task, Own { result, order, certified: false, attested: PerToken::default() });
+        let own = Own {
+            result,
+            order: self.next_order(),
+            certified: None,
+            attested: PerToken::default(),
+            failures: 0,
+            not_before: now,
+        };
+        self.own.insert(task, own);
         self.attest(now, vec![result.entry], effects);
         self.weigh(task);
         self.reconsider(effects);
@@ -287,8 +305,13 @@ impl Agreement {
         }
     }
 
+    /// The place behind all tasks that are there.
+    pub(crate) fn next_order(&mut self) -> u64 {
+        self.executed += 1;
+        self.executed
+    }
+
     fn on_tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.expire(now, effects);
         let slot = self.slot_at(now);
         if self.slot != Some(slot) {
             self.slot = Some(slot);
@@ -297,17 +320,48 @@ impl Agreement {
         self.deliver_due(now, effects);
     }
 
-    /// A new slot: everything uncertified is attested to its leader and the next.
+    /// A new slot: what has expired goes, and what is uncertified is attested to the slot's leader and the next.
     fn on_slot(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.expire(now, effects);
         let slot = self.slot_at(now);
         self.attestations.prune(slot);
+        self.proposals.clear();
         self.shut_out.retain(|_, until| now < *until);
         let oldest_proposal = now.0.saturating_sub(2 * self.settings.slot_ms);
         self.waiting.retain(|_, proposal| proposal.received.0 >= oldest_proposal);
-        let uncertified = self.own.values().filter(|own| !own.certified).map(|own| own.result.entry).collect();
-        self.attest(now, uncertified, effects);
+        self.forget_undelivered(now);
+        let window = self.window(slot);
+        self.attest(now, window, effects);
         let ready: Vec<_> = self.ready.values().copied().collect();
         ready.into_iter().for_each(|task| self.weigh(task));
+    }
+
+    /// Certificates that nobody has delivered in a whole round of turns are worth nothing: their tasks are open again.
+    fn forget_undelivered(&mut self, now: Timestamp) {
+        let operators = self.table().map_or(1, |table| table.table().entries().len() as u64);
+        let round_ms = (operators + 1) * self.settings.takeover_ms;
+        let is_stale = |own: &&mut Own| own.certified.is_some_and(|since| since.plus_ms(round_ms) <= now);
+        let stale: Vec<_> = self
+            .own
+            .values_mut()
+            .filter(is_stale)
+            .map(|own| {
+                own.certified = None;
+                own.result.entry.task_id
+            })
+            .collect();
+        stale.into_iter().for_each(|task| self.weigh(task));
+    }
+
+    /// The uncertified results that are attested in `slot`: all, or a window of them that is the same for all operators and another in
+    /// every slot, so that tasks which are never agreed on do not crowd out the others.
+    fn window(&self, slot: Slot) -> Vec<BatchEntry> {
+        let mut start = [0; 32];
+        start[..8].copy_from_slice(&slot.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        let start = TaskId(start.into());
+        let tasks = self.own.range(start..).chain(self.own.range(..start));
+        let uncertified = tasks.filter(|(_, own)| own.certified.is_none()).map(|(_, own)| own.result.entry);
+        uncertified.take(ATTESTED_PER_SLOT_MAX).collect()
     }
 
     fn attest(&mut self, now: Timestamp, entries: Vec<BatchEntry>, effects: &mut Vec<Effect>) {

@@ -7,8 +7,11 @@ use tandem_types::{BatchEntry, OperatorId, OperatorTable, ResultLeaf, TaskId};
 use crate::positions::Positions;
 use crate::schedule::Slot;
 
-/// Most attestations kept for one operator. They are sent again every slot, so what is refused now can come later.
-const PER_OPERATOR_MAX: usize = 4_096;
+/// Most open tasks that an operator attests anew in one slot; with more, every slot has another window of them.
+pub(crate) const ATTESTED_PER_SLOT_MAX: usize = 4_096;
+
+/// Most attestations kept for one operator: the windows of the slots for which they are kept, and as many new ones.
+const PER_OPERATOR_MAX: usize = 4 * ATTESTED_PER_SLOT_MAX;
 /// Slots for which an attestation is kept: those in which its receiver may lead, and one for skewed clocks.
 const SLOTS_KEPT: u64 = 3;
 

@@ -2,6 +2,7 @@
 //! not everybody submits at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tandem_crypto::{CertifiedBatch, KeyTable};
 use tandem_types::{Batch, BatchRoot, OperatorId, TaskId};
@@ -17,15 +18,24 @@ pub(crate) struct Deliveries {
     batches: BTreeMap<BatchRoot, Pending>,
 }
 
+/// A certified batch with the table that it was certified under.
+#[derive(Debug, Clone)]
+pub(crate) struct Due {
+    pub(crate) certified: CertifiedBatch,
+    pub(crate) batch: Batch,
+    pub(crate) keys: Arc<KeyTable>,
+}
+
 #[derive(Debug)]
 struct Pending {
-    certified: CertifiedBatch,
-    batch: Batch,
+    of: Due,
     open: BTreeSet<TaskId>,
     since: Timestamp,
     due: Timestamp,
     /// Milliseconds until this operator's turn comes again.
     round_ms: u64,
+    /// Whether another operator had its turn before.
+    steps_in: bool,
 }
 
 /// When this operator's turn comes: `rank` operators go before it, and each has `takeover_ms`.
@@ -48,17 +58,22 @@ impl Turn {
 }
 
 impl Deliveries {
-    /// Keeps a certified batch of which the tasks in `open` are unsettled.
-    pub(crate) fn insert(&mut self, certified: CertifiedBatch, batch: Batch, (now, turn): (Timestamp, Turn)) {
+    /// Keeps a certified batch until all its tasks are settled.
+    pub(crate) fn insert(&mut self, of: Due, now: Timestamp, turn: Turn) {
         if self.batches.len() >= BATCHES_MAX {
             let oldest = self.batches.iter().min_by_key(|(_, pending)| pending.since).map(|(root, _)| *root);
             oldest.and_then(|root| self.batches.remove(&root));
         }
-        let open = batch.entries().iter().map(|entry| entry.task_id).collect();
-        let due = now.plus_ms(turn.rank * turn.takeover_ms);
-        let round_ms = turn.operators * turn.takeover_ms;
-        let pending = Pending { certified, batch, open, since: now, due, round_ms };
-        self.batches.entry(pending.batch.root()).or_insert(pending);
+        let root = of.batch.root();
+        let pending = Pending {
+            open: of.batch.entries().iter().map(|entry| entry.task_id).collect(),
+            of,
+            since: now,
+            due: now.plus_ms(turn.rank * turn.takeover_ms),
+            round_ms: turn.operators * turn.takeover_ms,
+            steps_in: turn.rank > 0,
+        };
+        self.batches.entry(root).or_insert(pending);
     }
 
     pub(crate) fn contains(&self, root: BatchRoot) -> bool {
@@ -73,12 +88,14 @@ impl Deliveries {
         });
     }
 
-    /// The batches that are this operator's to submit now; each comes again a round later while it is unsettled.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(CertifiedBatch, Batch)> {
+    /// The batches that are this operator's to submit now, and whether it steps in for another; each comes again a round later while
+    /// it is unsettled.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(Due, bool)> {
         let due = self.batches.values_mut().filter(|pending| pending.due <= now);
         due.map(|pending| {
             pending.due = now.plus_ms(pending.round_ms);
-            (pending.certified.clone(), pending.batch.clone())
+            let steps_in = std::mem::replace(&mut pending.steps_in, true);
+            (pending.of.clone(), steps_in)
         })
         .collect()
     }

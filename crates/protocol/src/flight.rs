@@ -33,8 +33,10 @@ pub(crate) enum Progress {
     Certified(CertifiedBatch),
     /// These sent shares that are not their signatures; the flight goes on without them.
     Faulty(Vec<OperatorId>),
-    /// The quorum cannot be reached any more, or not in time.
-    Failed,
+    /// The quorum cannot be reached any more.
+    Refused,
+    /// The quorum was not reached in time.
+    TimedOut,
 }
 
 /// How long a flight waits.
@@ -79,8 +81,8 @@ impl Flight {
         match self.quorum_since {
             Some(since) if undecided.is_empty() || now >= since.plus_ms(patience.grace_ms) => self.certify(),
             Some(_) => Progress::Waiting,
-            None if !self.is_reached_by(&all.difference(&self.lost)) => Progress::Failed,
-            None if now >= self.started.plus_ms(patience.total_ms) => Progress::Failed,
+            None if !self.is_reached_by(&all.difference(&self.lost)) => Progress::Refused,
+            None if now >= self.started.plus_ms(patience.total_ms) => Progress::TimedOut,
             None => Progress::Waiting,
         }
     }

@@ -3,10 +3,13 @@
 use tandem_types::{Batch, Certificate, Epoch, OperatorId, TaskId};
 
 use super::{Agreement, Effect, Fault};
-use crate::delivery::Turn;
+use crate::delivery::{Due, Turn};
 use crate::message::Message;
 use crate::quorum;
 use crate::schedule::Timestamp;
+
+/// Most proposals that are taken from one operator in one slot: each may cost a write to disk and a signature.
+const PROPOSALS_PER_SLOT_MAX: u32 = 256;
 
 /// A batch that a leader asks votes for.
 #[derive(Debug, Clone)]
@@ -23,6 +26,12 @@ impl Agreement {
             && !self.slot_at(proposal.received).is_led_nearby(proposal.proposer, keys.table())
         {
             effects.push(Effect::Report { operator: proposal.proposer, fault: Fault::OutOfTurn });
+            return;
+        }
+        let taken = self.proposals.entry(proposal.proposer).or_default();
+        *taken += 1;
+        if *taken > PROPOSALS_PER_SLOT_MAX {
+            effects.push(Effect::Report { operator: proposal.proposer, fault: Fault::Flood });
             return;
         }
         self.judge(proposal, effects);
@@ -97,9 +106,9 @@ impl Agreement {
         if batch.entries().iter().any(|entry| differs(entry.leaf, entry.task_id)) {
             effects.push(Effect::Report { operator: from, fault: Fault::OtherResult });
         }
-        self.mark_certified(&batch);
+        self.mark_certified(&batch, now);
         let turn = Turn::of(self.me, from, &keys, self.settings.takeover_ms);
-        self.deliveries.insert(certified, batch, (now, turn));
+        self.deliveries.insert(Due { certified, batch, keys }, now, turn);
         self.deliver_due(now, effects);
     }
 

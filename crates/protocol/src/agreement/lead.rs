@@ -6,15 +6,23 @@ use tandem_crypto::{KeyTable, Signature};
 use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, Quorum, RESULTS_PER_BATCH_MAX, TaskId};
 
 use super::{Agreement, Effect, Fault};
-use crate::delivery::Turn;
+use crate::delivery::{Due, Turn};
 use crate::flight::{Flight, Progress};
 use crate::message::Message;
 use crate::positions::Positions;
 use crate::quorum;
 use crate::schedule::Timestamp;
 
+/// Most results that are proposed together: their handlers' gas has to fit one transaction.
+const PROPOSED_MAX: usize = RESULTS_PER_BATCH_MAX / 2;
+/// Most bytes of results that are proposed together, with what else stands beside each: nodes take transactions of 128 KiB.
+const PROPOSED_BYTES_MAX: usize = 96 * 1024;
+/// Bytes of calldata that a result takes besides its payload.
+const RESULT_BYTES: usize = 512;
 /// Most ready tasks that are looked at for one batch.
 const CANDIDATES_MAX: usize = 4 * RESULTS_PER_BATCH_MAX;
+/// Doublings of the pause of a task whose proposals fail.
+const DOUBLINGS_MAX: u32 = 8;
 
 /// Which batch an answer is about, and whose answer it is.
 pub(super) struct Ballot {
@@ -51,7 +59,7 @@ impl Agreement {
         if let Some(own) = self.own.get_mut(&task) {
             own.attested = attested.zip_with(own.attested, Ord::max);
         }
-        if is_agreed && !own.certified {
+        if is_agreed && own.certified.is_none() {
             self.ready.insert(own.order, task);
         } else {
             self.ready.remove(&own.order);
@@ -67,7 +75,7 @@ impl Agreement {
         if self.flight.is_some() || self.ready.is_empty() || self.slot_at(now).leader(keys.table()) != self.me {
             return;
         }
-        let Some((batch, quorum)) = self.assemble(&keys) else {
+        let Some((batch, quorum)) = self.assemble(now, &keys) else {
             return;
         };
         let epoch = keys.table().epoch();
@@ -77,13 +85,16 @@ impl Agreement {
     }
 
     /// The oldest agreed task, and the others of the same quorum whose attesters it shares.
-    fn assemble(&self, keys: &Arc<KeyTable>) -> Option<(Batch, Quorum)> {
+    fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Quorum)> {
         let table = keys.table();
         let mut chosen: Option<(Quorum, Positions)> = None;
-        let mut entries = Vec::new();
-        for own in self.ready.values().filter_map(|task| self.own.get(task)).take(CANDIDATES_MAX) {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let ready = self.ready.values().filter_map(|task| self.own.get(task)).filter(|own| own.not_before <= now);
+        for own in ready.take(CANDIDATES_MAX) {
             let (entry, quorum) = (own.result.entry, own.result.quorum);
-            if chosen.is_some_and(|(of_batch, _)| of_batch != quorum) {
+            let size = own.result.payload_bytes + RESULT_BYTES;
+            let fits = entries.is_empty() || bytes + size <= PROPOSED_BYTES_MAX;
+            if !fits || chosen.is_some_and(|(of_batch, _)| of_batch != quorum) {
                 continue;
             }
             let attesters = self.attestations.attesters(&entry, table);
@@ -93,7 +104,8 @@ impl Agreement {
             }
             chosen = Some((quorum, common));
             entries.push(entry);
-            if entries.len() == RESULTS_PER_BATCH_MAX {
+            bytes += size;
+            if entries.len() == PROPOSED_MAX {
                 break;
             }
         }
@@ -121,9 +133,12 @@ impl Agreement {
             return;
         };
         flight.lose(position);
-        for task in tasks {
-            self.attestations.withdraw(ballot.from, *task);
-            self.weigh(*task);
+        let all: Vec<_> = flight.batch.entries().iter().map(|entry| entry.task_id).collect();
+        // Who refuses without a reason takes back its word on all of it.
+        let disputed: Vec<_> = all.iter().filter(|task| tasks.contains(task)).copied().collect();
+        for task in if disputed.is_empty() { all } else { disputed } {
+            self.attestations.withdraw(ballot.from, task);
+            self.weigh(task);
         }
     }
 
@@ -148,46 +163,65 @@ impl Agreement {
                         effects.push(Effect::Report { operator, fault: Fault::ForgedShare });
                     }
                 }
-                Progress::Failed => self.give_up(),
+                Progress::Refused => self.flight = None,
+                Progress::TimedOut => self.give_up(now),
                 Progress::Certified(certified) => {
                     let Some(Flight { batch, keys, .. }) = self.flight.take() else {
                         return;
                     };
-                    self.mark_certified(&batch);
+                    self.mark_certified(&batch, now);
                     let certificate = certified.certificate().clone();
                     effects.push(Effect::Broadcast(Message::Certified { batch: batch.clone(), certificate }));
                     let turn = Turn::of(self.me, self.me, &keys, self.settings.takeover_ms);
-                    self.deliveries.insert(certified, batch, (now, turn));
+                    self.deliveries.insert(Due { certified, batch, keys }, now, turn);
                     self.deliver_due(now, effects);
                 }
             }
         }
     }
 
-    /// Ends a flight without certificate. Those who did not vote lose their word on its tasks, until they attest again.
-    fn give_up(&mut self) {
+    /// Ends a flight that found too few votes in time. Those who did not vote lose their word on its tasks until they attest again, and
+    /// the tasks go behind all others, for a pause that doubles: an operator that attests and does not vote holds up nothing else.
+    fn give_up(&mut self, now: Timestamp) {
         let Some(flight) = self.flight.take() else {
             return;
         };
         let silent = flight.silent();
-        for entry in flight.batch.entries() {
-            silent.iter().for_each(|operator| self.attestations.withdraw(*operator, entry.task_id));
-            self.weigh(entry.task_id);
+        for task in flight.batch.entries().iter().map(|entry| entry.task_id) {
+            silent.iter().for_each(|operator| self.attestations.withdraw(*operator, task));
+            self.put_back(task, now);
+            self.weigh(task);
         }
     }
 
-    pub(super) fn mark_certified(&mut self, batch: &Batch) {
+    fn put_back(&mut self, task: TaskId, now: Timestamp) {
+        let (order, slot_ms) = (self.next_order(), self.settings.slot_ms);
+        if let Some(own) = self.own.get_mut(&task) {
+            self.ready.remove(&own.order);
+            own.order = order;
+            own.not_before = now.plus_ms(slot_ms << own.failures.min(DOUBLINGS_MAX));
+            own.failures += 1;
+        }
+    }
+
+    pub(super) fn mark_certified(&mut self, batch: &Batch, now: Timestamp) {
         for entry in batch.entries() {
             if let Some(own) = self.own.get_mut(&entry.task_id) {
-                own.certified = true;
+                own.certified = Some(now);
                 self.ready.remove(&own.order);
             }
         }
     }
 
+    /// What is this operator's turn to deliver. Whoever steps in for another also passes the certificate on, in case the other failed
+    /// before all had it.
     pub(super) fn deliver_due(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        for (certified, batch) in self.deliveries.take_due(now) {
-            effects.push(Effect::Deliver { certified, batch });
+        for (Due { certified, batch, keys }, steps_in) in self.deliveries.take_due(now) {
+            if steps_in {
+                let certificate = certified.certificate().clone();
+                effects.push(Effect::Broadcast(Message::Certified { batch: batch.clone(), certificate }));
+            }
+            effects.push(Effect::Deliver { certified, batch, keys });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use tandem_protocol::{Effect, Fault, Input, Message, Slot};
-use tandem_types::{Batch, BatchRoot, Epoch, G1Point, SignerBitmap};
+use tandem_types::{Batch, BatchRoot, Bps, Epoch, G1Point, PerToken, SignerBitmap};
 
 use crate::harness::{Event, Network, SLOT_MS, domain, entry, key_table, operator, secret, task};
 
@@ -183,14 +183,54 @@ fn an_attestation_flood_is_bounded_and_reported() {
     let mut network = Network::new(4);
     let leader = network.leader();
     let flooder = (leader + 1) % 4;
-    for first in (0..5_000).step_by(500) {
+    for first in (0..20_000).step_by(500) {
         let entries = (first..first + 500).map(|number| entry(number, 1)).collect();
         network.receive(leader, flooder, Message::Attest(entries));
     }
     assert!(network.faults().contains(&(leader, operator(flooder), Fault::Flood)));
-    network.execute_all(9_999, 9);
+    network.execute_all(99_999, 9);
     network.pass(300);
     assert_eq!(network.deliveries().len(), 1, "the others are not held up");
+}
+
+#[test]
+fn a_task_that_waits_for_an_abstainer_does_not_hold_up_others() {
+    let mut network = Network::new(4);
+    let all = PerToken { native: Bps::new(10_000).expect("in range"), external: Bps::TWO_THIRDS };
+    network.abstainers.insert((network.leader() + 1) % 4);
+    (0..4).for_each(|index| network.execute_with(index, entry(1, 9), all));
+    network.pass(SLOT_MS / 4);
+    (0..4).for_each(|index| network.execute(index, 2, 9));
+    network.pass(SLOT_MS);
+    let delivered: Vec<_> = network.deliveries().into_iter().flat_map(|(.., tasks)| tasks).collect();
+    assert_eq!(delivered, [task(2)]);
+}
+
+#[test]
+fn tasks_that_are_never_agreed_on_do_not_crowd_out_others() {
+    let mut network = Network::new(4);
+    let all = PerToken { native: Bps::new(10_000).expect("in range"), external: Bps::TWO_THIRDS };
+    network.silent.insert((network.leader() + 3) % 4);
+    for number in 0..9_000 {
+        (0..4).for_each(|index| network.execute_with(index, entry(number, 9), all));
+    }
+    network.pass(4 * SLOT_MS);
+    network.execute_all(10_000, 9);
+    network.pass(2 * SLOT_MS);
+    let delivered: Vec<_> = network.deliveries().into_iter().flat_map(|(.., tasks)| tasks).collect();
+    assert_eq!(delivered, [task(10_000)]);
+}
+
+#[test]
+fn a_flood_of_proposals_is_cut_off() {
+    let mut network = Network::new(4);
+    let (leader, victim) = (network.leader(), (network.leader() + 1) % 4);
+    network.execute(victim, 1, 9);
+    for _ in 0..300 {
+        network.receive(victim, leader, Message::Propose { epoch: Epoch(1), batch: batch(1, 9) });
+    }
+    assert_eq!(answers(&network, victim).len(), 256);
+    assert!(network.faults().contains(&(victim, operator(leader), Fault::Flood)));
 }
 
 #[test]

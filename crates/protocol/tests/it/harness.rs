@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, keccak256};
 use tandem_crypto::{CertifiedBatch, KeyTable, SecretKey};
 use tandem_protocol::{Agreement, Effect, Fault, Input, Message, OwnResult, Settings, Slot, Timestamp};
 use tandem_types::{
@@ -30,6 +30,8 @@ pub(crate) struct Network {
     pub(crate) silent: BTreeSet<usize>,
     /// Operators that sign something else than they are asked to.
     pub(crate) forgers: BTreeSet<usize>,
+    /// Operators that attest and never vote.
+    pub(crate) abstainers: BTreeSet<usize>,
     pub(crate) keys: Arc<KeyTable>,
     pub(crate) messages: Vec<(usize, Message)>,
 }
@@ -62,7 +64,9 @@ pub(crate) fn task(number: u64) -> TaskId {
 }
 
 pub(crate) fn entry(number: u64, result: u8) -> BatchEntry {
-    BatchEntry { task_id: task(number), leaf: ResultLeaf(B256::repeat_byte(result)) }
+    // As a real leaf, it commits to its task.
+    let leaf = keccak256([number.to_be_bytes().as_slice(), &[result]].concat());
+    BatchEntry { task_id: task(number), leaf: ResultLeaf(leaf) }
 }
 
 impl Network {
@@ -75,6 +79,7 @@ impl Network {
             events: Vec::new(),
             silent: BTreeSet::new(),
             forgers: BTreeSet::new(),
+            abstainers: BTreeSet::new(),
             keys: keys.clone(),
             messages: Vec::new(),
         };
@@ -98,7 +103,7 @@ impl Network {
 
     pub(crate) fn execute_with(&mut self, index: usize, entry: BatchEntry, quorum: Quorum) {
         let deadline = self.now.plus_ms(60_000);
-        self.input(index, Input::Executed(OwnResult { entry, quorum, deadline }));
+        self.input(index, Input::Executed(OwnResult { entry, quorum, deadline, payload_bytes: 200 }));
     }
 
     pub(crate) fn receive(&mut self, to: usize, from: usize, message: Message) {
@@ -132,12 +137,13 @@ impl Network {
                 let others: Vec<_> = (0..self.nodes.len()).filter(|&index| index != by).collect();
                 others.into_iter().for_each(|to| self.deliver(by, operator(to), message.clone(), queue));
             }
+            Effect::Vote { .. } if self.abstainers.contains(&by) => {}
             Effect::Vote { to, epoch, batch } => {
                 let signed = if self.forgers.contains(&by) { Epoch(epoch.0 + 1) } else { epoch };
                 let share = secret(by).sign_batch(&domain(), signed, batch.root()).encode();
                 self.deliver(by, to, Message::Vote { epoch, root: batch.root(), share }, queue);
             }
-            Effect::Deliver { certified, batch } => {
+            Effect::Deliver { certified, batch, .. } => {
                 self.events.push(Event::Delivered { by, certified: Box::new(certified), batch })
             }
             Effect::Expired { task, attested } => self.events.push(Event::Expired { by, task, attested }),

@@ -1,7 +1,7 @@
 //! Operators that crash, lag or differ, but do not lie.
 
-use tandem_protocol::{Fault, Input, Message};
-use tandem_types::{Bps, PerToken, RESULTS_PER_BATCH_MAX, Weight};
+use tandem_protocol::{Fault, Input, Message, OwnResult};
+use tandem_types::{Bps, PerToken, Weight};
 
 use crate::harness::{Event, Network, SLOT_MS, TAKEOVER_MS, TWO_THIRDS, entry, key_table, operator, task};
 
@@ -81,6 +81,50 @@ fn an_undelivered_certificate_passes_to_the_next_operator() {
 }
 
 #[test]
+fn a_certificate_that_nobody_delivers_is_agreed_on_anew() {
+    let mut network = Network::new(4);
+    network.execute_all(1, 9);
+    network.pass(5 * TAKEOVER_MS + 2 * SLOT_MS);
+    let certified = network.messages.iter().filter(|(_, message)| matches!(message, Message::Propose { .. })).count();
+    assert!(certified > 3, "there was a second proposal to the three others: {certified}");
+}
+
+#[test]
+fn who_steps_in_passes_the_certificate_on() {
+    let mut network = Network::new(4);
+    let leader = network.leader();
+    let missed = (leader + 2) % 4;
+    network.silent.insert(missed);
+    network.execute_all(1, 9);
+    network.pass(300);
+    network.silent.clear();
+    network.execute(missed, 1, 9);
+    assert!(!network.nodes[missed].is_certified(task(1)));
+    network.pass(TAKEOVER_MS);
+    assert!(network.nodes[missed].is_certified(task(1)));
+}
+
+#[test]
+fn large_results_go_in_batches_that_a_transaction_can_carry() {
+    let mut network = Network::new(1);
+    network.execute_all(1, 9);
+    let deadline = network.now.plus_ms(60_000);
+    let result = |number| OwnResult { entry: entry(number, 9), quorum: TWO_THIRDS, deadline, payload_bytes: 16 * 1024 };
+    let now = network.now;
+    let mut sizes = Vec::new();
+    for number in 2..=20 {
+        network.nodes[0].step(now, Input::Executed(result(number)));
+    }
+    // Its own votes come back now, one batch at a time.
+    network.pass(30 * SLOT_MS);
+    for (.., tasks) in network.deliveries() {
+        sizes.push(tasks.len());
+    }
+    assert!(sizes.iter().all(|size| *size <= 6), "{sizes:?}");
+    assert!(sizes.len() > 1, "{sizes:?}");
+}
+
+#[test]
 fn a_settled_task_is_delivered_no_more() {
     let mut network = Network::new(4);
     network.execute_all(1, 9);
@@ -148,9 +192,9 @@ fn results_that_come_while_a_batch_is_in_flight_go_together() {
     for number in 1..=100 {
         network.execute_all(number, 9);
     }
-    network.pass(400);
+    network.pass(900);
     let sizes: Vec<_> = network.deliveries().into_iter().map(|(.., tasks)| tasks.len()).collect();
-    assert_eq!(sizes, [1, RESULTS_PER_BATCH_MAX, 35]);
+    assert_eq!(sizes, [1, 32, 32, 32, 3]);
 }
 
 #[test]
