@@ -16,6 +16,8 @@ test: test-contracts test-rust ## Run every test: Solidity, Rust, end to end
 test-contracts: setup
 	scripts/build-artifacts --check
 	cd contracts && FORGE_SNAPSHOT_CHECK=true forge test
+	@scripts/gas-table | while IFS= read -r line; do grep -qxF -- "$$line" README.md \
+		|| { echo "error: README.md lacks: $$line (see make gas-table)" >&2; exit 1; }; done
 
 test-rust: components build
 	cargo $(CARGO_TEST) --release --workspace --locked

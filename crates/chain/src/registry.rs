@@ -41,21 +41,19 @@ impl Registry {
         Self { contract, next_block: first_block, scanner, operators: HashMap::new() }
     }
 
-    /// Reads what is new.
+    /// Reads what is new. What was read before a failure is kept.
     pub(crate) async fn refresh<S: ChainSource>(&mut self, source: &S) -> Result<(), RpcError> {
         let head = source.head().await?;
         let kinds =
             vec![RestakingManager::OperatorRegistered::SIGNATURE_HASH, RestakingManager::SocketUpdated::SIGNATURE_HASH];
-        let filter = LogFilter {
-            contract: self.contract,
-            first: self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head),
-            last: head,
-            kinds,
-            subjects: Vec::new(),
-        };
-        let logs = self.scanner.all(source, filter).await?;
-        logs.iter().for_each(|log| self.apply(log));
-        self.next_block = head + 1;
+        let first = self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head);
+        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, subjects: Vec::new() };
+        while filter.first <= filter.last {
+            let (logs, last) = self.scanner.next(source, &filter).await?;
+            logs.iter().for_each(|log| self.apply(log));
+            filter.first = last + 1;
+            self.next_block = self.next_block.max(filter.first);
+        }
         Ok(())
     }
 

@@ -36,10 +36,10 @@ enum Command {
 /// Runs the command that the arguments name. Its exit code says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    trace::init(match cli.command {
-        Command::Operator(_) => trace::Default::Daemon,
-        _ => trace::Default::Command,
-    });
+    match &cli.command {
+        Command::Operator(args) => trace::init(trace::Default::Daemon, args.log_format()),
+        _ => trace::init(trace::Default::Command, trace::LogFormat::Text),
+    }
     // reqwest takes what is installed; an error says that it was installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {

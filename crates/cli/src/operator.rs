@@ -9,6 +9,7 @@ use tandem_node::node::{Node, NodeError};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::trace::LogFormat;
 use crate::{Failure, keys};
 
 /// Run an operator.
@@ -33,6 +34,17 @@ struct Run {
     /// The operator's configuration, operator.toml
     #[arg(long, value_name = "FILE", default_value = "operator.toml")]
     config: PathBuf,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+impl Args {
+    /// How the daemon is to log.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        let Command::Run(run) = &self.command;
+        run.log_format
+    }
 }
 
 /// Runs the command.

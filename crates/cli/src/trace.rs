@@ -36,13 +36,25 @@ const QUIET: [&str; 8] = [
     "wasmtime_wasi_http=warn",
 ];
 
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people: time, level, place, message, fields
+    Text,
+    /// For machines: one JSON object per line
+    Json,
+}
+
 /// Sets the subscriber; once per process.
-pub(crate) fn init(default: Default) {
+pub(crate) fn init(default: Default, format: LogFormat) {
     let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default.directives()));
     let quiet = QUIET.iter().map(|text| text.parse::<Directive>().expect("the directives are valid"));
-    tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(quiet.fold(wanted, EnvFilter::add_directive))
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
 }

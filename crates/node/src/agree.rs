@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::journal::{Journal, JournalError, Settlement};
 use crate::metrics::Metrics;
-use crate::transport::Transport;
+use crate::transport::{Place, Transport};
 
 /// Time between two looks at the clock.
 const TICK: Duration = Duration::from_millis(25);
@@ -28,8 +28,8 @@ pub(crate) enum AgreeInput {
     Table(Arc<KeyTable>),
     /// A journaled result.
     Executed(OwnResult),
-    /// A peer's message.
-    Received(OperatorId, Message),
+    /// A peer's message. It keeps its place among those of its sender until it is taken, which slows down a sender of too many.
+    Received(OperatorId, Message, Place),
     /// The chain has settled a task.
     Settled(TaskId),
     /// Somebody wants to know where a task stands.
@@ -102,7 +102,7 @@ impl Agree {
                     }
                     Some(AgreeInput::Table(table)) => Input::Table(table),
                     Some(AgreeInput::Executed(result)) => Input::Executed(result),
-                    Some(AgreeInput::Received(from, message)) => Input::Received { from, message },
+                    Some(AgreeInput::Received(from, message, _place)) => Input::Received { from, message },
                     Some(AgreeInput::Settled(task)) => Input::Settled(task),
                 },
             };
@@ -136,7 +136,7 @@ impl Agree {
             Effect::Send { to, message } => self.send(to, &message),
             Effect::Broadcast(message) => self.broadcast(&message),
             Effect::Vote { to, epoch, batch } => return self.vote(to, epoch, batch).await,
-            Effect::Deliver { certified, batch } => self.deliver(certified, batch),
+            Effect::Deliver { certified, batch, keys } => self.deliver(DueBatch { certified, batch, keys }),
             Effect::Expired { task, attested } => self.expire(task, attested).await?,
             Effect::Report { operator, fault } => {
                 self.metrics.faults.inc();
@@ -168,17 +168,20 @@ impl Agree {
 
     async fn vote(&mut self, to: OperatorId, epoch: Epoch, batch: Batch) -> Result<Option<Input>, JournalError> {
         let root = batch.root();
-        if let Err(error) = self.journal.record_vote(epoch, batch).await {
-            if error.is_fatal() {
-                return Err(error);
+        let message = match self.journal.record_vote(epoch, batch.clone()).await {
+            Ok(()) => {
+                self.metrics.votes.inc();
+                let share = self.key.sign_batch(&self.domain, epoch, root).encode();
+                tracing::debug!(%root, %epoch, proposer = %to, "voted");
+                Message::Vote { epoch, root, share }
             }
-            tracing::error!(%root, %error, "the journal refuses this vote");
-            return Ok(None);
-        }
-        self.metrics.votes.inc();
-        let share = self.key.sign_batch(&self.domain, epoch, root).encode();
-        tracing::debug!(%root, %epoch, proposer = %to, "voted");
-        let message = Message::Vote { epoch, root, share };
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                tracing::error!(%root, %error, "the journal refuses this vote");
+                let tasks = batch.entries().iter().map(|entry| entry.task_id).collect();
+                Message::Refuse { epoch, root, tasks }
+            }
+        };
         if to == self.me {
             return Ok(Some(Input::Received { from: to, message }));
         }
@@ -186,15 +189,12 @@ impl Agree {
         Ok(None)
     }
 
-    fn deliver(&self, certified: CertifiedBatch, batch: Batch) {
-        let epoch = certified.certificate().epoch;
-        let Some(keys) = self.agreement.table_of(epoch).cloned() else {
-            return;
-        };
+    fn deliver(&self, due: DueBatch) {
         self.metrics.certificates.inc();
-        tracing::info!(root = %batch.root(), %epoch, results = batch.entries().len(), "certified, ours to deliver");
-        if self.deliveries.try_send(DueBatch { certified, batch, keys }).is_err() {
-            tracing::warn!("too many deliveries wait; this one comes again, or another operator takes it");
+        let (root, epoch) = (due.batch.root(), due.certified.certificate().epoch);
+        tracing::info!(%root, %epoch, results = due.batch.entries().len(), "certified, ours to deliver");
+        if self.deliveries.try_send(due).is_err() {
+            tracing::warn!(%root, "too many deliveries wait; this one comes again, or another operator takes it");
         }
     }
 

@@ -80,6 +80,9 @@ pub struct ServiceConfig {
     pub chain_id: u64,
     /// Address of the ServiceManager.
     pub manager: Address,
+    /// Block from which operators' registrations are looked for: that in which the RestakingManager was deployed.
+    #[serde(default)]
+    pub registry_block: u64,
 }
 
 impl From<ServiceConfig> for ServiceId {

@@ -1,5 +1,8 @@
 //! Runs components for tasks and journals what came of it. A result reaches the agreement only after the journal has it; a failure of a
-//! source or of this node is tried again until the task's deadline, one of the component is not.
+//! source or of this node is tried again until the task is settled or its deadline has passed, one of the component is not.
+//!
+//! A task that waits for its next attempt costs a timer and its id: what it needs is read from the journal when it runs. So the tasks
+//! that wait hold up neither those that can run nor the reading of the chain.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +21,10 @@ use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask};
 use crate::metrics::{ExecutionOutcome, Metrics};
 use crate::workflows::Workflows;
 
-/// Tasks that run or wait for their next attempt at a time.
-const TASKS_MAX: usize = 1_024;
+/// Tasks that are read from the journal and run at a time; the engine bounds how many of them compute.
+pub(crate) const ATTEMPTS_MAX: usize = 512;
+/// Longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What every execution shares.
 pub(crate) struct Executor {
@@ -28,6 +33,7 @@ pub(crate) struct Executor {
     pub(crate) journal: Journal,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
+    pub(crate) attempts: Semaphore,
 }
 
 /// An execution that did not give a result.
@@ -43,15 +49,13 @@ impl Executor {
     /// [`JournalError`] when the journal is no more; then nothing may be attested.
     pub(crate) async fn run(
         self,
-        mut tasks: mpsc::Receiver<RecordedTask>,
+        mut tasks: mpsc::UnboundedReceiver<TaskId>,
         stop: CancellationToken,
     ) -> Result<(), JournalError> {
         let shared = Arc::new(self);
-        let places = Arc::new(Semaphore::new(TASKS_MAX));
         let (failed, mut failures) = mpsc::channel(1);
         let tracker = TaskTracker::new();
         loop {
-            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
             let task = tokio::select! {
                 task = tasks.recv() => task,
                 Some(error) = failures.recv() => return Err(error),
@@ -62,29 +66,41 @@ impl Executor {
             };
             let (shared, failed, stop) = (Arc::clone(&shared), failed.clone(), stop.clone());
             tracker.spawn(async move {
-                let ended = stop.run_until_cancelled(shared.attempt_until_deadline(&task)).await;
-                if let Some(Err(error)) = ended {
+                if let Some(Err(error)) = stop.run_until_cancelled(shared.attempt_until_settled(task)).await {
                     // A full channel holds an error already, and one is enough.
                     let _ = failed.try_send(error);
                 }
-                drop(place);
             });
         }
     }
 
-    async fn attempt_until_deadline(&self, recorded: &RecordedTask) -> Result<(), JournalError> {
-        let backoff = ExponentialBuilder::default()
+    async fn attempt_until_settled(&self, task: TaskId) -> Result<(), JournalError> {
+        let mut pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(30))
-            .with_max_times(20)
+            .with_max_delay(PAUSE_MAX)
+            .with_jitter()
+            .without_max_times()
             .build();
-        for pause in backoff {
-            if recorded.task.deadline < clock::unix_seconds() || self.attempt(recorded).await? {
-                return Ok(());
+        loop {
+            match self.attempt_open(task).await {
+                Ok(true) => return Ok(()),
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => tracing::warn!(%task, %error, "the journal refuses an outcome"),
+                Ok(false) => {}
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pauses.next().unwrap_or(PAUSE_MAX)).await;
         }
-        Ok(())
+    }
+
+    /// Executes once, if the task is still open; true when there is nothing more to try.
+    async fn attempt_open(&self, task: TaskId) -> Result<bool, JournalError> {
+        let _place = self.attempts.acquire().await.expect("the semaphore is never closed");
+        match self.journal.task(task).await? {
+            Some(record) if record.settlement.is_none() && record.recorded.task.deadline >= clock::unix_seconds() => {
+                self.attempt(&record.recorded).await
+            }
+            _ => Ok(true),
+        }
     }
 
     /// Executes once; true when there is nothing more to try.
@@ -96,9 +112,9 @@ impl Executor {
         self.count(recorded.task_id, &outcome);
         let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
         match &recorded_outcome {
-            Outcome::Result { leaf, .. } => {
+            Outcome::Result { leaf, payload, .. } => {
                 let entry = BatchEntry { task_id: recorded.task_id, leaf: *leaf };
-                self.announce(own_result(&recorded.task, entry)).await;
+                self.announce(own_result(&recorded.task, entry, payload.len())).await;
                 Ok(true)
             }
             Outcome::Failed { kind, .. } => Ok(!kind.is_retryable()),
@@ -159,8 +175,8 @@ impl Executor {
 }
 
 /// What the agreement needs to know of a result.
-pub(crate) fn own_result(task: &Task, entry: BatchEntry) -> OwnResult {
-    OwnResult { entry, quorum: task.quorum, deadline: Timestamp(task.deadline.saturating_mul(1_000)) }
+pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -> OwnResult {
+    OwnResult { entry, quorum: task.quorum, deadline: Timestamp(task.deadline.saturating_mul(1_000)), payload_bytes }
 }
 
 fn kind(error: &RunError) -> FailureKind {

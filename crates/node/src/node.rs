@@ -15,14 +15,14 @@ use tandem_crypto::SecretKey;
 use tandem_engine::{Engine, EngineConfig, EngineError};
 use tandem_types::{ManifestHash, OperatorId, ServiceId};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::agree::{Agree, AgreeInput};
 use crate::api::Api;
 use crate::config::Config;
-use crate::executor::Executor;
+use crate::executor::{ATTEMPTS_MAX, Executor};
 use crate::journal::{Identity, Journal, JournalError, OpenError};
 use crate::keys::OperatorKeys;
 use crate::metrics::Metrics;
@@ -34,8 +34,6 @@ use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
 
 /// Inputs of the agreement that may wait before their senders do.
 const INPUTS_WAITING_MAX: usize = 4_096;
-/// Tasks that may wait for the executor before the reader of the chain does.
-const TASKS_WAITING_MAX: usize = 1_024;
 /// Deliveries that may wait; more come again with this operator's next turn.
 const DELIVERIES_WAITING_MAX: usize = 256;
 /// How long the loops have to end once they are told to.
@@ -168,7 +166,8 @@ impl Node {
         let OperatorKeys { bls, transport: transport_key, account } = keys;
         let identity = Identity { service: config.service.into(), operator };
         let client = ChainClient::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
-        let service = ServiceReader::open(client.clone(), config.service.manager, 0).await?;
+        let service =
+            ServiceReader::open(client.clone(), config.service.manager, config.service.registry_block).await?;
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(EngineConfig::default())?;
         let workflows = load_workflows(&engine, &config, secrets)?;
@@ -202,10 +201,10 @@ impl Node {
             },
         };
         stop.cancel();
+        transport.shutdown().await;
         if tokio::time::timeout(DRAIN, async { while loops.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!("some work did not end in time and is abandoned; the journal is complete");
         }
-        transport.shutdown().await;
         journal.close().await;
         ended
     }
@@ -226,7 +225,8 @@ impl Node {
         let metrics = Metrics::default();
         let status = Status::new(id, operator, config.agreement.slot_ms);
         let (agree, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
-        let (executor, tasks) = mpsc::channel(TASKS_WAITING_MAX);
+        // Ids only, of tasks that the journal holds: as many as are open on the chain.
+        let (executor, tasks) = mpsc::unbounded_channel();
         let (deliveries, delivered) = mpsc::channel(DELIVERIES_WAITING_MAX);
         let reader_config = ReaderConfig { confirmations: config.chain.confirmations, ..ReaderConfig::default() };
         let reader = EventReader::new(service.client().clone(), id, service.deployment_block(), reader_config);
@@ -236,6 +236,7 @@ impl Node {
             service: Arc::clone(&service),
             journal: journal.clone(),
             executor,
+            manifests: workflows.manifests().to_vec(),
             agree: agree.clone(),
             transport: transport.clone(),
             metrics: metrics.clone(),
@@ -248,6 +249,7 @@ impl Node {
             journal: journal.clone(),
             agree: agree.clone(),
             metrics: metrics.clone(),
+            attempts: Semaphore::new(ATTEMPTS_MAX),
         };
         let agreement = Agree::new(
             (id, operator, config.agreement.into()),
@@ -307,10 +309,10 @@ async fn transactions(config: &Config, account: Account, client: ChainClient) ->
 
 /// Decodes what the other operators say and hands it to the agreement. Ends with the transport.
 async fn receive(mut incoming: Incoming, agree: mpsc::Sender<AgreeInput>, metrics: Metrics) -> Result<(), NodeError> {
-    while let Some((from, bytes)) = incoming.recv().await {
+    while let Some((from, bytes, place)) = incoming.recv().await {
         match tandem_protocol::Message::decode(&bytes) {
             Ok(message) => {
-                if agree.send(AgreeInput::Received(from, message)).await.is_err() {
+                if agree.send(AgreeInput::Received(from, message, place)).await.is_err() {
                     break;
                 }
             }

@@ -11,7 +11,7 @@ use tandem_chain::{
     Cursor, EventReader, PlacedEvent, ReadError, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
 };
 use tandem_crypto::KeyTable;
-use tandem_types::{BatchEntry, OperatorId, TaskId};
+use tandem_types::{BatchEntry, ManifestHash, OperatorId, TaskId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -44,11 +44,13 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// The endpoint answered well when the node started, so whatever it says now may pass. Only the journal's end is an end, and a cursor
+    /// of another chain.
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Journal(_) => false,
-            Self::Read(error) => error.is_retryable(),
-            Self::Service(error) => error.is_retryable(),
+            Self::Journal(error) => !error.is_fatal(),
+            Self::Read(error) => !matches!(error, ReadError::Cursor { .. }),
+            Self::Service(_) => true,
         }
     }
 }
@@ -59,7 +61,8 @@ pub(crate) struct Source {
     pub(crate) reader: EventReader,
     pub(crate) service: Arc<ServiceReader>,
     pub(crate) journal: Journal,
-    pub(crate) executor: mpsc::Sender<RecordedTask>,
+    pub(crate) executor: mpsc::UnboundedSender<TaskId>,
+    pub(crate) manifests: Vec<ManifestHash>,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) transport: Transport,
     pub(crate) metrics: Metrics,
@@ -106,7 +109,7 @@ impl Source {
         }
         self.metrics.rpc_failures.inc();
         let pause = backoff.next().unwrap_or(PAUSE_MAX);
-        tracing::warn!(error = %chain_of(&error), retry_ms = pause.as_millis(), "the chain does not answer");
+        tracing::warn!(error = %chain_of(&error), retry_ms = pause.as_millis(), "trying again");
         tokio::time::sleep(pause).await;
         Ok(())
     }
@@ -152,12 +155,12 @@ impl Source {
     async fn resume_task(&mut self, record: TaskRecord) -> Result<(), SourceError> {
         let TaskRecord { recorded, outcome, .. } = record;
         match outcome {
-            Some(Outcome::Result { leaf, .. }) => {
+            Some(Outcome::Result { leaf, payload, .. }) => {
                 let entry = BatchEntry { task_id: recorded.task_id, leaf };
-                self.tell(AgreeInput::Executed(own_result(&recorded.task, entry))).await;
+                self.tell(AgreeInput::Executed(own_result(&recorded.task, entry, payload.len()))).await;
             }
             Some(Outcome::Failed { kind, .. }) if !kind.is_retryable() => {}
-            _ => self.execute(recorded).await?,
+            _ => self.execute(&recorded).await?,
         }
         Ok(())
     }
@@ -171,7 +174,8 @@ impl Source {
         }
         let tasks: Vec<_> = span.events.iter().filter_map(task_of).collect();
         let settlements: Vec<_> = span.events.iter().filter_map(settlement_of).collect();
-        let new = self.journal.record_span(tasks.clone(), settlements.clone(), to_journal(span.cursor)).await?;
+        self.check_manifests(&span.events);
+        let new = self.record(&tasks, &settlements, span.cursor).await?;
         self.metrics.tasks.inc_by(new.len() as u64);
         self.metrics.block.set(span.cursor.block_number);
         self.status.read(clock::now(), (span.cursor.block_number, span.head));
@@ -185,17 +189,47 @@ impl Source {
         let settled = |task: &RecordedTask| settlements.iter().any(|(id, _)| *id == task.task_id);
         for task in tasks.into_iter().filter(|task| new.contains(&task.task_id) && !settled(task)) {
             tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
-            self.execute(task).await?;
+            self.execute(&task).await?;
         }
         Ok(())
     }
 
+    /// Records a span, however long the journal is busy.
+    async fn record(
+        &self,
+        tasks: &[RecordedTask],
+        settlements: &[(TaskId, Settlement)],
+        cursor: Cursor,
+    ) -> Result<Vec<TaskId>, SourceError> {
+        let mut backoff = backoff();
+        loop {
+            match self.journal.record_span(tasks.to_vec(), settlements.to_vec(), to_journal(cursor)).await {
+                Ok(new) => return Ok(new),
+                Err(error) => self.wait_out(error.into(), &mut backoff).await?,
+            }
+        }
+    }
+
+    /// Says in time when a manifest is to come that this node cannot serve.
+    fn check_manifests(&self, events: &[PlacedEvent]) {
+        for placed in events {
+            if let ServiceEvent::ManifestAnnounced { manifest, uri, activation_block } = &placed.event
+                && !self.manifests.contains(manifest)
+            {
+                tracing::error!(
+                    %manifest, %uri, activation_block,
+                    "a manifest was announced that this node does not have: add it and its components, and restart before it is in force"
+                );
+            }
+        }
+    }
+
     /// Hands a task to the executor, or settles it when its time is over.
-    async fn execute(&mut self, task: RecordedTask) -> Result<(), SourceError> {
+    async fn execute(&mut self, task: &RecordedTask) -> Result<(), SourceError> {
         if task.task.deadline < clock::unix_seconds() {
             self.metrics.expired.inc();
             self.journal.settle(task.task_id, Settlement::Expired).await?;
-        } else if self.executor.send(task).await.is_err() {
+        } else if self.executor.send(task.task_id).is_err() {
             tracing::debug!("the executor has ended; the task stays in the journal");
         }
         Ok(())

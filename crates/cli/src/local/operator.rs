@@ -256,7 +256,11 @@ impl Operator {
 fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
     let any_port = || "127.0.0.1:0".parse().expect("the literal is an address");
     Config {
-        service: ServiceConfig { chain_id: deployment.chain_id, manager: deployment.service_manager },
+        service: ServiceConfig {
+            chain_id: deployment.chain_id,
+            manager: deployment.service_manager,
+            registry_block: deployment.first_block,
+        },
         chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500 },
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port() },

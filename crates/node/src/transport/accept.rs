@@ -21,8 +21,12 @@ pub(super) struct Message {
     pub(super) operator: OperatorId,
     pub(super) bytes: Bytes,
     /// Its place among those of its sender that the node has not taken; free when the message is dropped.
-    _place: Arc<OwnedSemaphorePermit>,
+    pub(super) place: Place,
 }
+
+/// A message's place among those of its sender; free again when the last copy is dropped.
+#[derive(Debug, Clone)]
+pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
 
 /// Accepts connections until the transport stops, then closes all.
 pub(super) async fn run(shared: Arc<Shared>, inbox: UnboundedSender<Message>) {
@@ -151,10 +155,10 @@ fn hand_over(
     shared: &Shared,
     inbox: &UnboundedSender<Message>,
 ) {
-    let place = Arc::new(place);
+    let place = Place(Arc::new(place));
     for link in shared.peers.speakers(key) {
         link.counters.received.add(1);
-        let message = Message { operator: link.peer.operator, bytes: bytes.clone(), _place: Arc::clone(&place) };
+        let message = Message { operator: link.peer.operator, bytes: bytes.clone(), place: place.clone() };
         // It fails only when nobody will ever receive again.
         let _ = inbox.send(message);
     }

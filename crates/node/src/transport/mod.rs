@@ -40,6 +40,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+pub use accept::Place;
 pub use key::{PeerKey, TransportKey};
 use peers::Directory;
 pub use peers::Peer;
@@ -217,9 +218,10 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The next message and the operator that sent it, or `None` after a shutdown.
-    pub async fn recv(&mut self) -> Option<(OperatorId, Bytes)> {
+    /// The next message, the operator that sent it, and its place, or `None` after a shutdown. Its sender may have only so many places
+    /// taken at a time, so hold on to it until the message has been dealt with.
+    pub async fn recv(&mut self) -> Option<(OperatorId, Bytes, Place)> {
         let message = self.messages.recv().await?;
-        Some((message.operator, message.bytes))
+        Some((message.operator, message.bytes, message.place))
     }
 }
