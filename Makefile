@@ -19,7 +19,7 @@ test-contracts: setup
 	@scripts/gas-table | while IFS= read -r line; do grep -qxF -- "$$line" README.md \
 		|| { echo "error: README.md lacks: $$line (see make gas-table)" >&2; exit 1; }; done
 
-test-rust: components build
+test-rust: components setup
 	cargo $(CARGO_TEST) --release --workspace --locked
 
 lint: components ## Check formatting and lints
@@ -37,7 +37,7 @@ components: setup ## Compile the components that ship with Tandem
 	cargo build --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --locked
 
 build: ## Compile the `tandem` binary
-	cargo build --release --workspace --locked
+	cargo build --release --workspace --locked $(BUILD_ARGS)
 
 artifacts: setup ## Compile the contracts and write crates/chain/artifacts anew
 	scripts/build-artifacts

@@ -10,11 +10,12 @@
 //! | a certificate needs the quorum of each token | [`quorum`], checked by the leader, by every receiver, and by the contract |
 //! | one result per task is signed | a vote is asked for only when the batch holds the operator's own results, which its journal never changes |
 //! | one silent leader only delays | attestations go to the next leader too, and again every slot until certified |
-//! | one wrong operator cannot stop a batch | refused entries are left out, faulty shares found and their senders shut out for a while |
+//! | one wrong operator cannot stop a batch | refused entries are left out, faulty shares found and their senders shut out for a while, and tasks that find too few votes go behind all others |
+//! | a certificate that is not delivered loses nothing | the others step in by turns and pass it on; after a whole round its tasks are agreed on anew |
 //!
 //! The crate is pure: [`Agreement::step`] takes the time and an [`Input`] and returns [`Effect`]s, which the daemon performs in
 //! order. It holds no secret key, opens no socket and reads no clock. Every message from outside is bounded before it is looked at,
-//! and every collection here has a stated bound.
+//! and every collection here has a stated bound, or is as large as the tasks that are open on the chain.
 
 mod agreement;
 mod attestations;

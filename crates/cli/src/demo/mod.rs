@@ -97,7 +97,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let reported = story.no_quorum(&shortage);
             let failure = Failure::new(NO_QUORUM, anyhow::anyhow!("{shortage}"));
             Err(Failure { reported, ..failure }
-                .hint("too few operators are alive; the task has expired, nothing was delivered"))
+                .hint("too little stake stood behind one result; the task has expired and nothing was delivered"))
         }
         Err(failure) => Err(story.interrupted(failure)),
     }
