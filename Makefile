@@ -19,7 +19,7 @@ test-contracts: setup
 	@scripts/gas-table | while IFS= read -r line; do grep -qxF -- "$$line" README.md \
 		|| { echo "error: README.md lacks: $$line (see make gas-table)" >&2; exit 1; }; done
 
-test-rust: components setup
+test-rust: components build
 	cargo $(CARGO_TEST) --release --workspace --locked
 
 lint: components ## Check formatting and lints
@@ -36,8 +36,9 @@ setup: ## Install the pinned Foundry and solc into the project, and the Rust tar
 components: setup ## Compile the components that ship with Tandem
 	cargo build --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --locked
 
+# With the tests, whose needs change the features of dependencies: so everything is compiled once for both.
 build: ## Compile the `tandem` binary
-	cargo build --release --workspace --locked $(BUILD_ARGS)
+	cargo build --release --workspace --all-targets --locked
 
 artifacts: setup ## Compile the contracts and write crates/chain/artifacts anew
 	scripts/build-artifacts
