@@ -69,7 +69,7 @@ impl SecretKey {
         self.sign(&domain.batch(epoch, root))
     }
 
-    /// Signs the statement that `operator` holds this key; `domain` is that of the RestakingManager.
+    /// Signs the statement that `operator` holds this key; `domain` is that of the OperatorRegistry.
     pub fn prove_possession(&self, domain: &Domain, operator: OperatorId) -> Signature {
         let public = self.public_key();
         self.sign(&domain.possession(operator, &public.g1(), &public.g2()))
@@ -131,7 +131,7 @@ pub(crate) fn pairing_holds(sigma: G1Affine, message: G1Affine, key: G2Affine) -
     Bn254::multi_pairing([sigma, message], [-G2Affine::generator(), key]).is_zero()
 }
 
-/// Whether `signature` proves that `operator` holds the one secret of both halves of `key`, as the RestakingManager checks it.
+/// Whether `signature` proves that `operator` holds the one secret of both halves of `key`, as the OperatorRegistry checks it.
 pub fn verify_possession(domain: &Domain, operator: OperatorId, key: &PublicKey, signature: &Signature) -> bool {
     let digest = domain.possession(operator, &key.g1(), &key.g2());
     let gamma = binding_scalar(&digest, &key.g1(), &key.g2(), &signature.encode());

@@ -6,14 +6,19 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::{Value, json};
 use tandem_crypto::{KeyTable, SecretKey, Share, hash_to_curve};
 use tandem_types::{
-    Batch, BatchEntry, Bps, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry, OperatorId,
-    OperatorTable, PerToken, ServiceId, Task, TaskResult, Weight,
+    Batch, BatchEntry, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry, OperatorId,
+    OperatorTable, PerToken, Requirement, ServiceId, Task, TaskResult, Weight,
 };
 
 const CHAIN_ID: u64 = 31_337;
 
 fn service() -> ServiceId {
     ServiceId { chain_id: CHAIN_ID, manager: Address::repeat_byte(0x5e) }
+}
+
+/// Proofs of possession live in the registry's domain.
+fn registry() -> Domain {
+    Domain { chain_id: CHAIN_ID, verifying_contract: Address::repeat_byte(0x0e) }
 }
 
 fn check(name: &str, computed: &Value) {
@@ -66,7 +71,7 @@ fn task(number: u64) -> Task {
         handler: Address::repeat_byte(0x4a),
         requester: Address::repeat_byte(0x9e),
         deadline: 1_900_000_000 + number,
-        quorum: PerToken { native: Bps::TWO_THIRDS, external: Bps::new(7_500).expect("in range") },
+        requirement: Requirement::new(6_667, 7_500, if number % 2 == 0 { 8_000 } else { 0 }).expect("in range"),
         input_hash: keccak256(input),
     }
 }
@@ -117,8 +122,9 @@ fn digest_vectors() {
                 "handler": task.handler,
                 "requester": task.requester,
                 "deadline": task.deadline,
-                "nativeBps": task.quorum.native,
-                "externalBps": task.quorum.external,
+                "nativeBps": task.requirement.native,
+                "externalBps": task.requirement.external,
+                "combinedBps": task.requirement.combined,
                 "inputHash": task.input_hash,
                 "taskId": task.id(service()),
                 "component": result.component.0,
@@ -127,12 +133,19 @@ fn digest_vectors() {
             })
         })
         .collect();
-    let batches: Vec<_> = (1..=5)
+    let batches: Vec<_> = [1, 2, 3, 4, 5, 128]
+        .into_iter()
         .map(|size| {
             let batch = batch(1..=size);
             let leaves: Vec<_> = batch.entries().iter().map(|entry| entry.leaf).collect();
             let digest = domain.batch(Epoch(7), batch.root()).as_word();
             json!({ "leaves": leaves, "root": batch.root(), "epoch": 7, "digest": digest })
+        })
+        .collect();
+    let vetoes: Vec<_> = (1..=3)
+        .map(|number| {
+            let leaf = result(number).leaf();
+            json!({ "epoch": 7, "leaf": leaf, "digest": domain.veto(Epoch(7), leaf).as_word() })
         })
         .collect();
     let value = json!({
@@ -141,13 +154,14 @@ fn digest_vectors() {
         "domainSeparator": domain.separator(),
         "tasks": tasks,
         "batches": batches,
+        "vetoes": vetoes,
     });
     check("digests.json", &value);
 }
 
 #[test]
 fn operator_vectors() {
-    let domain = Domain::from(service());
+    let domain = registry();
     let rows: Vec<_> = (0..200)
         .map(|index| {
             let (secret, id) = (secret(index), operator(index));
@@ -162,7 +176,10 @@ fn operator_vectors() {
             })
         })
         .collect();
-    check("operators.json", &json!({ "chainId": CHAIN_ID, "verifyingContract": service().manager, "operators": rows }));
+    check(
+        "operators.json",
+        &json!({ "chainId": CHAIN_ID, "verifyingContract": domain.verifying_contract, "operators": rows }),
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{BatchRoot, ResultLeaf, TaskId};
 
 /// Most results that one batch may hold.
-pub const RESULTS_PER_BATCH_MAX: usize = 64;
+pub const RESULTS_PER_BATCH_MAX: usize = 128;
 
 /// One result of a batch, by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +111,6 @@ mod tests {
         assert_eq!(Batch::new(vec![]), Err(BatchError::Empty));
         assert_eq!(Batch::new(vec![entry(2, 1), entry(1, 1)]), Err(BatchError::NotAscending(1)));
         assert_eq!(Batch::new(vec![entry(1, 1), entry(1, 2)]), Err(BatchError::NotAscending(1)));
-        assert_eq!(Batch::new(vec![entry(1, 1); 65]), Err(BatchError::TooLarge(65)));
+        assert_eq!(Batch::new(vec![entry(1, 1); 129]), Err(BatchError::TooLarge(129)));
     }
 }

@@ -69,7 +69,7 @@ impl SignerBitmap {
     }
 }
 
-/// An aggregated signature over a batch root.
+/// An aggregated signature over a batch root, or over a veto.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Table under which it was made.
@@ -78,7 +78,7 @@ pub struct Certificate {
     pub signers: SignerBitmap,
     /// Sum of the signatures.
     pub sigma: G1Point,
-    /// Sum of the signers' keys in G2.
+    /// Sum of the signers' keys in G2; all zeros when every operator signed, for the table has that sum.
     pub apk: G2Point,
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{Eip712Domain, SolStruct};
 
-use crate::{BatchRoot, Epoch, G1Point, G2Point, OperatorId, ServiceId};
+use crate::{BatchRoot, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, ServiceId};
 
 /// The Solidity structs whose EIP-712 hashes name and bind things; see `docs/reference/formats.md`.
 pub(crate) mod typed {
@@ -19,6 +19,7 @@ pub(crate) mod typed {
             uint64 deadline;
             uint16 nativeBps;
             uint16 externalBps;
+            uint16 combinedBps;
             bytes32 inputHash;
         }
 
@@ -35,6 +36,11 @@ pub(crate) mod typed {
             bytes32 root;
         }
 
+        struct Veto {
+            uint32 epoch;
+            bytes32 leaf;
+        }
+
         struct Possession {
             address operator;
             uint256[2] g1;
@@ -48,7 +54,7 @@ pub(crate) mod typed {
 pub struct Domain {
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// The contract that checks: a ServiceManager, or the RestakingManager for proofs of possession.
+    /// The contract that checks: a ServiceManager, or the OperatorRegistry for proofs of possession.
     pub verifying_contract: Address,
 }
 
@@ -73,6 +79,11 @@ impl Domain {
     /// What operators sign for a batch.
     pub fn batch(&self, epoch: Epoch, root: BatchRoot) -> SigningDigest {
         SigningDigest(self.hash(&typed::Batch { epoch: epoch.0, root: root.0 }))
+    }
+
+    /// What operators sign to stop a pending result.
+    pub fn veto(&self, epoch: Epoch, leaf: ResultLeaf) -> SigningDigest {
+        SigningDigest(self.hash(&typed::Veto { epoch: epoch.0, leaf: leaf.0 }))
     }
 
     /// What an operator signs to prove that it holds the secret of its BLS key.

@@ -1,5 +1,5 @@
-//! Tandem's words as types: identifiers, tasks, results, batches, certificates, operator tables and manifests, with their
-//! canonical encodings and digests.
+//! Tandem's words as types: identifiers, tasks, results, batches, certificates, operator tables, policies and manifests, with
+//! their canonical encodings and digests.
 //!
 //! Everything here is plain data. The crate does no I/O, reads no clock, draws no randomness and checks no signature: points of
 //! the curve are carried as bytes and become keys only in `tandem-crypto`. The formats are written down in
@@ -11,6 +11,7 @@ mod digest;
 mod id;
 mod manifest;
 mod point;
+mod policy;
 mod table;
 mod task;
 mod token;
@@ -23,9 +24,10 @@ pub use id::{
 };
 pub use manifest::{Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, Trigger, Workflow};
 pub use point::{G1Point, G2Point};
+pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};
 pub use table::{OPERATORS_PER_TABLE_MAX, OperatorEntry, OperatorTable, TableError};
 pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskResult};
-pub use token::{Bps, BpsError, PerToken, Quorum, Token, Weight, WeightError};
+pub use token::{Bps, BpsError, Demand, DemandError, PerToken, Token, Weight, WeightError};
 
 /// Addresses and 32-byte words are alloy's, so that they need no conversion at the chain.
 pub use alloy_primitives::{Address, B256, U256, keccak256};

@@ -5,7 +5,7 @@ use alloy_sol_types::SolStruct;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::typed;
-use crate::{ComponentDigest, Domain, ManifestHash, Quorum, ResultLeaf, ServiceId, TaskId, WorkflowId};
+use crate::{ComponentDigest, Domain, ManifestHash, Requirement, ResultLeaf, ServiceId, TaskId, WorkflowId};
 
 /// Largest input of a task, in bytes; the ServiceManager refuses more.
 pub const INPUT_BYTES_MAX: usize = 16 * 1024;
@@ -27,8 +27,8 @@ pub struct Task {
     pub requester: Address,
     /// Last second (Unix time) at which the result may be delivered.
     pub deadline: u64,
-    /// Share of each token that must sign.
-    pub quorum: Quorum,
+    /// What the requester demands beside the service's policy.
+    pub requirement: Requirement,
     /// keccak256 of the input.
     pub input_hash: B256,
 }
@@ -43,8 +43,9 @@ impl Task {
             handler: self.handler,
             requester: self.requester,
             deadline: self.deadline,
-            nativeBps: self.quorum.native.get(),
-            externalBps: self.quorum.external.get(),
+            nativeBps: self.requirement.native.get(),
+            externalBps: self.requirement.external.get(),
+            combinedBps: self.requirement.combined.get(),
             inputHash: self.input_hash,
         }))
     }

@@ -165,8 +165,48 @@ impl<'de> Deserialize<'de> for Bps {
     }
 }
 
-/// The share of each token's stake that must have signed.
-pub type Quorum = PerToken<Bps>;
+/// What is demanded of a share, 0 to 10 000 basis points. Zero demands nothing, not even that there is stake.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Demand(u16);
+
+/// A demand above 10 000 basis points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} cannot be demanded: expected 0 to 10000 basis points")]
+pub struct DemandError(pub u16);
+
+impl Demand {
+    /// Demands nothing.
+    pub const NOTHING: Self = Self(0);
+
+    /// # Errors
+    /// [`DemandError`] above 10 000.
+    pub fn new(bps: u16) -> Result<Self, DemandError> {
+        if bps <= Bps::WHOLE { Ok(Self(bps)) } else { Err(DemandError(bps)) }
+    }
+
+    /// Basis points, 0 for nothing.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The threshold that it sets, if it sets one.
+    pub fn threshold(self) -> Option<Bps> {
+        Bps::new(self.0).ok()
+    }
+}
+
+impl From<Bps> for Demand {
+    fn from(threshold: Bps) -> Self {
+        Self(threshold.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Demand {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u16::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +226,14 @@ mod tests {
         assert_eq!(Bps::new(6_667), Ok(Bps::TWO_THIRDS));
         assert_eq!(Bps::TWO_THIRDS.to_string(), "66.67 %");
         assert!(serde_json::from_str::<Bps>("0").is_err());
+    }
+
+    #[test]
+    fn demands_are_zero_to_ten_thousand() {
+        assert_eq!(Demand::new(10_001), Err(DemandError(10_001)));
+        assert_eq!(Demand::NOTHING.threshold(), None);
+        assert_eq!(Demand::from(Bps::TWO_THIRDS).threshold(), Some(Bps::TWO_THIRDS));
+        assert!(serde_json::from_str::<Demand>("10001").is_err());
     }
 
     #[test]
