@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tandem_crypto::{CertifiedBatch, KeyTable};
-use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Quorum, ResultLeaf, TaskId, Weight};
+use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId, Weight};
 
 use crate::attestations::{ATTESTED_PER_SLOT_MAX, Attestations};
 use crate::delivery::Deliveries;
 use crate::flight::{Flight, Patience};
 use crate::message::{ATTESTATIONS_PER_MESSAGE_MAX, Message};
+use crate::policy::{Conditions, Rule};
 use crate::schedule::{Slot, Timestamp};
 
 /// Operator tables kept: the newest, and those that batches in flight may still name.
@@ -25,7 +26,7 @@ const CLOSED_MAX: usize = 8_192;
 pub struct Settings {
     /// How long one operator leads. Clocks may differ by as much.
     pub slot_ms: u64,
-    /// How long a leader waits for late votes once the quorum is there: more signers make a cheaper certificate.
+    /// How long a leader waits for late votes once there are enough: more signers make a cheaper certificate.
     pub vote_grace_ms: u64,
     /// How long each operator has to deliver a certified batch before the next one does.
     pub takeover_ms: u64,
@@ -44,8 +45,8 @@ impl Default for Settings {
 pub struct OwnResult {
     /// The task and the hash of the result.
     pub entry: BatchEntry,
-    /// What the task needs to be delivered.
-    pub quorum: Quorum,
+    /// What the task demands beside the service's policy.
+    pub requirement: Requirement,
     /// When the task expires.
     pub deadline: Timestamp,
     /// Size of the result, which a delivery has to carry.
@@ -58,6 +59,8 @@ pub struct OwnResult {
 pub enum Input {
     /// A new operator table is in force.
     Table(Arc<KeyTable>),
+    /// What the policy depends on besides stake has been read from the chain.
+    Conditions(Conditions),
     /// This operator has a result, and its journal has it too.
     Executed(OwnResult),
     /// A peer, or this operator itself, says something.
@@ -97,7 +100,7 @@ pub enum Effect {
     },
     /// Submit a certified batch to the chain.
     Deliver {
-        /// The certificate, checked, with quorum.
+        /// The certificate, checked, and accepted by the policy.
         certified: CertifiedBatch,
         /// Its results.
         batch: Batch,
@@ -126,7 +129,7 @@ pub enum Fault {
     /// It sent a share that is not its signature.
     #[error("sent a share that is not its signature")]
     ForgedShare,
-    /// It sent a certificate that does not verify or lacks the quorum.
+    /// It sent a certificate that does not verify or that the policy never accepts.
     #[error("sent a void certificate")]
     VoidCertificate,
     /// It proposed in a slot that it does not lead.
@@ -160,6 +163,8 @@ pub(crate) struct Own {
 pub struct Agreement {
     pub(crate) me: OperatorId,
     pub(crate) settings: Settings,
+    policy: Policy,
+    conditions: Conditions,
     tables: BTreeMap<Epoch, Arc<KeyTable>>,
     pub(crate) own: BTreeMap<TaskId, Own>,
     /// Own tasks, uncertified, that looked agreed when last seen; by age.
@@ -179,11 +184,13 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The agreement of operator `me`, before it knows anything.
-    pub fn new(me: OperatorId, settings: Settings) -> Self {
+    /// The agreement of operator `me` under the service's `policy`, before it knows anything else.
+    pub fn new(me: OperatorId, policy: Policy, settings: Settings) -> Self {
         Self {
             me,
             settings,
+            policy,
+            conditions: Conditions::default(),
             tables: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeMap::new(),
@@ -208,6 +215,7 @@ impl Agreement {
                 self.adopt(table);
                 self.reconsider(&mut effects);
             }
+            Input::Conditions(conditions) => self.on_conditions(now, conditions),
             Input::Executed(result) => self.on_executed(now, result, &mut effects),
             Input::Received { from, message } => self.on_message(now, (from, message), &mut effects),
             Input::Settled(task) => self.close(task),
@@ -262,8 +270,28 @@ impl Agreement {
         while self.tables.len() > TABLES_MAX {
             self.tables.pop_first();
         }
+        self.weigh_all();
+    }
+
+    fn on_conditions(&mut self, now: Timestamp, conditions: Conditions) {
+        if self.conditions == conditions {
+            return;
+        }
+        self.conditions = conditions;
+        if let Some(flight) = self.flight.as_mut() {
+            flight.reconsider(conditions, now);
+        }
+        self.weigh_all();
+    }
+
+    fn weigh_all(&mut self) {
         let tasks: Vec<_> = self.own.keys().copied().collect();
         tasks.into_iter().for_each(|task| self.weigh(task));
+    }
+
+    /// What a batch that demands `requirement` is held to.
+    pub(crate) fn rule(&self, requirement: Requirement) -> Rule {
+        Rule { policy: self.policy, requirement, conditions: self.conditions }
     }
 
     fn on_executed(&mut self, now: Timestamp, result: OwnResult, effects: &mut Vec<Effect>) {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tandem_crypto::{CertifiedBatch, KeyTable, Share, SharesError, Signature};
-use tandem_types::{Batch, OperatorId, Quorum};
+use tandem_types::{Batch, OperatorId};
 
+use crate::policy::{Conditions, Rule};
 use crate::positions::Positions;
-use crate::quorum;
 use crate::schedule::Timestamp;
 
 /// A batch on its way to a certificate.
@@ -15,12 +15,12 @@ use crate::schedule::Timestamp;
 pub(crate) struct Flight {
     pub(crate) batch: Batch,
     pub(crate) keys: Arc<KeyTable>,
-    quorum: Quorum,
+    rule: Rule,
     started: Timestamp,
     shares: BTreeMap<usize, Signature>,
     /// Operators that will not vote for this batch any more.
     lost: Positions,
-    quorum_since: Option<Timestamp>,
+    enough_since: Option<Timestamp>,
 }
 
 /// Where a flight stands.
@@ -33,25 +33,25 @@ pub(crate) enum Progress {
     Certified(CertifiedBatch),
     /// These sent shares that are not their signatures; the flight goes on without them.
     Faulty(Vec<OperatorId>),
-    /// The quorum cannot be reached any more.
+    /// There can never be enough votes.
     Refused,
-    /// The quorum was not reached in time.
+    /// There were too few votes in time.
     TimedOut,
 }
 
 /// How long a flight waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For late votes once the quorum is there, in milliseconds.
+    /// For late votes once there are enough, in milliseconds.
     pub(crate) grace_ms: u64,
     /// In all, in milliseconds.
     pub(crate) total_ms: u64,
 }
 
 impl Flight {
-    pub(crate) fn new(batch: Batch, keys: Arc<KeyTable>, quorum: Quorum, started: Timestamp) -> Self {
+    pub(crate) fn new(batch: Batch, keys: Arc<KeyTable>, rule: Rule, started: Timestamp) -> Self {
         let (shares, lost) = (BTreeMap::new(), Positions::default());
-        Self { batch, keys, quorum, started, shares, lost, quorum_since: None }
+        Self { batch, keys, rule, started, shares, lost, enough_since: None }
     }
 
     /// Adds a vote; the first of each operator counts.
@@ -60,28 +60,35 @@ impl Flight {
             return;
         }
         self.shares.entry(position).or_insert(signature);
-        if self.quorum_since.is_none() && self.is_reached_by(&self.voters()) {
-            self.quorum_since = Some(now);
-        }
+        self.recount(now);
     }
 
     /// Notes that the operator at `position` will not vote.
     pub(crate) fn lose(&mut self, position: usize) {
         self.shares.remove(&position);
         self.lost.insert(position);
-        if !self.is_reached_by(&self.voters()) {
-            self.quorum_since = None;
-        }
+        self.enough_since = self.enough_since.filter(|_| self.is_enough(&self.voters()));
+    }
+
+    /// Judges the votes anew.
+    pub(crate) fn reconsider(&mut self, conditions: Conditions, now: Timestamp) {
+        self.rule.conditions = conditions;
+        self.recount(now);
+    }
+
+    fn recount(&mut self, now: Timestamp) {
+        let is_enough = self.is_enough(&self.voters());
+        self.enough_since = if is_enough { self.enough_since.or(Some(now)) } else { None };
     }
 
     /// Looks whether the flight can end.
     pub(crate) fn progress(&mut self, now: Timestamp, patience: Patience) -> Progress {
         let all = Positions::first(self.keys.table().entries().len());
         let undecided = all.difference(&self.lost).difference(&self.voters());
-        match self.quorum_since {
+        match self.enough_since {
             Some(since) if undecided.is_empty() || now >= since.plus_ms(patience.grace_ms) => self.certify(),
             Some(_) => Progress::Waiting,
-            None if !self.is_reached_by(&all.difference(&self.lost)) => Progress::Refused,
+            None if !self.is_enough(&all.difference(&self.lost)) => Progress::Refused,
             None if now >= self.started.plus_ms(patience.total_ms) => Progress::TimedOut,
             None => Progress::Waiting,
         }
@@ -111,8 +118,7 @@ impl Flight {
         self.shares.keys().copied().collect()
     }
 
-    fn is_reached_by(&self, positions: &Positions) -> bool {
-        let table = self.keys.table();
-        quorum::shortfall(&self.quorum, &table.weight_of(positions.iter()), &table.total()).is_none()
+    fn is_enough(&self, positions: &Positions) -> bool {
+        self.rule.judge_operators(self.keys.table(), positions.iter()).is_acceptable()
     }
 }

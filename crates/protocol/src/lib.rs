@@ -22,8 +22,8 @@ mod attestations;
 mod delivery;
 mod flight;
 mod message;
+pub mod policy;
 mod positions;
-pub mod quorum;
 mod schedule;
 
 pub use agreement::{Agreement, Effect, Fault, Input, OwnResult, Settings};

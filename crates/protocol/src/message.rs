@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use tandem_types::{
-    Batch, BatchEntry, BatchError, BatchRoot, Certificate, Epoch, G1Point, OPERATORS_PER_TABLE_MAX,
-    RESULTS_PER_BATCH_MAX, TaskId,
+    Batch, BatchEntry, BatchError, BatchRoot, Certificate, Epoch, G1Point, OPERATORS_PER_TABLE_MAX, TaskId,
 };
 
 /// Largest encoded message.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Most attestations in one message.
 pub(crate) const ATTESTATIONS_PER_MESSAGE_MAX: usize = 512;
+/// Most results that one message is about.
+pub(crate) const RESULTS_PER_MESSAGE_MAX: usize = 64;
 /// First byte of every message.
 const VERSION: u8 = 1;
 
@@ -129,10 +130,10 @@ impl Message {
     fn from_wire(wire: Wire) -> Result<Self, MessageError> {
         Ok(match wire {
             Wire::Attest(entries) => Self::Attest(bounded(entries, ATTESTATIONS_PER_MESSAGE_MAX)?),
-            Wire::Propose { epoch, entries } => Self::Propose { epoch, batch: Batch::new(entries)? },
+            Wire::Propose { epoch, entries } => Self::Propose { epoch, batch: batch_of(entries)? },
             Wire::Vote { epoch, root, share } => Self::Vote { epoch, root, share },
             Wire::Refuse { epoch, root, tasks } => {
-                Self::Refuse { epoch, root, tasks: bounded(tasks, RESULTS_PER_BATCH_MAX)? }
+                Self::Refuse { epoch, root, tasks: bounded(tasks, RESULTS_PER_MESSAGE_MAX)? }
             }
             Wire::Certified { entries, certificate } => {
                 let words = certificate.signers.words().len();
@@ -140,10 +141,14 @@ impl Message {
                 if words > max {
                     return Err(MessageError::TooMany { found: words, max });
                 }
-                Self::Certified { batch: Batch::new(entries)?, certificate }
+                Self::Certified { batch: batch_of(entries)?, certificate }
             }
         })
     }
+}
+
+fn batch_of(entries: Vec<BatchEntry>) -> Result<Batch, MessageError> {
+    Ok(Batch::new(bounded(entries, RESULTS_PER_MESSAGE_MAX)?)?)
 }
 
 fn bounded<T>(list: Vec<T>, max: usize) -> Result<Vec<T>, MessageError> {
@@ -209,6 +214,10 @@ mod tests {
             (trailing, MessageError::TrailingBytes(1)),
             (vec![VERSION; MESSAGE_BYTES_MAX + 1], MessageError::TooLarge(MESSAGE_BYTES_MAX + 1)),
             (encode(Wire::Attest(vec![entry(1); 513])), too_many),
+            (
+                encode(Wire::Propose { epoch: Epoch(1), entries: vec![entry(1); 65] }),
+                MessageError::TooMany { found: 65, max: 64 },
+            ),
             (encode(Wire::Propose { epoch: Epoch(1), entries: vec![] }), BatchError::Empty.into()),
             (
                 encode(Wire::Propose { epoch: Epoch(1), entries: vec![entry(2), entry(1)] }),

@@ -1,11 +1,11 @@
 //! The follower's side: vote for proposals that hold one's own results, and check certificates.
 
-use tandem_types::{Batch, Certificate, Epoch, OperatorId, TaskId};
+use tandem_types::{Batch, Certificate, Epoch, OperatorId, Requirement, TaskId};
 
 use super::{Agreement, Effect, Fault};
 use crate::delivery::{Due, Turn};
 use crate::message::Message;
-use crate::quorum;
+use crate::policy::{Rule, Stake};
 use crate::schedule::Timestamp;
 
 /// Most proposals that are taken from one operator in one slot: each may cost a write to disk and a signature.
@@ -86,7 +86,7 @@ impl Agreement {
         certificate: &Certificate,
         effects: &mut Vec<Effect>,
     ) {
-        // Without a task of one's own in it there is nothing to deliver, and no quorum to hold it to.
+        // Without a task of one's own in it there is nothing to deliver, and no requirement to hold it to.
         let concerns_us = batch.entries().iter().any(|entry| self.own.contains_key(&entry.task_id));
         if !concerns_us || self.deliveries.contains(batch.root()) {
             return;
@@ -94,14 +94,20 @@ impl Agreement {
         let Some(keys) = self.table_of(certificate.epoch).cloned() else {
             return;
         };
-        let certified = match keys.verify(batch.root(), certificate) {
-            Ok(certified) if self.has_quorum(&batch, &certified, &keys) => certified,
-            _ => {
-                self.shut_out(from, now);
-                effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
-                return;
-            }
+        let rule = self.rule_of(&batch);
+        let verified = keys.verify(batch.root(), certificate);
+        let Some((certified, stake)) = verified
+            .map(|certified| (certified.clone(), Stake { signed: certified.signed(), total: keys.table().total() }))
+            .ok()
+            .filter(|(_, stake)| rule.may_accept(stake))
+        else {
+            self.shut_out(from, now);
+            effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
+            return;
         };
+        if !rule.judge(&stake).is_acceptable() {
+            return;
+        }
         let differs = |leaf, task| self.own_leaf(task).is_some_and(|own| own != leaf);
         if batch.entries().iter().any(|entry| differs(entry.leaf, entry.task_id)) {
             effects.push(Effect::Report { operator: from, fault: Fault::OtherResult });
@@ -112,17 +118,9 @@ impl Agreement {
         self.deliver_due(now, effects);
     }
 
-    /// Whether the signers reach the quorum of every task of the batch that this operator knows.
-    fn has_quorum(
-        &self,
-        batch: &Batch,
-        certified: &tandem_crypto::CertifiedBatch,
-        keys: &tandem_crypto::KeyTable,
-    ) -> bool {
-        let total = keys.table().total();
+    /// What a batch is held to: the policy, and what its tasks demand, as far as this operator knows them.
+    pub(super) fn rule_of(&self, batch: &Batch) -> Rule {
         let known = batch.entries().iter().filter_map(|entry| self.own.get(&entry.task_id));
-        known
-            .map(|own| own.result.quorum)
-            .all(|quorum| quorum::shortfall(&quorum, &certified.signed(), &total).is_none())
+        self.rule(known.map(|own| own.result.requirement).fold(Requirement::NONE, Requirement::max))
     }
 }

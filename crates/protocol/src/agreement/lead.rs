@@ -1,26 +1,26 @@
-//! The leader's side: gather attestations, propose what reaches the quorum, count votes, certify.
+//! The leader's side: gather attestations, propose what the policy would accept, count votes, certify.
 
 use std::sync::Arc;
 
 use tandem_crypto::{KeyTable, Signature};
-use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, Quorum, RESULTS_PER_BATCH_MAX, TaskId};
+use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, Requirement, TaskId};
 
 use super::{Agreement, Effect, Fault};
 use crate::delivery::{Due, Turn};
 use crate::flight::{Flight, Progress};
-use crate::message::Message;
+use crate::message::{Message, RESULTS_PER_MESSAGE_MAX};
+use crate::policy::Stake;
 use crate::positions::Positions;
-use crate::quorum;
 use crate::schedule::Timestamp;
 
 /// Most results that are proposed together: their handlers' gas has to fit one transaction.
-const PROPOSED_MAX: usize = RESULTS_PER_BATCH_MAX / 2;
+const PROPOSED_MAX: usize = RESULTS_PER_MESSAGE_MAX / 2;
 /// Most bytes of results that are proposed together, with what else stands beside each: nodes take transactions of 128 KiB.
 const PROPOSED_BYTES_MAX: usize = 96 * 1024;
 /// Bytes of calldata that a result takes besides its payload.
 const RESULT_BYTES: usize = 512;
 /// Most ready tasks that are looked at for one batch.
-const CANDIDATES_MAX: usize = 4 * RESULTS_PER_BATCH_MAX;
+const CANDIDATES_MAX: usize = 4 * RESULTS_PER_MESSAGE_MAX;
 /// Doublings of the pause of a task whose proposals fail.
 const DOUBLINGS_MAX: u32 = 8;
 
@@ -55,7 +55,8 @@ impl Agreement {
         };
         let table = keys.table();
         let attested = table.weight_of(self.attestations.attesters(&own.result.entry, table).iter());
-        let is_agreed = quorum::shortfall(&own.result.quorum, &attested, &table.total()).is_none();
+        let stake = Stake { signed: attested, total: table.total() };
+        let is_agreed = self.rule(own.result.requirement).judge(&stake).is_acceptable();
         if let Some(own) = self.own.get_mut(&task) {
             own.attested = attested.zip_with(own.attested, Ord::max);
         }
@@ -75,34 +76,34 @@ impl Agreement {
         if self.flight.is_some() || self.ready.is_empty() || self.slot_at(now).leader(keys.table()) != self.me {
             return;
         }
-        let Some((batch, quorum)) = self.assemble(now, &keys) else {
+        let Some((batch, requirement)) = self.assemble(now, &keys) else {
             return;
         };
         let epoch = keys.table().epoch();
         effects.push(Effect::Broadcast(Message::Propose { epoch, batch: batch.clone() }));
         effects.push(Effect::Vote { to: self.me, epoch, batch: batch.clone() });
-        self.flight = Some(Flight::new(batch, keys, quorum, now));
+        self.flight = Some(Flight::new(batch, keys, self.rule(requirement), now));
     }
 
-    /// The oldest agreed task, and the others of the same quorum whose attesters it shares.
-    fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Quorum)> {
+    /// The oldest agreed task, and the others of the same requirement whose attesters it shares.
+    fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Requirement)> {
         let table = keys.table();
-        let mut chosen: Option<(Quorum, Positions)> = None;
+        let mut chosen: Option<(Requirement, Positions)> = None;
         let (mut entries, mut bytes) = (Vec::new(), 0);
         let ready = self.ready.values().filter_map(|task| self.own.get(task)).filter(|own| own.not_before <= now);
         for own in ready.take(CANDIDATES_MAX) {
-            let (entry, quorum) = (own.result.entry, own.result.quorum);
+            let (entry, requirement) = (own.result.entry, own.result.requirement);
             let size = own.result.payload_bytes + RESULT_BYTES;
             let fits = entries.is_empty() || bytes + size <= PROPOSED_BYTES_MAX;
-            if !fits || chosen.is_some_and(|(of_batch, _)| of_batch != quorum) {
+            if !fits || chosen.is_some_and(|(of_batch, _)| of_batch != requirement) {
                 continue;
             }
             let attesters = self.attestations.attesters(&entry, table);
             let common = chosen.map_or(attesters, |(_, common)| common.intersection(&attesters));
-            if quorum::shortfall(&quorum, &table.weight_of(common.iter()), &table.total()).is_some() {
+            if !self.rule(requirement).judge_operators(table, common.iter()).is_acceptable() {
                 continue;
             }
-            chosen = Some((quorum, common));
+            chosen = Some((requirement, common));
             entries.push(entry);
             bytes += size;
             if entries.len() == PROPOSED_MAX {
@@ -111,7 +112,7 @@ impl Agreement {
         }
         entries.sort_by_key(|entry| entry.task_id);
         let batch = Batch::new(entries).ok()?;
-        chosen.map(|(quorum, _)| (batch, quorum))
+        chosen.map(|(requirement, _)| (batch, requirement))
     }
 
     pub(super) fn on_vote(&mut self, now: Timestamp, ballot: Ballot, share: &G1Point, effects: &mut Vec<Effect>) {

@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use tandem_protocol::{Effect, Fault, Input, Message, Slot};
-use tandem_types::{Batch, BatchRoot, Bps, Epoch, G1Point, PerToken, SignerBitmap};
+use tandem_types::{Batch, BatchRoot, Epoch, G1Point, Requirement, SignerBitmap};
 
 use crate::harness::{Event, Network, SLOT_MS, domain, entry, key_table, operator, secret, task};
 
@@ -196,7 +196,7 @@ fn an_attestation_flood_is_bounded_and_reported() {
 #[test]
 fn a_task_that_waits_for_an_abstainer_does_not_hold_up_others() {
     let mut network = Network::new(4);
-    let all = PerToken { native: Bps::new(10_000).expect("in range"), external: Bps::TWO_THIRDS };
+    let all = Requirement::new(10_000, 0, 0).expect("in range");
     network.abstainers.insert((network.leader() + 1) % 4);
     (0..4).for_each(|index| network.execute_with(index, entry(1, 9), all));
     network.pass(SLOT_MS / 4);
@@ -209,7 +209,7 @@ fn a_task_that_waits_for_an_abstainer_does_not_hold_up_others() {
 #[test]
 fn tasks_that_are_never_agreed_on_do_not_crowd_out_others() {
     let mut network = Network::new(4);
-    let all = PerToken { native: Bps::new(10_000).expect("in range"), external: Bps::TWO_THIRDS };
+    let all = Requirement::new(10_000, 0, 0).expect("in range");
     network.silent.insert((network.leader() + 3) % 4);
     for number in 0..9_000 {
         (0..4).for_each(|index| network.execute_with(index, entry(number, 9), all));

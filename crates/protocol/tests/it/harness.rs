@@ -7,13 +7,13 @@ use alloy_primitives::{Address, keccak256};
 use tandem_crypto::{CertifiedBatch, KeyTable, SecretKey};
 use tandem_protocol::{Agreement, Effect, Fault, Input, Message, OwnResult, Settings, Slot, Timestamp};
 use tandem_types::{
-    Batch, BatchEntry, Bps, Domain, Epoch, OperatorEntry, OperatorId, OperatorTable, PerToken, Quorum, ResultLeaf,
-    TaskId, Weight,
+    Batch, BatchEntry, Bps, Domain, Epoch, OperatorEntry, OperatorId, OperatorTable, PerToken, Policy, Requirement,
+    ResultLeaf, TaskId, Weight,
 };
 
 pub(crate) const SLOT_MS: u64 = 1_000;
 pub(crate) const TAKEOVER_MS: u64 = 5_000;
-pub(crate) const TWO_THIRDS: Quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
+pub(crate) const TWO_THIRDS: Policy = Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
 
 /// Something that an operator did and the outside can see.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +75,7 @@ impl Network {
         let settings = Settings { slot_ms: SLOT_MS, vote_grace_ms: 100, takeover_ms: TAKEOVER_MS, shut_out_ms: 60_000 };
         let mut network = Self {
             now: Timestamp(1_000_000_000),
-            nodes: (0..operators).map(|index| Agreement::new(operator(index), settings)).collect(),
+            nodes: (0..operators).map(|index| Agreement::new(operator(index), TWO_THIRDS, settings)).collect(),
             events: Vec::new(),
             silent: BTreeSet::new(),
             forgers: BTreeSet::new(),
@@ -98,12 +98,12 @@ impl Network {
     }
 
     pub(crate) fn execute(&mut self, index: usize, number: u64, result: u8) {
-        self.execute_with(index, entry(number, result), TWO_THIRDS);
+        self.execute_with(index, entry(number, result), Requirement::NONE);
     }
 
-    pub(crate) fn execute_with(&mut self, index: usize, entry: BatchEntry, quorum: Quorum) {
+    pub(crate) fn execute_with(&mut self, index: usize, entry: BatchEntry, requirement: Requirement) {
         let deadline = self.now.plus_ms(60_000);
-        self.input(index, Input::Executed(OwnResult { entry, quorum, deadline, payload_bytes: 200 }));
+        self.input(index, Input::Executed(OwnResult { entry, requirement, deadline, payload_bytes: 200 }));
     }
 
     pub(crate) fn receive(&mut self, to: usize, from: usize, message: Message) {

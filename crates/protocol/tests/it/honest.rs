@@ -1,9 +1,9 @@
 //! Operators that crash, lag or differ, but do not lie.
 
 use tandem_protocol::{Fault, Input, Message, OwnResult};
-use tandem_types::{Bps, PerToken, Weight};
+use tandem_types::{PerToken, Requirement, Weight};
 
-use crate::harness::{Event, Network, SLOT_MS, TAKEOVER_MS, TWO_THIRDS, entry, key_table, operator, task};
+use crate::harness::{Event, Network, SLOT_MS, TAKEOVER_MS, entry, key_table, operator, task};
 
 #[test]
 fn four_operators_certify_at_once_and_the_leader_delivers() {
@@ -109,7 +109,12 @@ fn large_results_go_in_batches_that_a_transaction_can_carry() {
     let mut network = Network::new(1);
     network.execute_all(1, 9);
     let deadline = network.now.plus_ms(60_000);
-    let result = |number| OwnResult { entry: entry(number, 9), quorum: TWO_THIRDS, deadline, payload_bytes: 16 * 1024 };
+    let result = |number| OwnResult {
+        entry: entry(number, 9),
+        requirement: Requirement::NONE,
+        deadline,
+        payload_bytes: 16 * 1024,
+    };
     let now = network.now;
     let mut sizes = Vec::new();
     for number in 2..=20 {
@@ -202,10 +207,10 @@ fn a_stricter_task_goes_in_a_batch_of_its_own() {
     let mut network = Network::new(4);
     let leader = network.leader();
     network.silent.insert((leader + 3) % 4);
-    let all = PerToken { native: Bps::new(10_000).expect("in range"), external: Bps::TWO_THIRDS };
+    let all = Requirement::new(10_000, 0, 0).expect("in range");
     for index in 0..4 {
         network.execute_with(index, entry(1, 9), all);
-        network.execute_with(index, entry(2, 9), TWO_THIRDS);
+        network.execute_with(index, entry(2, 9), Requirement::NONE);
         network.execute_with(index, entry(3, 9), all);
     }
     network.pass(500);

@@ -3,4 +3,5 @@
 mod adversaries;
 mod harness;
 mod honest;
-mod quorum_vectors;
+mod policy_properties;
+mod policy_vectors;
