@@ -117,7 +117,7 @@ impl Case {
         let prices = conditions.prices.unwrap_or_default();
         json!({
             "externalPrice": prices.external.to_string(),
-            "fallback": conditions.fallback,
+            "inFallback": conditions.fallback,
             "name": self.name,
             "nativePrice": prices.native.to_string(),
             "policy": policy_json(policy),
