@@ -5,7 +5,7 @@ use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, Zero};
-use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, SigningDigest};
+use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, SigningDigest};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::curve::{self, CurveError, hash_to_curve};
@@ -67,6 +67,11 @@ impl SecretKey {
     /// Signs a batch root under a table.
     pub fn sign_batch(&self, domain: &Domain, epoch: Epoch, root: BatchRoot) -> Signature {
         self.sign(&domain.batch(epoch, root))
+    }
+
+    /// Signs the veto of a result under a table.
+    pub fn sign_veto(&self, domain: &Domain, epoch: Epoch, leaf: ResultLeaf) -> Signature {
+        self.sign(&domain.veto(epoch, leaf))
     }
 
     /// Signs the statement that `operator` holds this key; `domain` is that of the OperatorRegistry.
@@ -203,7 +208,10 @@ mod tests {
         let key = key(3);
         let possession = key.prove_possession(&domain(), operator(1));
         let batch = key.sign_batch(&domain(), Epoch(1), BatchRoot(B256::ZERO));
+        let veto = key.sign_veto(&domain(), Epoch(1), ResultLeaf(B256::ZERO));
         assert_ne!(possession, batch);
+        assert_ne!(possession, veto);
+        assert_ne!(veto, batch);
         assert_ne!(batch, key.sign_batch(&domain(), Epoch(2), BatchRoot(B256::ZERO)));
     }
 

@@ -3,15 +3,22 @@
 //! Signatures and hashing to the curve are compatible with EigenLayer's middleware; the formulas are in
 //! `docs/reference/formats.md`. A key signs only what one of its methods names: there is no way to sign bytes.
 //!
+//! Operators sign two kinds of [`Statement`] together, batches and vetoes; a [`KeyTable`] sums their shares into certificates and checks
+//! certificates, and a [`KeyRing`] signs with the key that stands in the table.
+//!
 //! The crate is pure: randomness is handed in, and nothing here touches a file. Signing is not constant time in the curve
 //! arithmetic that it builds on; the message is public and the key is used by its own operator only.
 
 mod curve;
 mod key;
+mod keyring;
 mod keystore;
+mod statement;
 mod table;
 
 pub use curve::{CurveError, HashedPoint, hash_to_curve};
 pub use key::{PublicKey, SecretKey, SecretKeyError, Signature, verify_possession};
+pub use keyring::{ForeignKey, KeyRing};
 pub use keystore::{Entropy, Keystore, KeystoreError, Strength};
-pub use table::{CertificateError, CertifiedBatch, KeyTable, Share, SharesError};
+pub use statement::Statement;
+pub use table::{CertificateError, Certified, CertifiedBatch, CertifiedVeto, KeyTable, Share, SharesError};

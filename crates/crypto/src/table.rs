@@ -6,14 +6,15 @@ use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use tandem_types::{
-    BatchRoot, BitmapError, Certificate, Domain, Epoch, G1Point, OperatorId, OperatorTable, PerToken, SignerBitmap,
-    Weight,
+    BatchRoot, BitmapError, Certificate, Domain, Epoch, G1Point, G2Point, OperatorId, OperatorTable, PerToken,
+    ResultLeaf, SignerBitmap, Weight,
 };
 
 use crate::curve::{self, CurveError, HashedPoint, hash_to_curve};
 use crate::key::{PublicKey, Signature, pairing_holds};
+use crate::statement::Statement;
 
-/// One operator's signature over a batch root, by its position in the table.
+/// One operator's signature over a statement, by its position in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// Position of the signer in the table.
@@ -24,24 +25,38 @@ pub struct Share {
 
 /// A certificate that was checked against its table, and what it weighs. Only this module makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertifiedBatch {
+pub struct Certified<S> {
     certificate: Certificate,
-    root: BatchRoot,
+    statement: S,
     signed: PerToken<Weight>,
 }
 
+/// A batch that operators signed.
+pub type CertifiedBatch = Certified<BatchRoot>;
+/// A veto that operators signed.
+pub type CertifiedVeto = Certified<ResultLeaf>;
+
 impl CertifiedBatch {
-    /// The certificate.
+    /// The root it certifies.
+    pub fn root(&self) -> BatchRoot {
+        self.statement
+    }
+}
+
+impl CertifiedVeto {
+    /// The result it vetoes.
+    pub fn leaf(&self) -> ResultLeaf {
+        self.statement
+    }
+}
+
+impl<S> Certified<S> {
+    /// The certificate, in its shortest form: without the aggregate key when every operator signed.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The root it certifies.
-    pub fn root(&self) -> BatchRoot {
-        self.root
-    }
-
-    /// Weight of its signers per token. Whether that is enough is the quorum's to say.
+    /// Weight of its signers per token. Whether that is enough is the policy's to say.
     pub fn signed(&self) -> PerToken<Weight> {
         self.signed
     }
@@ -53,7 +68,7 @@ pub enum SharesError {
     /// No shares.
     #[error("no shares to aggregate")]
     Empty,
-    /// Some shares are not their senders' signatures over this root; these are all of them, ascending.
+    /// Some shares are not their senders' signatures over this statement; these are all of them, ascending.
     #[error("shares of the operators at positions {0:?} are not their signatures")]
     Faulty(Vec<usize>),
 }
@@ -86,12 +101,17 @@ pub enum CertificateError {
     Signature,
 }
 
+/// The aggregate key of a certificate that everybody signed: left out, for the table has it.
+const LEFT_OUT: G2Point = G2Point([0; 128]);
+
 /// An operator table whose keys are decoded, for one service.
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     domain: Domain,
     table: OperatorTable,
     keys: Vec<PublicKey>,
+    /// Sum of all keys in G2.
+    all: G2Affine,
 }
 
 impl KeyTable {
@@ -103,8 +123,9 @@ impl KeyTable {
         let decode = |entry: &tandem_types::OperatorEntry| {
             PublicKey::decode(&entry.key_g1, &entry.key_g2).map_err(|error| (entry.operator, error))
         };
-        let keys = table.entries().iter().map(decode).collect::<Result<_, _>>()?;
-        Ok(Self { domain, table, keys })
+        let keys = table.entries().iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let all = keys.iter().fold(G2Projective::zero(), |sum, key| sum + key.g2).into_affine();
+        Ok(Self { domain, table, keys, all })
     }
 
     /// The table.
@@ -117,6 +138,15 @@ impl KeyTable {
         &self.domain
     }
 
+    /// The sum of all operators' keys in G2: what a certificate of everybody leaves out.
+    pub fn aggregate_key(&self) -> G2Point {
+        curve::encode_g2(&self.all)
+    }
+
+    pub(crate) fn g1_at(&self, position: usize) -> Option<G1Affine> {
+        self.keys.get(position).map(|key| key.g1)
+    }
+
     /// Sums `shares` (one per position; a later one for the same position replaces the earlier) and checks the sum once. Only
     /// when that fails are the faulty ones searched, by halving: one among 100 takes at most 15 checks.
     ///
@@ -125,12 +155,12 @@ impl KeyTable {
     ///
     /// # Panics
     /// When a position is not in the table.
-    pub fn aggregate(&self, root: BatchRoot, shares: &[Share]) -> Result<CertifiedBatch, SharesError> {
+    pub fn aggregate<S: Statement>(&self, statement: S, shares: &[Share]) -> Result<Certified<S>, SharesError> {
         let shares: BTreeMap<usize, Signature> = shares.iter().map(|share| (share.position, share.signature)).collect();
         if shares.is_empty() {
             return Err(SharesError::Empty);
         }
-        let message = hash_to_curve(&self.domain.batch(self.table.epoch(), root)).point;
+        let message = self.hint(statement).point;
         let ordered: Vec<_> = shares.into_iter().collect();
         let sum = self.sum(&ordered);
         if !sum.holds(message) {
@@ -138,14 +168,18 @@ impl KeyTable {
             self.search(message, &ordered, sum, &mut faulty);
             return Err(SharesError::Faulty(faulty));
         }
-        Ok(self.certified(root, &ordered, sum))
+        Ok(self.certified(statement, &ordered, sum))
     }
 
-    /// Checks a certificate over `root` in full, apart from its quorum.
+    /// Checks a certificate over `statement` in full, with or without the aggregate key of everybody, and apart from what it weighs.
     ///
     /// # Errors
     /// [`CertificateError`] says what is void about it; cheap checks come first.
-    pub fn verify(&self, root: BatchRoot, certificate: &Certificate) -> Result<CertifiedBatch, CertificateError> {
+    pub fn verify<S: Statement>(
+        &self,
+        statement: S,
+        certificate: &Certificate,
+    ) -> Result<Certified<S>, CertificateError> {
         if certificate.epoch != self.table.epoch() {
             return Err(CertificateError::Epoch { expected: self.table.epoch(), found: certificate.epoch });
         }
@@ -154,30 +188,33 @@ impl KeyTable {
             return Err(CertificateError::NoSigners);
         }
         let sigma = curve::decode_g1(&certificate.sigma)?;
-        let key = self.sum_keys(positions.iter().copied()).into_affine();
-        if curve::encode_g2(&key) != certificate.apk {
+        let everybody = positions.len() == self.keys.len();
+        let key = if everybody { self.all } else { self.sum_keys(positions.iter().copied()).into_affine() };
+        let is_left_out = everybody && certificate.apk == LEFT_OUT;
+        if !is_left_out && certificate.apk != curve::encode_g2(&key) {
             return Err(CertificateError::AggregateKey);
         }
-        let message = hash_to_curve(&self.domain.batch(certificate.epoch, root)).point;
-        if !pairing_holds(sigma, message, key) {
+        if !pairing_holds(sigma, self.hint(statement).point, key) {
             return Err(CertificateError::Signature);
         }
+        let apk = if everybody { LEFT_OUT } else { certificate.apk };
         let signed = self.table.weight_of(positions.into_iter());
-        Ok(CertifiedBatch { certificate: certificate.clone(), root, signed })
+        Ok(Certified { certificate: Certificate { apk, ..certificate.clone() }, statement, signed })
     }
 
-    /// The square roots that a contract needs to hash `root` to the curve.
-    pub fn hint(&self, root: BatchRoot) -> HashedPoint {
-        hash_to_curve(&self.domain.batch(self.table.epoch(), root))
+    /// The point of `statement`, with the square roots that a contract needs to find it.
+    pub fn hint<S: Statement>(&self, statement: S) -> HashedPoint {
+        hash_to_curve(&statement.digest(&self.domain, self.table.epoch()))
     }
 
-    fn certified(&self, root: BatchRoot, shares: &[(usize, Signature)], sum: Sum) -> CertifiedBatch {
+    fn certified<S: Statement>(&self, statement: S, shares: &[(usize, Signature)], sum: Sum) -> Certified<S> {
         let positions = || shares.iter().map(|&(position, _)| position);
         let signers = SignerBitmap::from_positions(self.keys.len(), positions()).expect("shares come from the table");
         let sigma: G1Point = curve::encode_g1(&sum.sigma.into_affine());
-        let apk = curve::encode_g2(&sum.key.into_affine());
+        let everybody = shares.len() == self.keys.len();
+        let apk = if everybody { LEFT_OUT } else { curve::encode_g2(&sum.key.into_affine()) };
         let certificate = Certificate { epoch: self.table.epoch(), signers, sigma, apk };
-        CertifiedBatch { certificate, root, signed: self.table.weight_of(positions()) }
+        Certified { certificate, statement, signed: self.table.weight_of(positions()) }
     }
 
     fn sum_keys(&self, positions: impl Iterator<Item = usize>) -> G2Projective {
@@ -228,6 +265,7 @@ impl Sum {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tandem_types::{Address, B256, OperatorEntry};
 
     use super::*;
@@ -276,6 +314,44 @@ mod tests {
     }
 
     #[test]
+    fn everybody_leaves_the_aggregate_key_out_and_may_give_it() {
+        let keys = keys(3);
+        let shares: Vec<_> = (0..3).map(|at| share(&keys, at, ROOT)).collect();
+        let certified = keys.aggregate(ROOT, &shares).expect("honest shares verify");
+        assert_eq!(certified.certificate().apk, LEFT_OUT);
+        let given = Certificate { apk: keys.aggregate_key(), ..certified.certificate().clone() };
+        assert_eq!(keys.verify(ROOT, &given), Ok(certified.clone()));
+        assert_eq!(keys.verify(ROOT, certified.certificate()), Ok(certified.clone()));
+        let other = Certificate { apk: secret(0).public_key().g2(), ..given };
+        assert_eq!(keys.verify(ROOT, &other), Err(CertificateError::AggregateKey));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn batches_and_vetoes_never_pass_for_each_other(word: [u8; 32], signers in prop::collection::btree_set(0..5usize, 1..=5)) {
+            let keys = keys(5);
+            let (root, leaf) = (BatchRoot(word.into()), ResultLeaf(word.into()));
+            let sign = |veto: bool| -> Vec<_> {
+                let signature = |at| {
+                    let (secret, epoch) = (secret(at), Epoch(4));
+                    if veto { secret.sign_veto(keys.domain(), epoch, leaf) } else { secret.sign_batch(keys.domain(), epoch, root) }
+                };
+                signers.iter().map(|&position| Share { position, signature: signature(position) }).collect()
+            };
+            let batch = keys.aggregate(root, &sign(false)).expect("honest shares verify");
+            let veto = keys.aggregate(leaf, &sign(true)).expect("honest shares verify");
+            prop_assert_eq!(keys.verify(root, batch.certificate()), Ok(batch.clone()));
+            prop_assert_eq!(keys.verify(leaf, veto.certificate()), Ok(veto.clone()));
+            prop_assert_eq!(keys.verify(leaf, batch.certificate()), Err(CertificateError::Signature));
+            prop_assert_eq!(keys.verify(root, veto.certificate()), Err(CertificateError::Signature));
+            let all: Vec<_> = signers.iter().copied().collect();
+            prop_assert_eq!(keys.aggregate(leaf, &sign(false)), Err(SharesError::Faulty(all)));
+        }
+    }
+
+    #[test]
     fn no_shares_make_no_certificate() {
         assert_eq!(keys(1).aggregate(ROOT, &[]), Err(SharesError::Empty));
     }
@@ -290,6 +366,8 @@ mod tests {
         let other_sigma = share(&keys, 0, ROOT).signature.encode();
         let wrong_epoch = CertificateError::Epoch { expected: Epoch(4), found: Epoch(5) };
         let cases = [
+            (Certificate { apk: LEFT_OUT, ..good.clone() }, CertificateError::AggregateKey),
+            (Certificate { apk: keys.aggregate_key(), ..good.clone() }, CertificateError::AggregateKey),
             (Certificate { epoch: Epoch(5), ..good.clone() }, wrong_epoch),
             (Certificate { signers: bitmap(&[]), ..good.clone() }, CertificateError::NoSigners),
             (Certificate { signers: bitmap(&[0, 1, 2, 3, 4]), ..good.clone() }, CertificateError::AggregateKey),

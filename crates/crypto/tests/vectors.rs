@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::{Value, json};
-use tandem_crypto::{KeyTable, SecretKey, Share, hash_to_curve};
+use tandem_crypto::{KeyTable, SecretKey, Share, Signature, Statement, hash_to_curve};
 use tandem_types::{
-    Batch, BatchEntry, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry, OperatorId,
-    OperatorTable, PerToken, Requirement, ServiceId, Task, TaskResult, Weight,
+    Batch, BatchEntry, Certificate, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry,
+    OperatorId, OperatorTable, PerToken, Requirement, ServiceId, Task, TaskResult, Weight,
 };
 
 const CHAIN_ID: u64 = 31_337;
@@ -182,51 +182,76 @@ fn operator_vectors() {
     );
 }
 
+/// `absent` of `size` operators do not sign; they are spread over the table.
+fn shares(size: u64, absent: u64, sign: impl Fn(&SecretKey) -> Signature) -> Vec<Share> {
+    let gone = |index: u64| absent > 0 && (index * absent) % size < absent && index * absent / size < absent;
+    let present = (0..size).filter(|&index| !gone(index));
+    let share = |index| Share { position: usize::try_from(index).expect("small"), signature: sign(&secret(index)) };
+    let shares: Vec<_> = present.map(share).collect();
+    assert_eq!(shares.len() as u64, size - absent);
+    shares
+}
+
+fn table(size: u64) -> KeyTable {
+    let entries = (0..size).map(|index| entry(index, 100 + index, 1_000 - index)).collect();
+    let table = OperatorTable::new(Epoch(3), entries).expect("distinct operators make a table");
+    KeyTable::new(service().into(), table).expect("the keys are points")
+}
+
+/// A certificate as JSON. `apk` is the sum of the signers' keys in any case; everybody's certificate may leave it out.
+fn certificate<S: Statement>(keys: &KeyTable, statement: S, shares: &[Share]) -> Value {
+    let certified = keys.aggregate(statement, shares).expect("honest shares verify");
+    let certificate = certified.certificate();
+    let everybody = shares.len() == keys.table().entries().len();
+    let apk = if everybody { keys.aggregate_key() } else { certificate.apk };
+    for apk in [certificate.apk, apk] {
+        assert_eq!(keys.verify(statement, &Certificate { apk, ..certificate.clone() }), Ok(certified.clone()));
+    }
+    json!({
+        "operators": keys.table().entries().len(),
+        "epoch": keys.table().epoch(),
+        "digest": statement.digest(keys.domain(), keys.table().epoch()).as_word(),
+        "everybody": everybody,
+        "signers": certificate.signers.words().iter().copied().map(word).collect::<Vec<_>>(),
+        "sigma": g1(&certificate.sigma),
+        "apk": g2(&apk),
+        "aggregateKey": g2(&keys.aggregate_key()),
+        "roots": keys.hint(statement).roots.into_iter().map(word).collect::<Vec<_>>(),
+        "signedNative": certified.signed().native,
+        "signedExternal": certified.signed().external,
+        "totalNative": keys.table().total().native,
+        "totalExternal": keys.table().total().external,
+    })
+}
+
 #[test]
 fn certificate_vectors() {
     let domain = Domain::from(service());
-    let rows: Vec<_> = [(4, 0), (4, 1), (4, 2), (10, 3), (100, 33), (200, 100)]
+    let (root, leaf) = (batch(1..=3).root(), result(1).leaf());
+    let certificates: Vec<_> = [(4, 0), (4, 1), (4, 2), (10, 3), (100, 33), (200, 100)]
         .into_iter()
         .map(|(size, absent)| {
-            let entries = (0..size).map(|index| entry(index, 100 + index, 1_000 - index)).collect();
-            let table = OperatorTable::new(Epoch(3), entries).expect("distinct operators make a table");
-            let keys = KeyTable::new(domain, table).expect("the keys are points");
-            let root = batch(1..=3).root();
-            // The absent ones are spread over the table.
-            let gone = |index: u64| absent > 0 && (index * absent) % size < absent && index * absent / size < absent;
-            let shares: Vec<_> = (0..size)
-                .filter(|&index| !gone(index))
-                .map(|index| Share {
-                    position: usize::try_from(index).expect("small"),
-                    signature: secret(index).sign_batch(&domain, Epoch(3), root),
-                })
-                .collect();
-            assert_eq!(shares.len() as u64, size - absent);
-            let certified = keys.aggregate(root, &shares).expect("honest shares verify");
-            let certificate = certified.certificate();
-            assert_eq!(keys.verify(root, certificate), Ok(certified.clone()));
-            let signers: Vec<_> = certificate.signers.words().iter().copied().map(word).collect();
-            let roots: Vec<_> = keys.hint(root).roots.into_iter().map(word).collect();
-            json!({
-                "operators": size,
-                "epoch": 3,
-                "root": root,
-                "signers": signers,
-                "sigma": g1(&certificate.sigma),
-                "apk": g2(&certificate.apk),
-                "roots": roots,
-                "signedNative": certified.signed().native,
-                "signedExternal": certified.signed().external,
-                "totalNative": keys.table().total().native,
-                "totalExternal": keys.table().total().external,
-            })
+            let shares = shares(size, absent, |secret| secret.sign_batch(&domain, Epoch(3), root));
+            let mut row = certificate(&table(size), root, &shares);
+            row["root"] = json!(root);
+            row
+        })
+        .collect();
+    let vetoes: Vec<_> = [(4, 0), (4, 1), (4, 3), (100, 60)]
+        .into_iter()
+        .map(|(size, absent)| {
+            let shares = shares(size, absent, |secret| secret.sign_veto(&domain, Epoch(3), leaf));
+            let mut row = certificate(&table(size), leaf, &shares);
+            row["leaf"] = json!(leaf);
+            row
         })
         .collect();
     let value = json!({
         "chainId": CHAIN_ID,
         "verifyingContract": service().manager,
         "weights": "operator i has 100 + i native and 1000 - i external",
-        "certificates": rows,
+        "certificates": certificates,
+        "vetoes": vetoes,
     });
     check("certificates.json", &value);
 }
