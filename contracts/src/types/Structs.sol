@@ -58,6 +58,25 @@ struct Policy {
     address oracle;
 }
 
+/// @notice What a policy says of a certificate. See docs/reference/policies.md.
+enum Verdict {
+    /// Not enough stake signed.
+    Refused,
+    /// Enough, unless operators veto within the window.
+    Pending,
+    /// Enough.
+    Final
+}
+
+/// @notice A verdict, and the weights that it was reached on.
+struct Judgement {
+    Verdict verdict;
+    uint96 signedNative;
+    uint96 signedExternal;
+    uint96 totalNative;
+    uint96 totalExternal;
+}
+
 /// @notice A request for one execution of a workflow. Its EIP-712 digest is its id.
 struct Task {
     /// Sequential per service, from 1.
@@ -70,7 +89,7 @@ struct Task {
     address handler;
     /// Account that called `createTask`.
     address requester;
-    /// Last second (block timestamp) at which the result may be delivered.
+    /// Last second (block timestamp) at which a certificate for the result may come.
     uint64 deadline;
     /// What the requester demands beside the service's policy.
     uint16 nativeBps;
