@@ -6,7 +6,7 @@ import {Fixture, Operator} from "./utils/Fixture.sol";
 import {ITaskHandler} from "../src/interfaces/ITaskHandler.sol";
 import {G1} from "../src/libraries/BN254.sol";
 import {TaskId} from "../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../src/types/Structs.sol";
+import {Certificate, Policy, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Takes the result and does nothing.
 contract EmptyHandler is ITaskHandler {
@@ -19,7 +19,7 @@ contract EmptyHandler is ITaskHandler {
 /// forge-config: long.isolate = true
 contract GasTest is Fixture {
     /// @dev Half of the operators hold a little more or less than half of each token.
-    Quorum private quorum = Quorum(4000, 4000);
+    Policy private policy = both(4000, 4000);
 
     /// @dev A score as the sports-scores component writes it.
     bytes private constant PAYLOAD =
@@ -27,7 +27,7 @@ contract GasTest is Fixture {
     bytes private constant INPUT = "fa15684d-0966-46e7-a3f8-f1d378692109";
 
     function measureSubmit(uint256 count) private {
-        setUpService(count, quorum);
+        setUpService(count, policy);
         announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
         vm.roll(block.number + 1);
         // One result goes first, so that no slot is written for the first time that an old service has written long
@@ -72,7 +72,7 @@ contract GasTest is Fixture {
     }
 
     function test_createTask() public {
-        setUpService(4, quorum);
+        setUpService(4, policy);
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         vm.snapshotGasLastCall("other", "createTask");
@@ -89,7 +89,7 @@ contract GasTest is Fixture {
     }
 
     function test_refreshTable() public {
-        setUpService(100, quorum);
+        setUpService(100, policy);
         service.refreshTable(accounts());
         vm.snapshotGasLastCall("other", "refreshTable, 100 operators");
     }

@@ -6,7 +6,7 @@ import {Fixture} from "./utils/Fixture.sol";
 import {TaskStatus} from "../src/interfaces/IServiceManager.sol";
 import {Row} from "../src/libraries/OperatorTables.sol";
 import {Strategy} from "../src/staking/Strategy.sol";
-import {Certificate, Quorum, Result, Task} from "../src/types/Structs.sol";
+import {Certificate, Requirement, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Random walks through staking and a service, by calls that must succeed.
 contract World is Fixture {
@@ -34,7 +34,7 @@ contract World is Fixture {
     }
 
     function setUpServiceOn(uint256 count) private {
-        setUpService(count, Quorum(6667, 6667));
+        setUpService(count, both(6667, 6667));
         announce(keccak256("board"), address(board));
         vm.roll(block.number + 1);
     }
@@ -68,7 +68,8 @@ contract World is Fixture {
 
     function create(bool poison, uint16 nativeBps) external {
         uint16 bps = nativeBps % 2 == 0 ? 0 : uint16(bound(nativeBps, 6667, 10_000));
-        Task memory task = createTask(poison ? bytes("poison") : abi.encode(service.taskCount()), Quorum(bps, 0));
+        Task memory task =
+            createTask(poison ? bytes("poison") : abi.encode(service.taskCount()), Requirement(bps, 0, 0));
         results.push(Result(task, COMPONENT, abi.encode(task.number)));
         handled.push(0);
         kept.push(false);

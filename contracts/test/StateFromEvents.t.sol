@@ -8,7 +8,7 @@ import {IRestakingManager} from "../src/interfaces/IRestakingManager.sol";
 import {IServiceManager, TaskStatus, Workflow} from "../src/interfaces/IServiceManager.sol";
 import {G1, G2} from "../src/libraries/BN254.sol";
 import {Epoch, TaskId} from "../src/types/Ids.sol";
-import {Quorum, Result, Task} from "../src/types/Structs.sol";
+import {Result, Task} from "../src/types/Structs.sol";
 
 /// @notice What an indexer knows that reads logs and nothing else.
 contract Mirror {
@@ -131,7 +131,7 @@ contract StateFromEventsTest is Fixture {
 
     function setUp() public {
         vm.recordLogs();
-        setUpService(4, Quorum(6667, 6667));
+        setUpService(4, both(6667, 6667));
         catchUp();
     }
 

@@ -7,14 +7,15 @@ import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager, ServiceConfig} from "../../src/interfaces/IServiceManager.sol";
 import {IStakeSource} from "../../src/interfaces/IStakeSource.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
-import {Quorum} from "../../src/types/Structs.sol";
+import {Policies} from "../../src/libraries/Policies.sol";
+import {Policy, PolicyKind, Token} from "../../src/types/Structs.sol";
 
 contract ConstructorTest is Fixture {
     ServiceConfig private good;
 
     function setUp() public {
         setUpStaking();
-        good = config(Quorum(6667, 7000));
+        good = config(both(6667, 7000));
     }
 
     function tryDeploy(ServiceConfig memory bad, bytes memory reason) private {
@@ -29,8 +30,7 @@ contract ConstructorTest is Fixture {
         vm.assertEq(service.owner(), owner);
         vm.assertEq(service.nativeStrategy(), address(nativeStrategy));
         vm.assertEq(service.externalStrategy(), address(externalStrategy));
-        vm.assertEq(service.quorum().nativeBps, 6667);
-        vm.assertEq(service.quorum().externalBps, 7000);
+        vm.assertEq(abi.encode(service.policy()), abi.encode(good.policy));
         vm.assertEq(service.tableWindow(), WINDOW);
         vm.assertEq(service.handlerGas(), HANDLER_GAS);
         vm.assertEq(service.deploymentBlock(), 4321);
@@ -55,18 +55,25 @@ contract ConstructorTest is Fixture {
         tryDeploy(bad, abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
     }
 
-    function test_quorums_out_of_bounds_are_refused() public {
-        Quorum[4] memory quorums = [Quorum(0, 1), Quorum(1, 0), Quorum(10_001, 1), Quorum(1, 10_001)];
-        for (uint256 i = 0; i < quorums.length; i++) {
-            ServiceConfig memory bad = good;
-            bad.quorum = quorums[i];
-            tryDeploy(
-                bad,
-                abi.encodeWithSelector(
-                    IServiceManager.InvalidQuorum.selector, quorums[i].nativeBps, quorums[i].externalBps
-                )
-            );
+    function test_policy_is_kept_field_by_field() public {
+        Policy[5] memory policies = [
+            combined(6667, 2500, address(this)),
+            vetoable(6667, 3334, 1 days),
+            bothOrFallback(6667, 6668, 8500, address(this)),
+            either(5000, 6000),
+            single(Token.External, 7000)
+        ];
+        for (uint256 i = 0; i < policies.length; i++) {
+            service = new ServiceManager(config(policies[i]));
+            vm.assertEq(abi.encode(service.policy()), abi.encode(policies[i]));
         }
+    }
+
+    /// @dev Which policies are invalid: Policies.t.sol.
+    function test_invalid_policy_is_refused() public {
+        ServiceConfig memory bad = good;
+        bad.policy = both(6667, 0);
+        tryDeploy(bad, abi.encodeWithSelector(Policies.InvalidPolicy.selector, PolicyKind.Both, "externalBps"));
     }
 
     function test_empty_window_is_refused() public {

@@ -7,7 +7,6 @@ import {IStakeSource} from "../../src/interfaces/IStakeSource.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {OperatorTables, Row} from "../../src/libraries/OperatorTables.sol";
 import {Epoch} from "../../src/types/Ids.sol";
-import {Quorum} from "../../src/types/Structs.sol";
 
 contract RefreshTableTest is ServiceFixture {
     function test_empty_table_is_refused() public {
@@ -16,7 +15,7 @@ contract RefreshTableTest is ServiceFixture {
     }
 
     function test_service_without_operators_has_no_table() public {
-        ServiceManager bare = new ServiceManager(config(Quorum(1, 1)));
+        ServiceManager bare = new ServiceManager(config(both(1, 1)));
         vm.expectRevert(IServiceManager.EmptyTable.selector);
         bare.refreshTable(new address[](0));
         address[] memory list = accounts();

@@ -7,7 +7,7 @@ import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
+import {Certificate, Requirement, Result, Task, Verdict} from "../../src/types/Structs.sol";
 
 /// @notice Delivery: what `submit` does with results whose certificate is good. What a good one is:
 /// SubmitCertificate.t.sol.
@@ -32,19 +32,19 @@ contract SubmitTest is ServiceFixture {
     // Shape
 
     function test_empty_batch_is_refused() public {
-        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 0, 64));
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 0, 128));
         service.submit(new Result[](0), emptyCertificate());
     }
 
     function test_large_batch_is_refused() public {
-        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 65, 64));
-        service.submit(new Result[](65), emptyCertificate());
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 129, 128));
+        service.submit(new Result[](129), emptyCertificate());
     }
 
     function test_largest_batch_is_delivered() public {
-        Result[] memory results = sorted(create(64));
+        Result[] memory results = sorted(create(128));
         service.submit(results, certify(results));
-        for (uint256 i = 0; i < 64; i++) {
+        for (uint256 i = 0; i < 128; i++) {
             vm.assertEq(handler.calls(idOf(results[i].task)), 1);
         }
     }
@@ -82,7 +82,7 @@ contract SubmitTest is ServiceFixture {
         vm.expectCall(address(handler), abi.encodeCall(ITaskHandler.onResult, (idOf(task), task, "payload")), 1);
         vm.expectEmit(address(service));
         emit IServiceManager.CertificateVerified(
-            service.currentEpoch(), rootOf(results), 406, 3994, 406, 3994, certificate.signers
+            service.currentEpoch(), rootOf(results), Verdict.Final, 406, 3994, 406, 3994, certificate.signers
         );
         vm.expectEmit(address(service));
         emit IServiceManager.TaskDelivered(idOf(task), address(handler), true);
@@ -200,12 +200,12 @@ contract SubmitTest is ServiceFixture {
     }
 
     function test_changed_field_makes_an_unknown_task() public {
-        Task memory task = createTask("a", Quorum(9000, 9000));
+        Task memory task = createTask("a", Requirement(9000, 9000, 0));
         Task[5] memory changed = [task, task, task, task, task];
         for (uint256 i = 0; i < 5; i++) {
             changed[i] = abi.decode(abi.encode(task), (Task));
         }
-        changed[0].nativeBps = 6667;
+        changed[0].nativeBps = 0;
         changed[1].deadline += 1;
         changed[2].handler = anyone;
         changed[3].inputHash = keccak256("b");

@@ -11,7 +11,7 @@ import {Certificates} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {OperatorTables} from "../../src/libraries/OperatorTables.sol";
 import {Epoch} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "../../src/types/Structs.sol";
+import {Certificate, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
 /// @notice Certificates that must not be believed, one wrong thing at a time.
 contract SubmitCertificateTest is ServiceFixture {
@@ -78,7 +78,7 @@ contract SubmitCertificateTest is ServiceFixture {
     // Other domains and purposes
 
     function test_certificate_for_another_service_is_refused() public {
-        ServiceManager other = new ServiceManager(config(Quorum(6667, 6667)));
+        ServiceManager other = new ServiceManager(config(both(6667, 6667)));
         bytes32 foreign = Digests.batch(other.domainSeparator(), FIRST, rootOf(results));
         Certificate memory certificate = signBatch(foreign, FIRST, everyone());
         refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
@@ -202,7 +202,7 @@ contract SubmitCertificateTest is ServiceFixture {
     function setUpOpposites() private {
         delete operators;
         setUpStaking();
-        service = new ServiceManager(config(Quorum(6667, 6667)));
+        service = new ServiceManager(config(both(6667, 6667)));
         loadOperators(1);
         Operator memory o = operators[0];
         G2 memory negated = G2(o.g2.xIm, o.g2.xRe, BN254.P - o.g2.yIm, BN254.P - o.g2.yRe);
@@ -265,24 +265,15 @@ contract SubmitCertificateTest is ServiceFixture {
         service.submit(results, certificate);
     }
 
-    function test_nobody_is_not_enough() public {
+    function test_nobody_signs_nothing() public {
         Certificate memory certificate = certify(results);
         certificate.signers[0] = 0;
-        expectQuorumNotReached(Token.Native, 0, 406, 6667);
-        service.submit(results, certificate);
-    }
-
-    function test_quorum_is_judged_before_the_signature() public {
-        Certificate memory certificate = certify(results, without(0));
-        certificate.signers[0] = 0;
-        certificate.sigma = G1(1, 3);
-        expectQuorumNotReached(Token.Native, 0, 406, 6667);
-        service.submit(results, certificate);
+        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
     }
 
     function test_stricter_task_needs_its_own_quorum() public {
         delete results;
-        results.push(only(createTask("strict", Quorum(0, 8000)))[0]);
+        results.push(only(createTask("strict", Requirement(0, 8000, 0)))[0]);
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 3994, 8000);
         service.submit(results, certificate);
@@ -293,8 +284,8 @@ contract SubmitCertificateTest is ServiceFixture {
     function test_strictest_task_of_a_batch_rules() public {
         Task[] memory tasks = new Task[](3);
         tasks[0] = createTask("lax");
-        tasks[1] = createTask("native", Quorum(9000, 0));
-        tasks[2] = createTask("external", Quorum(0, 7600));
+        tasks[1] = createTask("native", Requirement(9000, 0, 0));
+        tasks[2] = createTask("external", Requirement(0, 7600, 0));
         Result[] memory batch = sorted(tasks);
         Certificate memory certificate = certify(batch, without(0));
         expectQuorumNotReached(Token.Native, 306, 406, 9000);
@@ -303,7 +294,7 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_strict_task_that_is_settled_binds_no_other() public {
         Task[] memory tasks = new Task[](2);
-        tasks[0] = createTask("strict", Quorum(10_000, 10_000));
+        tasks[0] = createTask("strict", Requirement(10_000, 10_000, 0));
         tasks[1] = createTask("lax");
         Result[] memory strict = new Result[](1);
         strict[0] = Result(tasks[0], COMPONENT, "payload");
@@ -323,7 +314,7 @@ contract SubmitCertificateTest is ServiceFixture {
     function setUpWithoutExternalStake() private {
         delete operators;
         setUpStaking();
-        service = new ServiceManager(config(Quorum(1, 1)));
+        service = new ServiceManager(config(both(1, 1)));
         loadOperators(2);
         for (uint256 i = 0; i < 2; i++) {
             register(operators[i]);

@@ -15,7 +15,7 @@ import {Digests} from "../../src/libraries/Digests.sol";
 import {RestakingManager} from "../../src/staking/RestakingManager.sol";
 import {Strategy} from "../../src/staking/Strategy.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
+import {Certificate, Policy, PolicyKind, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -89,9 +89,9 @@ abstract contract Fixture is Test {
         externalStrategy = addStrategy(externalToken);
     }
 
-    function setUpService(uint256 count, Quorum memory quorum) internal {
+    function setUpService(uint256 count, Policy memory policy) internal {
         setUpStaking();
-        service = new ServiceManager(config(quorum));
+        service = new ServiceManager(config(policy));
         loadOperators(count);
         for (uint256 i = 0; i < count; i++) {
             register(operators[i]);
@@ -105,11 +105,66 @@ abstract contract Fixture is Test {
         announce(MANIFEST, address(handler));
     }
 
-    function config(Quorum memory quorum) internal view returns (ServiceConfig memory) {
+    function config(Policy memory policy) internal view returns (ServiceConfig memory) {
         return
             ServiceConfig(
-                manager, owner, address(nativeStrategy), address(externalStrategy), quorum, WINDOW, HANDLER_GAS
+                manager, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
             );
+    }
+
+    /// @notice The policy `Both`.
+    function both(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
+        policy.kind = PolicyKind.Both;
+        policy.nativeBps = nativeBps;
+        policy.externalBps = externalBps;
+    }
+
+    /// @notice The policy `Combined`.
+    function combined(uint16 combinedBps, uint16 nativeCapBps, address oracle)
+        internal
+        pure
+        returns (Policy memory policy)
+    {
+        policy.kind = PolicyKind.Combined;
+        policy.combinedBps = combinedBps;
+        policy.nativeCapBps = nativeCapBps;
+        policy.oracle = oracle;
+    }
+
+    /// @notice The policy `Veto`.
+    function vetoable(uint16 nativeBps, uint16 vetoBps, uint32 vetoSeconds)
+        internal
+        pure
+        returns (Policy memory policy)
+    {
+        policy.kind = PolicyKind.Veto;
+        policy.nativeBps = nativeBps;
+        policy.vetoBps = vetoBps;
+        policy.vetoSeconds = vetoSeconds;
+    }
+
+    /// @notice The policy `BothOrFallback`.
+    function bothOrFallback(uint16 nativeBps, uint16 externalBps, uint16 fallbackBps, address oracle)
+        internal
+        pure
+        returns (Policy memory policy)
+    {
+        policy = both(nativeBps, externalBps);
+        policy.kind = PolicyKind.BothOrFallback;
+        policy.fallbackBps = fallbackBps;
+        policy.oracle = oracle;
+    }
+
+    /// @notice The policy `Either`.
+    function either(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
+        policy = both(nativeBps, externalBps);
+        policy.kind = PolicyKind.Either;
+    }
+
+    /// @notice The policy `Single`.
+    function single(Token token, uint16 bps) internal pure returns (Policy memory policy) {
+        policy = token == Token.Native ? both(bps, 0) : both(0, bps);
+        policy.kind = PolicyKind.Single;
     }
 
     function addStrategy(DemoToken token) internal returns (Strategy strategy) {
@@ -169,8 +224,8 @@ abstract contract Fixture is Test {
 
     // Tasks and results
 
-    function none() internal pure returns (Quorum memory) {
-        return Quorum(0, 0);
+    function none() internal pure returns (Requirement memory) {
+        return Requirement(0, 0, 0);
     }
 
     function createTask(bytes memory input) internal returns (Task memory) {
@@ -178,9 +233,8 @@ abstract contract Fixture is Test {
     }
 
     /// @notice Creates a task as `requester`, due in an hour, and returns it as it must have been recorded.
-    function createTask(bytes memory input, Quorum memory stricter) internal returns (Task memory task) {
+    function createTask(bytes memory input, Requirement memory requirement) internal returns (Task memory task) {
         uint64 deadline = uint64(block.timestamp + 1 hours);
-        Quorum memory least = service.quorum();
         bytes32 manifest = service.manifestInForce();
         task = Task({
             number: service.taskCount() + 1,
@@ -189,12 +243,13 @@ abstract contract Fixture is Test {
             handler: service.handlerOf(manifest, WORKFLOW),
             requester: requester,
             deadline: deadline,
-            nativeBps: stricter.nativeBps == 0 ? least.nativeBps : stricter.nativeBps,
-            externalBps: stricter.externalBps == 0 ? least.externalBps : stricter.externalBps,
+            nativeBps: requirement.nativeBps,
+            externalBps: requirement.externalBps,
+            combinedBps: requirement.combinedBps,
             inputHash: keccak256(input)
         });
         vm.prank(requester);
-        TaskId id = service.createTask(WORKFLOW, input, stricter, deadline);
+        TaskId id = service.createTask(WORKFLOW, input, requirement, deadline);
         assertEq(id, idOf(task));
     }
 
@@ -265,6 +320,12 @@ abstract contract Fixture is Test {
 
     function certify(bytes32 root, Epoch epoch, uint256[] memory signers) internal view returns (Certificate memory) {
         return signBatch(Digests.batch(service.domainSeparator(), epoch, root), epoch, signers);
+    }
+
+    /// @notice The signers' veto of a pending result, under the current table.
+    function vetoOf(bytes32 leaf, uint256[] memory signers) internal view returns (Certificate memory) {
+        Epoch epoch = service.currentEpoch();
+        return signBatch(Digests.veto(service.domainSeparator(), epoch, leaf), epoch, signers);
     }
 
     /// @notice The signers' signatures over a digest, added up.
