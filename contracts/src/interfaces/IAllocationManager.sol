@@ -26,14 +26,17 @@ struct SlashingTerms {
 struct MembershipRules {
     /// Whether the service's owner must approve an operator first.
     bool approvalRequired;
-    /// Most operators, 1 to 1 000.
+    /// Most operators, 1 to 1 000; below 1 000 only with a minimum stake, by which operators are ranked when it is
+    /// reached.
     uint16 maxOperators;
-    /// Least weight per token, in the token's smallest unit. An operator below either has no weight at all.
+    /// Least weight per token, in the token's smallest unit. An operator below either has no weight at all. A token
+    /// without minimum counts for nothing in the ranking.
     uint96 minNative;
     uint96 minExternal;
 }
 
-/// @notice What an operator exposes to a service, in basis points of its stake per token.
+/// @notice What an operator exposes to a service, in basis points of its stake per token. In `allocate`, 65 535 leaves
+/// the token's allocation as it is.
 struct AllocationBps {
     uint16 native;
     uint16 ext;
@@ -60,6 +63,9 @@ enum SlashStatus {
 /// @notice A slash that was asked for.
 struct SlashRequest {
     address service;
+    /// First second at which it can be executed, and last.
+    uint48 executableAt;
+    uint48 expiresAt;
     address operator;
     SlashStatus status;
     /// Proportion of the operator's allocation to be taken, per token.
@@ -67,9 +73,6 @@ struct SlashRequest {
     uint16 externalBps;
     /// When the fault happened.
     uint48 faultAt;
-    /// First second at which it can be executed, and last.
-    uint48 executableAt;
-    uint48 expiresAt;
     /// What shows the fault: a hash or an identifier, as the service defines it.
     bytes32 evidence;
 }
@@ -90,7 +93,7 @@ struct SlashRequest {
 /// before `faultAt + withdrawalDelay`: whatever stood behind the operator at the fault is still reached.
 ///
 /// Trust: nobody but, per service, those whom its terms name. The service's owner (`owner()` of the service) registers
-/// it, sets membership rules, approves and ejects.
+/// it, sets membership rules, approves and ejects. There is no owner of this contract.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
 interface IAllocationManager is IStakeSource {
@@ -101,9 +104,10 @@ interface IAllocationManager is IStakeSource {
     error ServiceAlreadyRegistered(address service);
     /// @notice The RestakingManager does not know the strategy, or both tokens have the same.
     error InvalidStrategy(address strategy);
-    /// @notice `maxSlashBps` is not in 1 to 10 000, or the waiting leaves no time to execute before stake can leave.
+    /// @notice `maxSlashBps` is not in 1 to 10 000 (or not 0 where there is no slasher), or the waiting leaves no time to
+    /// execute before stake can leave.
     error InvalidSlashingTerms(uint16 maxSlashBps, uint32 vetoSeconds, uint32 withdrawalDelay);
-    /// @notice `maxOperators` is not in 1 to 1 000, or there is a maximum without minimum stake to rank by.
+    /// @notice `maxOperators` is not in 1 to 1 000, or below 1 000 without minimum stake to rank by.
     error InvalidMembershipRules(uint16 maxOperators, uint96 minNative, uint96 minExternal);
     error NotAnOperator(address account);
     error NotApproved(address operator, address service);
@@ -111,7 +115,7 @@ interface IAllocationManager is IStakeSource {
     /// @notice The operator serves as many services as it can; the bound keeps slashing cheap.
     error TooManyServices(address operator, uint256 limit);
     error StakeTooLow(address operator, Token token, uint96 weight, uint96 least);
-    /// @notice The service is full. To replace its weakest operator, name it and have a tenth more stake.
+    /// @notice The service is full. To replace its weakest operator, name it and have more stake, by a tenth at least.
     error ServiceFull(address service, uint16 maxOperators);
     /// @notice The named operator is not the weakest one: `weaker` is.
     error NotWeakest(address named, address weaker);
@@ -177,12 +181,14 @@ interface IAllocationManager is IStakeSource {
     /// had left by itself. The service's owner only.
     function ejectOperator(address service, address operator) external;
 
-    /// @notice Enters the caller, an operator, into `service` with an allocation of its stake.
-    /// @param weakest Operator to be replaced if the service is full: the one with the least stake, in units of the
-    /// minimum stake of each token, the lowest address among equals. Zero otherwise.
+    /// @notice Enters the caller, an operator, into `service` with an allocation of its stake, which must reach the
+    /// service's minima once it is effective.
+    /// @param weakest Operator to be replaced if the service is full: the one with the least allocated stake once
+    /// nothing is pending, in units of the minimum stake of each token, the lowest address among equals. Zero otherwise.
     function optIn(address service, AllocationBps calldata allocation, address weakest) external;
 
-    /// @notice Changes the caller's allocation to a service that it serves.
+    /// @notice Changes the caller's allocation to a service that it serves. Below a minimum it stays a member without
+    /// weight.
     function allocate(address service, AllocationBps calldata allocation) external;
 
     /// @notice Takes the caller out of `service`. Its allocation can be slashed for the `withdrawalDelay`.
