@@ -36,7 +36,9 @@ interface IOperatorRegistry {
     error StillServing(address operator, uint256 services);
 
     /// @notice The G2 half of the key is kept nowhere else.
-    event OperatorRegistered(address indexed operator, G1 g1, G2 g2, bytes32 transportKey, string socket, string metadataUri);
+    event OperatorRegistered(
+        address indexed operator, G1 g1, G2 g2, bytes32 transportKey, string socket, string metadataUri
+    );
     event OperatorDeregistered(address indexed operator);
     /// @param overlapUntil Last second at which the previous key is honoured.
     event KeyRotated(address indexed operator, G1 g1, G2 g2, G1 previous, uint48 overlapUntil);
@@ -96,10 +98,7 @@ interface IOperatorRegistry {
     function previousKeyOf(address operator) external view returns (G1 memory key, uint48 until);
 
     /// @notice Transport key, the one before it, and the last second at which that is honoured.
-    function transportKeysOf(address operator)
-        external
-        view
-        returns (bytes32 current, bytes32 previous, uint48 until);
+    function transportKeysOf(address operator) external view returns (bytes32 current, bytes32 previous, uint48 until);
 
     /// @notice Commission in force, and the announced one with the first second at which it applies (zeros when none
     /// is announced), in basis points.

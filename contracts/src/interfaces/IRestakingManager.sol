@@ -60,8 +60,14 @@ interface IRestakingManager {
     error NotMature(uint64 id, uint48 maturesAt);
     /// @notice The caller is not the AllocationManager.
     error NotAllocationManager(address caller);
+    /// @notice A slash lowers the factor.
+    error FactorNotLower(uint96 asked, uint96 present);
     /// @notice Nothing that was slashed waits for this recipient.
     error NothingSlashed(address recipient, address strategy);
+    /// @notice Leaving stake waits for 1 second at least, and a year at most.
+    error InvalidWithdrawalDelay(uint32 delay, uint32 most);
+    /// @notice Without an owner no strategy could ever be added; hand ownership over instead.
+    error OwnershipNotRenounceable();
 
     event StrategyAdded(address indexed strategy, address indexed token, uint32 leverageCapBps);
     /// @param assets What arrived, in the token's smallest unit.
@@ -70,13 +76,23 @@ interface IRestakingManager {
     event Delegated(address indexed staker, address indexed operator);
     event Undelegated(address indexed staker, address indexed operator);
     event WithdrawalQueued(
-        uint64 indexed id, address indexed staker, address indexed strategy, address operator, uint256 scaled, uint48 maturesAt
+        uint64 indexed id,
+        address indexed staker,
+        address indexed strategy,
+        address operator,
+        uint256 scaled,
+        uint48 maturesAt
     );
     /// @param shares What was left of it after slashing.
-    /// @param assets What was paid; 0 when it stays staked.
+    /// @param assets What was paid.
     event WithdrawalCompleted(uint64 indexed id, address recipient, uint256 shares, uint256 assets);
+    /// @notice A withdrawal became stake again, behind the staker's operator, if any.
+    /// @param shares What was left of it after slashing.
+    /// @param scaled The same in the units of that operator.
+    event WithdrawalRestaked(uint64 indexed id, uint256 shares, uint256 scaled);
     /// @param factor The operator's slash factor from now on.
     /// @param shares Shares taken from its stakers and immature withdrawals together.
+    /// @param recipient Who receives them; zero when they are burned.
     event Slashed(
         address indexed operator, address indexed strategy, uint96 factor, uint256 shares, address indexed recipient
     );
@@ -116,12 +132,14 @@ interface IRestakingManager {
     /// @notice Lowers an operator's slash factor, and sets the shares that its stakers lose aside for `recipient`.
     /// AllocationManager only.
     /// @param factor The new factor, below the present one.
+    /// @param recipient Who may be paid what was taken; zero to burn it.
     /// @return shares Shares taken, rounded down.
     function slash(address operator, IStrategy strategy, uint96 factor, address recipient)
         external
         returns (uint256 shares);
 
-    /// @notice Sends what was slashed for `recipient`. Anyone may.
+    /// @notice Sends what was slashed for `recipient`. Anyone may. What was slashed for zero goes to 0x…dEaD, where
+    /// nobody can move it.
     function paySlashed(address recipient, IStrategy strategy) external returns (uint256 assets);
 
     /// @notice Whether deposits into `strategy` are accepted.
