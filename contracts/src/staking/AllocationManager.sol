@@ -344,7 +344,7 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     /// @inheritdoc IAllocationManager
     function allocatedOf(address operator, address strategy) public view returns (uint256 sum) {
         EnumerableSet.AddressSet storage services = _servicesOf[operator];
-        for (uint256 i = services.length(); i-- != 0;) {
+        for (uint256 i = 0; i < services.length(); i++) {
             address service = services.at(i);
             (bool found, uint256 side) = _sideOf(service, strategy);
             if (found) sum += _exposures[service][operator][side].encumbered(block.timestamp);
@@ -606,7 +606,7 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         uint256 sum = allocatedOf(operator, strategy);
         if (sum < cap) sum = cap;
         EnumerableSet.AddressSet storage services = _servicesOf[operator];
-        for (uint256 i = services.length(); i-- != 0;) {
+        for (uint256 i = 0; i < services.length(); i++) {
             address service = services.at(i);
             (bool found, uint256 side) = _sideOf(service, strategy);
             if (found) _shrink(service, operator, side, cap, sum, factor);
