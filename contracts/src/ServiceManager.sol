@@ -135,7 +135,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @inheritdoc IServiceManager
     function refreshTable(address[] calldata operators) public virtual returns (Epoch epoch) {
         _checkOperators(operators);
-        Row[] memory rows = stakeSource.rows(address(this), operators, nativeStrategy, externalStrategy);
+        Row[] memory rows = stakeSource.rows(address(this), operators);
         address pointer = OperatorTables.write(rows);
         uint32 number = ++_epoch;
         _tables[number] = TableInfo(pointer, uint48(block.timestamp), uint16(operators.length));

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./utils/Bls.sol";
-import {Fixture, Operator} from "./utils/Fixture.sol";
+import {Fixture} from "./utils/Fixture.sol";
+import {Operator} from "./utils/StakingFixture.sol";
 import {ITaskHandler} from "../src/interfaces/ITaskHandler.sol";
 import {G1} from "../src/libraries/BN254.sol";
 import {TaskId} from "../src/types/Ids.sol";
@@ -82,9 +83,9 @@ contract GasTest is Fixture {
         setUpStaking();
         loadOperators(1);
         Operator memory o = operators[0];
-        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
+        G1 memory possession = Bls.sign(o.sk, registry.possessionDigest(o.account, o.g1, o.g2));
         vm.prank(o.account);
-        manager.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000");
+        registry.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000", "");
         vm.snapshotGasLastCall("other", "registerOperator");
     }
 

@@ -43,26 +43,26 @@ contract World is Fixture {
 
     function deposit(uint256 who, bool native, uint96 amount) external {
         amount = uint96(bound(amount, 1, 1e24));
-        stake(stakers[who % stakers.length], native ? nativeStrategy : externalStrategy, amount);
+        Strategy strategy = native ? nativeStrategy : externalStrategy;
+        if (strategy.toShares(amount) == 0) return;
+        stake(stakers[who % stakers.length], strategy, amount);
     }
 
     function donate(bool native, uint96 amount) external {
         Strategy strategy = native ? nativeStrategy : externalStrategy;
-        (native ? nativeToken : externalToken).mint(address(strategy), amount);
+        (native ? nativeToken : externalToken).mint(address(strategy), bound(amount, 1, 1e20));
     }
 
-    function delegate(uint256 who, uint256 to) external {
+    function choose(uint256 who, uint256 to) external {
         address staker = stakers[who % stakers.length];
-        if (manager.delegateOf(staker) != address(0)) return;
-        vm.prank(staker);
-        manager.delegateTo(operators[to % OPERATORS].account);
+        if (manager.delegateOf(staker) == address(0)) delegate(staker, operators[to % OPERATORS].account);
     }
 
     function refresh() external {
         service.refreshTable(accounts());
     }
 
-    function wait(uint256 time) external {
+    function pass(uint256 time) external {
         vm.warp(block.timestamp + bound(time, 1, 20 minutes));
     }
 
@@ -187,7 +187,7 @@ contract World is Fixture {
         uint256 weights;
         for (uint256 i = 0; i < OPERATORS; i++) {
             delegated -= manager.operatorSharesOf(operators[i].account, address(strategy));
-            weights += manager.stakeOf(operators[i].account, address(strategy));
+            weights += stakeOf(operators[i].account, strategy);
         }
         vm.assertEq(delegated, 0);
         vm.assertEq(shares, strategy.totalShares());
@@ -235,9 +235,9 @@ contract InvariantsTest is Fixture {
         bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = World.deposit.selector;
         selectors[1] = World.donate.selector;
-        selectors[2] = World.delegate.selector;
+        selectors[2] = World.choose.selector;
         selectors[3] = World.refresh.selector;
-        selectors[4] = World.wait.selector;
+        selectors[4] = World.pass.selector;
         selectors[5] = World.create.selector;
         selectors[6] = World.submit.selector;
         selectors[7] = World.redeliver.selector;

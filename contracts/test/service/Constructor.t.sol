@@ -26,7 +26,7 @@ contract ConstructorTest is Fixture {
     function test_service_is_as_configured() public {
         vm.roll(4321);
         service = new ServiceManager(good);
-        vm.assertEq(address(service.stakeSource()), address(manager));
+        vm.assertEq(address(service.stakeSource()), address(source));
         vm.assertEq(service.owner(), owner);
         vm.assertEq(service.nativeStrategy(), address(nativeStrategy));
         vm.assertEq(service.externalStrategy(), address(externalStrategy));

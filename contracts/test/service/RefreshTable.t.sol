@@ -91,7 +91,7 @@ contract RefreshTableTest is ServiceFixture {
 
     function test_operator_that_left_is_in_no_later_table() public {
         vm.prank(operators[3].account);
-        manager.optOut(address(service));
+        source.optOut(address(service));
         operators.pop();
         service.refreshTable(accounts());
         vm.assertEq(service.tableRows(Epoch.wrap(2)).length, 4);
@@ -102,7 +102,7 @@ contract RefreshTableTest is ServiceFixture {
         loadOperators(5);
         register(operators[4]);
         vm.prank(operators[4].account);
-        manager.optIn(address(service));
+        source.optIn(address(service));
         service.refreshTable(accounts());
         vm.assertEq(service.tableRows(Epoch.wrap(2))[5].nativeWeight, 0);
     }

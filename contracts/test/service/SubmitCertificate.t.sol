@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "../utils/Bls.sol";
-import {Operator} from "../utils/Fixture.sol";
+import {Operator} from "../utils/StakingFixture.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
@@ -212,7 +212,7 @@ contract SubmitCertificateTest is ServiceFixture {
             stake(operators[i].account, nativeStrategy, 1);
             stake(operators[i].account, externalStrategy, 1);
             vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            source.optIn(address(service));
         }
         service.refreshTable(accounts());
         announce(MANIFEST, address(handler));
@@ -320,7 +320,7 @@ contract SubmitCertificateTest is ServiceFixture {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100);
             vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            source.optIn(address(service));
         }
         service.refreshTable(accounts());
         announce(MANIFEST, address(handler));

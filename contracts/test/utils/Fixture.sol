@@ -2,18 +2,14 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./Bls.sol";
-import {Test} from "./Test.sol";
+import {StakingFixture} from "./StakingFixture.sol";
 import {Vm} from "./Vm.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
-import {DemoToken} from "../../src/demo/DemoToken.sol";
 import {ServiceConfig, Workflow} from "../../src/interfaces/IServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
-import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
-import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
+import {BN254, G2} from "../../src/libraries/BN254.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
-import {RestakingManager} from "../../src/staking/RestakingManager.sol";
-import {Strategy} from "../../src/staking/Strategy.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
 import {Certificate, Policy, PolicyKind, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
@@ -28,66 +24,21 @@ contract RecordingHandler is ITaskHandler {
     }
 }
 
-/// @notice An operator of the shared vectors, with its secret key.
-struct Operator {
-    address account;
-    uint256 sk;
-    G1 g1;
-    G2 g2;
-}
-
 /// @notice A service with operators of real keys and stake in two tokens, and what it takes to certify results.
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
-abstract contract Fixture is Test {
-    uint256 internal constant START = 1_800_000_000;
+abstract contract Fixture is StakingFixture {
     uint32 internal constant WINDOW = 7 days;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
     bytes32 internal constant MANIFEST = keccak256("manifest");
     bytes32 internal constant COMPONENT = sha256("component");
 
-    address internal owner = account("owner");
     address internal requester = account("requester");
-    address internal anyone = account("anyone");
 
-    DemoToken internal nativeToken;
-    DemoToken internal externalToken;
-    Strategy internal nativeStrategy;
-    Strategy internal externalStrategy;
-    RestakingManager internal manager;
     ServiceManager internal service;
     RecordingHandler internal handler;
-    Operator[] internal operators;
-
-    /// @dev As the JSON has them.
-    struct OperatorVector {
-        VectorG1 g1;
-        VectorG2 g2;
-        address operator;
-        uint256 sk;
-    }
-
-    struct VectorG1 {
-        uint256 x;
-        uint256 y;
-    }
-
-    struct VectorG2 {
-        uint256[2] x;
-        uint256[2] y;
-    }
 
     // Set-up
-
-    function setUpStaking() internal {
-        vm.warp(START);
-        vm.roll(1000);
-        manager = new RestakingManager(owner);
-        nativeToken = new DemoToken("Demo native token", "TNDM");
-        externalToken = new DemoToken("Demo staked ether", "dETH");
-        nativeStrategy = addStrategy(nativeToken);
-        externalStrategy = addStrategy(externalToken);
-    }
 
     function setUpService(uint256 count, Policy memory policy) internal {
         setUpStaking();
@@ -98,7 +49,7 @@ abstract contract Fixture is Test {
             stake(operators[i].account, nativeStrategy, 100 + i);
             stake(operators[i].account, externalStrategy, 1000 - i);
             vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            source.optIn(address(service));
         }
         service.refreshTable(accounts());
         handler = new RecordingHandler();
@@ -108,7 +59,7 @@ abstract contract Fixture is Test {
     function config(Policy memory policy) internal view returns (ServiceConfig memory) {
         return
             ServiceConfig(
-                manager, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
+                source, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
             );
     }
 
@@ -167,44 +118,6 @@ abstract contract Fixture is Test {
         policy.kind = PolicyKind.Single;
     }
 
-    function addStrategy(DemoToken token) internal returns (Strategy strategy) {
-        strategy = new Strategy(token, address(manager));
-        vm.prank(owner);
-        manager.addStrategy(strategy);
-    }
-
-    function loadOperators(uint256 count) internal {
-        OperatorVector[] memory all = abi.decode(
-            vm.parseJsonTypeArray(
-                vectors("operators"),
-                "$.operators",
-                "OperatorVector(VectorG1 g1,VectorG2 g2,address operator,uint256 sk)VectorG1(uint256 x,uint256 y)VectorG2(uint256[2] x,uint256[2] y)"
-            ),
-            (OperatorVector[])
-        );
-        for (uint256 i = 0; i < count; i++) {
-            OperatorVector memory o = all[i];
-            operators.push(
-                Operator(o.operator, o.sk, G1(o.g1.x, o.g1.y), G2(o.g2.x[0], o.g2.x[1], o.g2.y[0], o.g2.y[1]))
-            );
-        }
-    }
-
-    function register(Operator memory o) internal {
-        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
-        vm.prank(o.account);
-        manager.registerOperator(o.g1, o.g2, possession, keccak256(abi.encode(o.account)), "127.0.0.1:9000");
-    }
-
-    function stake(address staker, IStrategy strategy, uint256 amount) internal {
-        DemoToken token = DemoToken(address(strategy.token()));
-        token.mint(staker, amount);
-        vm.startPrank(staker);
-        token.approve(address(strategy), amount);
-        manager.deposit(strategy, amount);
-        vm.stopPrank();
-    }
-
     /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the
     /// next.
     function announce(bytes32 manifest, address handler_) internal {
@@ -213,13 +126,6 @@ abstract contract Fixture is Test {
         uint256 activation = service.manifestInForce() == 0 ? block.number : block.number + 1;
         vm.prank(owner);
         service.announceManifest(manifest, "https://example.org/manifest.json", uint64(activation), workflows);
-    }
-
-    function accounts() internal view returns (address[] memory list) {
-        list = new address[](operators.length);
-        for (uint256 i = 0; i < list.length; i++) {
-            list[i] = operators[i].account;
-        }
     }
 
     // Tasks and results
