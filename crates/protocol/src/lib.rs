@@ -22,10 +22,11 @@ mod attestations;
 mod delivery;
 mod flight;
 mod message;
+mod pending;
 pub mod policy;
 mod positions;
 mod schedule;
 
-pub use agreement::{Agreement, Effect, Fault, Input, OwnResult, Settings};
+pub use agreement::{Agreement, Effect, Fault, Input, OwnResult, PendingResult, Settings};
 pub use message::{MESSAGE_BYTES_MAX, Message, MessageError};
 pub use schedule::{Slot, Timestamp};
