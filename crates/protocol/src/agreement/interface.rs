@@ -99,7 +99,7 @@ pub enum Effect {
     },
     /// Submit a certified batch to the chain.
     Deliver {
-        /// The certificate, checked, and accepted by the policy.
+        /// The certificate, checked, and accepted by the policy: final, or pending on the chain until nobody can veto it.
         certified: CertifiedBatch,
         /// Its results.
         batch: Batch,
