@@ -3,12 +3,16 @@
 //! Signatures and hashing to the curve are compatible with EigenLayer's middleware; the formulas are in
 //! `docs/reference/formats.md`. A key signs only what one of its methods names: there is no way to sign bytes.
 //!
+//! That is the default scheme. [`bls12381`] and [`secp256k1`] are the two others that `ISignatureScheme` has contracts for.
+//!
 //! The crate is pure: randomness is handed in, and nothing here touches a file. Signing is not constant time in the curve
 //! arithmetic that it builds on; the message is public and the key is used by its own operator only.
 
+pub mod bls12381;
 mod curve;
 mod key;
 mod keystore;
+pub mod secp256k1;
 mod table;
 
 pub use curve::{CurveError, HashedPoint, hash_to_curve};
