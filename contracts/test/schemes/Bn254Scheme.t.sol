@@ -44,7 +44,7 @@ contract Bn254SchemeTest is AggregateSuite {
         return abi.encode(BN254.P + 1, uint256(2));
     }
 
-    function offCurveKey() internal view override returns (bytes memory) {
+    function offCurveKey() internal pure override returns (bytes memory) {
         return bytes.concat(offCurve(), abi.encode(Bls.generatorG2()));
     }
 
