@@ -48,6 +48,16 @@ library BLS12381 {
     uint256 private constant LENGTH_AND_DST_0 = 0x00800054414e44454d2d5630312d435330312d776974682d424c533132333831;
     uint256 private constant DST_1 = 0x47315f584d443a5348412d3235365f535357555f524f5f340000000000000000;
 
+    /// @dev The negated generator of G2.
+    uint256 private constant NEG_G2_X0_HIGH = 0x024aa2b2f08f0a91260805272dc51051;
+    uint256 private constant NEG_G2_X0_LOW = 0xc6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8;
+    uint256 private constant NEG_G2_X1_HIGH = 0x13e02b6052719f607dacd3a088274f65;
+    uint256 private constant NEG_G2_X1_LOW = 0x596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e;
+    uint256 private constant NEG_G2_Y0_HIGH = 0x0d1b3cc2c7027888be51d9ef691d77bc;
+    uint256 private constant NEG_G2_Y0_LOW = 0xb679afda66c73f17f9ee3837a55024f78c71363275a75d75d86bab79f74782aa;
+    uint256 private constant NEG_G2_Y1_HIGH = 0x13fa4d4a0ad8b1ce186ed5061789213d;
+    uint256 private constant NEG_G2_Y1_LOW = 0x993923066dddaf1040bc3ff59f825c78df74f2d75467e25e0f55f8a00fa030ed;
+
     /// @notice Whether the point is the one at infinity.
     function isInfinity(PointG1 memory a) internal pure returns (bool) {
         return a.xHigh | a.xLow | a.yHigh | a.yLow == 0;
@@ -123,10 +133,14 @@ library BLS12381 {
         }
     }
 
-    /// @notice The point whose packed form lies in memory at `packed`.
-    function unpackG1(uint256 packed) internal pure returns (PointG1 memory a) {
-        (a.xHigh, a.xLow) = _unpack(packed);
-        (a.yHigh, a.yLow) = _unpack(packed + 48);
+    /// @notice The point whose packed form `packed` is; it must be `G1_BYTES` long.
+    function unpackG1(bytes calldata packed) internal pure returns (PointG1 memory a) {
+        // (a.xHigh, a.xLow) = (uint128(bytes16(packed[:16])), uint256(bytes32(packed[16:48])));
+        // (a.yHigh, a.yLow) = (uint128(bytes16(packed[48:64])), uint256(bytes32(packed[64:])));
+        assembly ("memory-safe") {
+            calldatacopy(add(a, 0x10), packed.offset, 48)
+            calldatacopy(add(a, 0x50), add(packed.offset, 48), 48)
+        }
     }
 
     /// @notice Replaces a by the point whose packed form lies in memory at `packed`.
@@ -210,26 +224,27 @@ library BLS12381 {
 
     /// @notice high · 2^256 + low modulo the field's modulus.
     /// @dev Barrett's reduction: the quotient from `RECIPROCAL` and the upper word alone is right or one too small. A
-    /// tenth of what MODEXP costs since EIP-7883.
-    function reduce(uint256 high, uint256 low) internal pure returns (uint256, uint256) {
-        unchecked {
-            uint256 quotient = _productHigh(high, RECIPROCAL) >> 124;
-            uint256 product = quotient * P_LOW;
-            high -= quotient * P_HIGH + _productHigh(quotient, P_LOW) + (low < product ? 1 : 0);
-            low -= product;
-            if (high > P_HIGH || (high == P_HIGH && low >= P_LOW)) {
-                high -= P_HIGH + (low < P_LOW ? 1 : 0);
-                low -= P_LOW;
-            }
-            return (high, low);
-        }
-    }
+    /// third of what MODEXP costs since EIP-7883.
+    function reduce(uint256 high, uint256 low) internal pure returns (uint256 reducedHigh, uint256 reducedLow) {
+        // quotient = high · RECIPROCAL >> 380;
+        // (high, low) −= quotient · (P_HIGH, P_LOW);
+        // if ((high, low) >= (P_HIGH, P_LOW)) (high, low) −= (P_HIGH, P_LOW);
+        assembly ("memory-safe") {
+            // The upper word of a product follows from its remainders modulo 2^256 − 1 and 2^256.
+            let product := mul(high, RECIPROCAL)
+            let rest := mulmod(high, RECIPROCAL, not(0))
+            let quotient := shr(124, sub(sub(rest, product), lt(rest, product)))
 
-    /// @dev ⌊a · b / 2^256⌋, from the product modulo 2^256 − 1 and modulo 2^256.
-    function _productHigh(uint256 a, uint256 b) private pure returns (uint256) {
-        unchecked {
-            uint256 product = mulmod(a, b, type(uint256).max);
-            return product - a * b - (product < a * b ? 1 : 0);
+            product := mul(quotient, P_LOW)
+            rest := mulmod(quotient, P_LOW, not(0))
+            high := sub(high, add(mul(quotient, P_HIGH), sub(sub(rest, product), lt(rest, product))))
+            reducedHigh := sub(high, lt(low, product))
+            reducedLow := sub(low, product)
+
+            if or(gt(reducedHigh, P_HIGH), and(eq(reducedHigh, P_HIGH), iszero(lt(reducedLow, P_LOW)))) {
+                reducedHigh := sub(sub(reducedHigh, P_HIGH), lt(reducedLow, P_LOW))
+                reducedLow := sub(reducedLow, P_LOW)
+            }
         }
     }
 
@@ -240,23 +255,20 @@ library BLS12381 {
         view
         returns (bool valid)
     {
-        PointG2 memory negatedGenerator = PointG2({
-            x0High: 0x024aa2b2f08f0a91260805272dc51051,
-            x0Low: 0xc6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8,
-            x1High: 0x13e02b6052719f607dacd3a088274f65,
-            x1Low: 0x596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e,
-            y0High: 0x0d1b3cc2c7027888be51d9ef691d77bc,
-            y0Low: 0xb679afda66c73f17f9ee3837a55024f78c71363275a75d75d86bab79f74782aa,
-            y1High: 0x13fa4d4a0ad8b1ce186ed5061789213d,
-            y1Low: 0x993923066dddaf1040bc3ff59f825c78df74f2d75467e25e0f55f8a00fa030ed
-        });
         bool ok;
-        // (ok, output) = PAIRING.staticcall(abi.encode(sigma, negatedGenerator, message, key));
+        // (ok, output) = PAIRING.staticcall(abi.encode(sigma, NEG_G2, message, key));
         // valid = abi.decode(output, (bool));
         assembly ("memory-safe") {
             let input := mload(0x40)
             mcopy(input, sigma, 0x80)
-            mcopy(add(input, 0x80), negatedGenerator, 0x100)
+            mstore(add(input, 0x80), NEG_G2_X0_HIGH)
+            mstore(add(input, 0xa0), NEG_G2_X0_LOW)
+            mstore(add(input, 0xc0), NEG_G2_X1_HIGH)
+            mstore(add(input, 0xe0), NEG_G2_X1_LOW)
+            mstore(add(input, 0x100), NEG_G2_Y0_HIGH)
+            mstore(add(input, 0x120), NEG_G2_Y0_LOW)
+            mstore(add(input, 0x140), NEG_G2_Y1_HIGH)
+            mstore(add(input, 0x160), NEG_G2_Y1_LOW)
             mcopy(add(input, 0x180), message, 0x80)
             mcopy(add(input, 0x200), key, 0x100)
             ok := staticcall(gas(), 0x0f, input, 0x300, 0x00, 0x20)

@@ -70,7 +70,7 @@ abstract contract AggregateScheme is ISignatureScheme {
         uint256 row0 = SchemeTables.allocate(SchemeTables.rowBytes(bytesOfKey));
         SchemeTables.load(chunk, bytesOfKey, 0, row0);
         total = row0.weightsAt(bytesOfKey);
-        if (present.ones() < absent.ones()) return (_includeRows(added, chunk, present), total);
+        if (absent != 0 && present.ones() < absent.ones()) return (_includeRows(added, chunk, present), total);
         _include(added, row0);
         return (total - _includeRows(taken, chunk, absent), total);
     }

@@ -37,7 +37,7 @@ contract Bls12381Scheme is AggregateScheme {
 
     function _requireSignature(bytes32 digest, PointG2 memory key, bytes calldata signature) private view {
         if (signature.length != BLS12381.G1_BYTES) revert MalformedProof(signature.length);
-        PointG1 memory sigma = BLS12381.unpackG1(BLS12381.copy(signature));
+        PointG1 memory sigma = BLS12381.unpackG1(signature);
         if (sigma.isInfinity() || key.isInfinity()) revert PointAtInfinity();
         if (!BLS12381.verify(BLS12381.hashToG1(digest), key, sigma)) revert InvalidSignature(digest);
     }
