@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./Bls.sol";
-import {Test} from "./Test.sol";
+import {PolicyFixture} from "./PolicyFixture.sol";
 import {Vm} from "./Vm.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {DemoToken} from "../../src/demo/DemoToken.sol";
@@ -15,7 +15,7 @@ import {Digests} from "../../src/libraries/Digests.sol";
 import {RestakingManager} from "../../src/staking/RestakingManager.sol";
 import {Strategy} from "../../src/staking/Strategy.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Policy, PolicyKind, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
+import {Certificate, Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -38,7 +38,7 @@ struct Operator {
 
 /// @notice A service with operators of real keys and stake in two tokens, and what it takes to certify results.
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
-abstract contract Fixture is Test {
+abstract contract Fixture is PolicyFixture {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 7 days;
     uint32 internal constant HANDLER_GAS = 500_000;
@@ -110,61 +110,6 @@ abstract contract Fixture is Test {
             ServiceConfig(
                 manager, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
             );
-    }
-
-    /// @notice The policy `Both`.
-    function both(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
-        policy.kind = PolicyKind.Both;
-        policy.nativeBps = nativeBps;
-        policy.externalBps = externalBps;
-    }
-
-    /// @notice The policy `Combined`.
-    function combined(uint16 combinedBps, uint16 nativeCapBps, address oracle)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy.kind = PolicyKind.Combined;
-        policy.combinedBps = combinedBps;
-        policy.nativeCapBps = nativeCapBps;
-        policy.oracle = oracle;
-    }
-
-    /// @notice The policy `Veto`.
-    function vetoable(uint16 nativeBps, uint16 vetoBps, uint32 vetoSeconds)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy.kind = PolicyKind.Veto;
-        policy.nativeBps = nativeBps;
-        policy.vetoBps = vetoBps;
-        policy.vetoSeconds = vetoSeconds;
-    }
-
-    /// @notice The policy `BothOrFallback`.
-    function bothOrFallback(uint16 nativeBps, uint16 externalBps, uint16 fallbackBps, address oracle)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy = both(nativeBps, externalBps);
-        policy.kind = PolicyKind.BothOrFallback;
-        policy.fallbackBps = fallbackBps;
-        policy.oracle = oracle;
-    }
-
-    /// @notice The policy `Either`.
-    function either(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
-        policy = both(nativeBps, externalBps);
-        policy.kind = PolicyKind.Either;
-    }
-
-    /// @notice The policy `Single`.
-    function single(Token token, uint16 bps) internal pure returns (Policy memory policy) {
-        policy = token == Token.Native ? both(bps, 0) : both(0, bps);
-        policy.kind = PolicyKind.Single;
     }
 
     function addStrategy(DemoToken token) internal returns (Strategy strategy) {
