@@ -12,15 +12,17 @@ import {
 } from "./interfaces/IServiceManager.sol";
 import {IStakeSource} from "./interfaces/IStakeSource.sol";
 import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
+import {ITotalWeights} from "./interfaces/ITotalWeights.sol";
 import {G1} from "./libraries/BN254.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
 import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
-import {Policies} from "./libraries/Policies.sol";
+import {Inputs, Policies} from "./libraries/Policies.sol";
 import {Domain} from "./types/Domain.sol";
 import {Epoch, TaskId} from "./types/Ids.sol";
 import {Certificate, Judgement, Policy, PolicyKind, Requirement, Result, Task, Verdict} from "./types/Structs.sol";
+import {Terms, termsOf} from "./types/Terms.sol";
 
 /// @title ServiceManager
 /// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it
@@ -50,14 +52,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     uint32 public immutable handlerGas;
     /// @inheritdoc IServiceManager
     uint256 public immutable deploymentBlock = block.number;
-    PolicyKind private immutable _kind;
-    uint16 private immutable _nativeBps;
-    uint16 private immutable _externalBps;
-    uint16 private immutable _combinedBps;
-    uint16 private immutable _nativeCapBps;
-    uint16 private immutable _fallbackBps;
-    uint16 private immutable _vetoBps;
-    uint32 private immutable _vetoSeconds;
+    Terms private immutable _terms;
     address private immutable _oracle;
 
     // One slot:
@@ -106,14 +101,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         externalStrategy = config.externalStrategy;
         tableWindow = config.tableWindow;
         handlerGas = config.handlerGas;
-        _kind = config.policy.kind;
-        _nativeBps = config.policy.nativeBps;
-        _externalBps = config.policy.externalBps;
-        _combinedBps = config.policy.combinedBps;
-        _nativeCapBps = config.policy.nativeCapBps;
-        _fallbackBps = config.policy.fallbackBps;
-        _vetoBps = config.policy.vetoBps;
-        _vetoSeconds = config.policy.vetoSeconds;
+        _terms = termsOf(config.policy);
         _oracle = config.policy.oracle;
     }
 
@@ -151,7 +139,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     {
         if (input.length > MAX_INPUT_BYTES) revert InputTooLong(input.length, MAX_INPUT_BYTES);
         _checkDeadline(deadline);
-        Policies.validate(requirement, _kind);
+        Policies.validate(requirement, _terms.kind());
         Task memory task;
         task.manifest = manifestInForce();
         if (task.manifest == 0) revert NoManifestInForce();
@@ -171,8 +159,8 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    /// @dev Up to the verdict all calls are static. Then all tasks are settled before any handler is called: one that
-    /// calls back finds nothing open.
+    /// @dev All calls up to the verdict are static. Then all tasks are settled before the first handler is called: one
+    /// that calls back finds nothing open.
     function submit(Result[] calldata results, Certificate calldata certificate) public virtual {
         (TaskId[] memory ids, bytes32 root) = _hash(results);
         Requirement memory strictest = _pass(results, ids);
@@ -187,8 +175,9 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
             judgement.totalExternal,
             certificate.signers
         );
-        if (judgement.verdict == Verdict.Final) _deliverAll(results, ids);
-        else _suspendAll(results, ids);
+        if (judgement.verdict == Verdict.Pending) return _suspendAll(results, ids);
+        _settleAll(results, ids);
+        _deliverAll(results, ids);
     }
 
     /// @inheritdoc IServiceManager
@@ -199,7 +188,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         if (block.timestamp >= until) revert VetoTooLate(number, until);
         (WeightPair signed, WeightPair total) =
             _verified(certificate, Digests.veto(domainSeparator(), certificate.epoch, leaf));
-        Policies.demandVeto(policy(), signed, total);
+        Policies.demandVeto(_terms, signed, total);
         TaskId taskId = _open[number];
         _open[number] = TaskId.wrap(0);
         delete pending.leaf;
@@ -289,6 +278,14 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         return Epoch.wrap(_epoch);
     }
 
+    /// @inheritdoc ITotalWeights
+    function totalWeights() external view returns (uint96 native, uint96 ext) {
+        TableInfo memory table = _tables[_epoch];
+        if (table.pointer == address(0)) revert UnknownEpoch(Epoch.wrap(_epoch));
+        Row memory sum = OperatorTables.read(table.pointer, 0);
+        return (sum.nativeWeight, sum.externalWeight);
+    }
+
     /// @inheritdoc IServiceManager
     function tableInfo(Epoch epoch) external view returns (TableInfo memory) {
         return _tables[Epoch.unwrap(epoch)];
@@ -316,17 +313,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
 
     /// @inheritdoc IServiceManager
     function policy() public view returns (Policy memory) {
-        return Policy({
-            kind: _kind,
-            nativeBps: _nativeBps,
-            externalBps: _externalBps,
-            combinedBps: _combinedBps,
-            nativeCapBps: _nativeCapBps,
-            fallbackBps: _fallbackBps,
-            vetoBps: _vetoBps,
-            vetoSeconds: _vetoSeconds,
-            oracle: _oracle
-        });
+        return _terms.withOracle(_oracle);
     }
 
     /// @dev The ids of a batch's tasks, which must ascend, and its root.
@@ -338,11 +325,12 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         bytes32[] memory leaves = new bytes32[](size);
         TaskId previous;
         for (uint256 i = 0; i < size; i++) {
-            TaskId taskId = Digests.taskIdOf(domain, results[i].task);
+            Result calldata result = results[i];
+            TaskId taskId = Digests.taskIdOf(domain, result.task);
             if (i != 0 && !(taskId > previous)) revert TasksNotAscending(previous, taskId);
             previous = taskId;
             ids[i] = taskId;
-            leaves[i] = _leaf(taskId, results[i]);
+            leaves[i] = _leaf(taskId, result);
         }
         root = Digests.rootInPlace(leaves);
     }
@@ -385,18 +373,23 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
 
     function _whyClosed(uint64 number) private view returns (SkipReason) {
         if (TaskId.unwrap(_open[number]) != 0 || !_exists(number)) return SkipReason.Unknown;
-        return _kind == PolicyKind.Veto && _pending[number].vetoed ? SkipReason.Vetoed : SkipReason.Settled;
+        return _mayVeto() && _pending[number].vetoed ? SkipReason.Vetoed : SkipReason.Settled;
+    }
+
+    function _mayVeto() private view returns (bool) {
+        return _terms.isKind(PolicyKind.Veto);
     }
 
     /// @dev Reads nothing where no result can be pending.
     function _pendingLeaf(uint64 number) private view returns (bytes32) {
-        return _kind == PolicyKind.Veto ? _pending[number].leaf : bytes32(0);
+        return _mayVeto() ? _pending[number].leaf : bytes32(0);
     }
 
     function _raise(Requirement memory strictest, Task calldata task) private pure {
-        if (task.nativeBps > strictest.nativeBps) strictest.nativeBps = task.nativeBps;
-        if (task.externalBps > strictest.externalBps) strictest.externalBps = task.externalBps;
-        if (task.combinedBps > strictest.combinedBps) strictest.combinedBps = task.combinedBps;
+        (uint16 native, uint16 ext, uint16 combined) = (task.nativeBps, task.externalBps, task.combinedBps);
+        if (native > strictest.nativeBps) strictest.nativeBps = native;
+        if (ext > strictest.externalBps) strictest.externalBps = ext;
+        if (combined > strictest.combinedBps) strictest.combinedBps = combined;
     }
 
     /// @dev Verifies the certificate over a batch's root, and demands that it is enough.
@@ -407,8 +400,8 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     {
         (WeightPair signed, WeightPair total) =
             _verified(certificate, Digests.batch(domainSeparator(), certificate.epoch, root));
-        Policy memory chosen = policy();
-        judgement.verdict = Policies.demand(chosen, Policies.read(chosen, signed, total), signed, total, requirement);
+        Inputs memory inputs = Policies.read(_terms, _oracle, signed, total);
+        judgement.verdict = Policies.demand(_terms, inputs, signed, total, requirement);
         judgement.signedNative = signed.nativeWeight();
         judgement.signedExternal = signed.externalWeight();
         judgement.totalNative = total.nativeWeight();
@@ -431,7 +424,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
 
     /// @dev Has the results with an id wait for vetoes, unless they do already.
     function _suspendAll(Result[] calldata results, TaskId[] memory ids) private {
-        uint64 until = uint64(block.timestamp + _vetoSeconds);
+        uint64 until = uint64(block.timestamp + _terms.vetoSeconds());
         bool any;
         for (uint256 i = 0; i < results.length; i++) {
             if (TaskId.unwrap(ids[i]) == 0) continue;
@@ -448,11 +441,14 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         if (!any) revert NothingToDeliver();
     }
 
-    /// @dev Settles the tasks of the results with an id, then hands those results to their handlers.
-    function _deliverAll(Result[] calldata results, TaskId[] memory ids) private {
+    function _settleAll(Result[] calldata results, TaskId[] memory ids) private {
         for (uint256 i = 0; i < results.length; i++) {
             if (TaskId.unwrap(ids[i]) != 0) _settle(results[i].task.number);
         }
+    }
+
+    /// @dev Hands the results with an id, whose tasks must be settled, to their handlers.
+    function _deliverAll(Result[] calldata results, TaskId[] memory ids) private {
         for (uint256 i = 0; i < results.length; i++) {
             if (TaskId.unwrap(ids[i]) != 0) _deliver(ids[i], results[i]);
         }
@@ -460,7 +456,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
 
     function _settle(uint64 number) private {
         _open[number] = TaskId.wrap(0);
-        if (_kind == PolicyKind.Veto) delete _pending[number];
+        if (_mayVeto()) delete _pending[number];
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {IStakeSource} from "./IStakeSource.sol";
+import {ITotalWeights} from "./ITotalWeights.sol";
 import {Row} from "../libraries/OperatorTables.sol";
 import {Epoch, TaskId} from "../types/Ids.sol";
 import {Certificate, Judgement, Policy, Requirement, Result, Task, Verdict} from "../types/Structs.sol";
@@ -89,7 +90,7 @@ enum SkipReason {
 /// nothing: tables may be refreshed, tasks created and certificates submitted by anyone.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
-interface IServiceManager {
+interface IServiceManager is ITotalWeights {
     error ZeroAddress();
     error InvalidTableWindow(uint32 tableWindow);
     error InvalidHandlerGas(uint32 handlerGas, uint256 least, uint256 most);

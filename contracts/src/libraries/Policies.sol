@@ -6,6 +6,7 @@ import {Views} from "./Views.sol";
 import {IFallbackCondition} from "../interfaces/IFallbackCondition.sol";
 import {IPriceSource} from "../interfaces/IPriceSource.sol";
 import {Policy, PolicyKind, Requirement, Token, Verdict} from "../types/Structs.sol";
+import {Terms} from "../types/Terms.sol";
 
 /// @notice What a judgement needs to know beside the weights; zeros where the policy does not ask, or gets no answer.
 struct Inputs {
@@ -88,56 +89,62 @@ library Policies {
 
     /// @notice Asks the policy's oracle what a judgement on these weights needs, and nothing that it does not.
     /// @dev An oracle that reverts or answers with anything but what its interface promises has given no answer.
-    function read(Policy memory policy, WeightPair signed, WeightPair total)
+    function read(Terms terms, address oracle, WeightPair signed, WeightPair total)
         internal
         view
         returns (Inputs memory inputs)
     {
-        if (policy.kind == PolicyKind.Combined) {
-            (, uint256[5] memory answer) = Views.ask(policy.oracle, IPriceSource.prices.selector, gasleft(), 2);
+        if (terms.isKind(PolicyKind.Combined)) {
+            (, uint256[5] memory answer) = Views.ask(oracle, IPriceSource.prices.selector, gasleft(), 2);
             if (answer[0] <= type(uint128).max) inputs.nativePrice = uint128(answer[0]);
             if (answer[1] <= type(uint128).max) inputs.externalPrice = uint128(answer[1]);
-        } else if (policy.kind == PolicyKind.BothOrFallback && !_both(policy, signed, total)) {
-            (, uint256[5] memory answer) = Views.ask(policy.oracle, IFallbackCondition.active.selector, gasleft(), 1);
+        } else if (terms.isKind(PolicyKind.BothOrFallback) && !_both(terms, signed, total)) {
+            (, uint256[5] memory answer) = Views.ask(oracle, IFallbackCondition.active.selector, gasleft(), 1);
             inputs.inFallback = answer[0] == 1;
         }
     }
 
     /// @notice What the policy, tightened by the requirement, says of a certificate.
     function judge(
-        Policy memory policy,
+        Terms terms,
         Inputs memory inputs,
         WeightPair signed,
         WeightPair total,
         Requirement memory requirement
     ) internal pure returns (Verdict) {
-        if (!_meets(policy, inputs, signed, total, requirement)) return Verdict.Refused;
-        PolicyKind kind = policy.kind;
-        if (kind == PolicyKind.Veto) return _judgeVeto(policy, signed, total);
+        if (!_meets(terms, inputs, signed, total, requirement)) return Verdict.Refused;
         bool enough;
-        if (kind == PolicyKind.Both) enough = _both(policy, signed, total);
-        else if (kind == PolicyKind.Combined) enough = _combined(policy, inputs, signed, total, policy.combinedBps);
-        else if (kind == PolicyKind.BothOrFallback) enough = _bothOrFallback(policy, inputs, signed, total);
-        else if (kind == PolicyKind.Either) enough = _either(policy, signed, total);
-        else enough = _single(policy, signed, total);
+        if (terms.isKind(PolicyKind.Both)) {
+            enough = _both(terms, signed, total);
+        } else if (terms.isKind(PolicyKind.Veto)) {
+            return _judgeVeto(terms, signed, total);
+        } else if (terms.isKind(PolicyKind.Combined)) {
+            enough = _combined(terms, inputs, signed, total, terms.combinedBps());
+        } else if (terms.isKind(PolicyKind.BothOrFallback)) {
+            enough = _bothOrFallback(terms, inputs, signed, total);
+        } else if (terms.isKind(PolicyKind.Either)) {
+            enough = _either(terms, signed, total);
+        } else {
+            enough = _single(terms, signed, total);
+        }
         return enough ? Verdict.Final : Verdict.Refused;
     }
 
     /// @notice As `judge`, but reverts with the reason instead of refusing.
     function demand(
-        Policy memory policy,
+        Terms terms,
         Inputs memory inputs,
         WeightPair signed,
         WeightPair total,
         Requirement memory requirement
     ) internal pure returns (Verdict verdict) {
-        verdict = judge(policy, inputs, signed, total, requirement);
-        if (verdict == Verdict.Refused) _explain(policy, inputs, signed, total, requirement);
+        verdict = judge(terms, inputs, signed, total, requirement);
+        if (verdict == Verdict.Refused) _explain(terms, inputs, signed, total, requirement);
     }
 
     /// @notice Demands that enough of the external token signed a veto.
-    function demandVeto(Policy memory policy, WeightPair signed, WeightPair total) internal pure {
-        _demandShare(Token.External, signed, total, policy.vetoBps);
+    function demandVeto(Terms terms, WeightPair signed, WeightPair total) internal pure {
+        _demandShare(Token.External, signed, total, terms.vetoBps());
     }
 
     /// @notice The signed and the whole combined value, the native token counting for at most `capBps` of the whole.
@@ -181,69 +188,67 @@ library Policies {
 
     // The kinds
 
-    function _both(Policy memory policy, WeightPair signed, WeightPair total) private pure returns (bool) {
-        return _native(signed, total, policy.nativeBps) && _external(signed, total, policy.externalBps);
+    function _both(Terms terms, WeightPair signed, WeightPair total) private pure returns (bool) {
+        return _native(signed, total, terms.nativeBps()) && _external(signed, total, terms.externalBps());
     }
 
-    function _either(Policy memory policy, WeightPair signed, WeightPair total) private pure returns (bool) {
-        return _native(signed, total, policy.nativeBps) || _external(signed, total, policy.externalBps);
+    function _either(Terms terms, WeightPair signed, WeightPair total) private pure returns (bool) {
+        return _native(signed, total, terms.nativeBps()) || _external(signed, total, terms.externalBps());
     }
 
-    function _single(Policy memory policy, WeightPair signed, WeightPair total) private pure returns (bool) {
-        return
-            policy.nativeBps != 0
-                ? _native(signed, total, policy.nativeBps)
-                : _external(signed, total, policy.externalBps);
+    function _single(Terms terms, WeightPair signed, WeightPair total) private pure returns (bool) {
+        return terms.nativeBps() != 0
+            ? _native(signed, total, terms.nativeBps())
+            : _external(signed, total, terms.externalBps());
     }
 
-    function _bothOrFallback(Policy memory policy, Inputs memory inputs, WeightPair signed, WeightPair total)
+    function _bothOrFallback(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total)
         private
         pure
         returns (bool)
     {
-        return _both(policy, signed, total) || (inputs.inFallback && _external(signed, total, policy.fallbackBps));
+        return _both(terms, signed, total) || (inputs.inFallback && _external(signed, total, terms.fallbackBps()));
     }
 
-    function _combined(Policy memory policy, Inputs memory inputs, WeightPair signed, WeightPair total, uint16 bps)
+    function _combined(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total, uint256 bps)
         private
         pure
         returns (bool)
     {
         if (inputs.nativePrice == 0 || inputs.externalPrice == 0) return false;
         (uint256 signedValue, uint256 totalValue) =
-            combinedValue(inputs.nativePrice, inputs.externalPrice, signed, total, policy.nativeCapBps);
+            combinedValue(inputs.nativePrice, inputs.externalPrice, signed, total, terms.nativeCapBps());
         return reaches(signedValue, totalValue, bps);
     }
 
     /// @dev Final at once when those who did not sign are too few to veto.
-    function _judgeVeto(Policy memory policy, WeightPair signed, WeightPair total) private pure returns (Verdict) {
-        if (!_native(signed, total, policy.nativeBps)) return Verdict.Refused;
-        bool unstoppable = exceeds(signed.externalWeight(), total.externalWeight(), ONE_IN_BPS - policy.vetoBps);
+    function _judgeVeto(Terms terms, WeightPair signed, WeightPair total) private pure returns (Verdict) {
+        if (!_native(signed, total, terms.nativeBps())) return Verdict.Refused;
+        bool unstoppable = exceeds(signed.externalWeight(), total.externalWeight(), ONE_IN_BPS - terms.vetoBps());
         return unstoppable ? Verdict.Final : Verdict.Pending;
     }
 
     function _meets(
-        Policy memory policy,
+        Terms terms,
         Inputs memory inputs,
         WeightPair signed,
         WeightPair total,
         Requirement memory requirement
     ) private pure returns (bool) {
-        uint16 native = requirement.nativeBps;
-        uint16 ext = requirement.externalBps;
-        uint16 combined = requirement.combinedBps;
+        (uint256 native, uint256 ext) = (requirement.nativeBps, requirement.externalBps);
+        uint256 combined = requirement.combinedBps;
         if (native != 0 && !_native(signed, total, native)) return false;
         if (ext != 0 && !_external(signed, total, ext)) return false;
         if (combined == 0) return true;
-        return policy.kind == PolicyKind.Combined && _combined(policy, inputs, signed, total, combined);
+        return terms.isKind(PolicyKind.Combined) && _combined(terms, inputs, signed, total, combined);
     }
 
-    function _native(WeightPair signed, WeightPair total, uint16 bps) private pure returns (bool) {
-        return reaches(signed.nativeWeight(), total.nativeWeight(), bps);
+    function _native(WeightPair signed, WeightPair total, uint256 bps) private pure returns (bool) {
+        return reaches(WeightPair.unwrap(signed) >> 96, WeightPair.unwrap(total) >> 96, bps);
     }
 
-    function _external(WeightPair signed, WeightPair total, uint16 bps) private pure returns (bool) {
-        return reaches(signed.externalWeight(), total.externalWeight(), bps);
+    function _external(WeightPair signed, WeightPair total, uint256 bps) private pure returns (bool) {
+        return reaches(uint96(WeightPair.unwrap(signed)), uint96(WeightPair.unwrap(total)), bps);
     }
 
     // Why not
@@ -251,25 +256,25 @@ library Policies {
     /// @dev Reverts with the first thing that is missing: of the policy, then of the requirement. A kind's thresholds
     /// that it does not use are zero and demand nothing.
     function _explain(
-        Policy memory policy,
+        Terms terms,
         Inputs memory inputs,
         WeightPair signed,
         WeightPair total,
         Requirement memory requirement
     ) private pure {
-        _demandSupported(requirement, policy.kind);
-        if (policy.kind == PolicyKind.Combined) {
-            _demandCombined(policy, inputs, signed, total, policy.combinedBps);
-            _demandCombined(policy, inputs, signed, total, requirement.combinedBps);
-        } else if (policy.kind == PolicyKind.Either) {
-            _demandEither(policy, signed, total);
-        } else if (policy.kind == PolicyKind.BothOrFallback && inputs.inFallback) {
-            if (!_bothOrFallback(policy, inputs, signed, total)) {
-                revert FallbackQuorumNotReached(signed.externalWeight(), total.externalWeight(), policy.fallbackBps);
+        _demandSupported(requirement, terms.kind());
+        if (terms.isKind(PolicyKind.Combined)) {
+            _demandCombined(terms, inputs, signed, total, terms.combinedBps());
+            _demandCombined(terms, inputs, signed, total, requirement.combinedBps);
+        } else if (terms.isKind(PolicyKind.Either)) {
+            _demandEither(terms, signed, total);
+        } else if (terms.isKind(PolicyKind.BothOrFallback) && inputs.inFallback) {
+            if (!_bothOrFallback(terms, inputs, signed, total)) {
+                revert FallbackQuorumNotReached(signed.externalWeight(), total.externalWeight(), terms.fallbackBps());
             }
         } else {
-            _demandShare(Token.Native, signed, total, policy.nativeBps);
-            _demandShare(Token.External, signed, total, policy.externalBps);
+            _demandShare(Token.Native, signed, total, terms.nativeBps());
+            _demandShare(Token.External, signed, total, terms.externalBps());
         }
         _demandShare(Token.Native, signed, total, requirement.nativeBps);
         _demandShare(Token.External, signed, total, requirement.externalBps);
@@ -282,29 +287,26 @@ library Policies {
         if (bps != 0 && !reaches(s, t, bps)) revert QuorumNotReached(token, s, t, bps);
     }
 
-    function _demandEither(Policy memory policy, WeightPair signed, WeightPair total) private pure {
-        if (_either(policy, signed, total)) return;
+    function _demandEither(Terms terms, WeightPair signed, WeightPair total) private pure {
+        if (_either(terms, signed, total)) return;
         revert NeitherQuorumReached(
             signed.nativeWeight(),
             total.nativeWeight(),
-            policy.nativeBps,
+            terms.nativeBps(),
             signed.externalWeight(),
             total.externalWeight(),
-            policy.externalBps
+            terms.externalBps()
         );
     }
 
-    function _demandCombined(
-        Policy memory policy,
-        Inputs memory inputs,
-        WeightPair signed,
-        WeightPair total,
-        uint16 bps
-    ) private pure {
+    function _demandCombined(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total, uint16 bps)
+        private
+        pure
+    {
         (uint128 native, uint128 ext) = (inputs.nativePrice, inputs.externalPrice);
         if (native == 0 || ext == 0) revert PricesUnknown(native, ext);
-        if (bps == 0 || _combined(policy, inputs, signed, total, bps)) return;
-        (uint256 signedValue, uint256 totalValue) = combinedValue(native, ext, signed, total, policy.nativeCapBps);
+        if (bps == 0 || _combined(terms, inputs, signed, total, bps)) return;
+        (uint256 signedValue, uint256 totalValue) = combinedValue(native, ext, signed, total, terms.nativeCapBps());
         revert CombinedQuorumNotReached(signedValue, totalValue, bps);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./Bls.sol";
+import {PolicyFixture} from "./PolicyFixture.sol";
 import {StakingFixture} from "./StakingFixture.sol";
 import {Vm} from "./Vm.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
@@ -11,7 +12,7 @@ import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G2} from "../../src/libraries/BN254.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Policy, PolicyKind, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
+import {Certificate, Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -26,7 +27,7 @@ contract RecordingHandler is ITaskHandler {
 
 /// @notice A service with operators of real keys and stake in two tokens, and what it takes to certify results.
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
-abstract contract Fixture is StakingFixture {
+abstract contract Fixture is PolicyFixture, StakingFixture {
     uint32 internal constant WINDOW = 7 days;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
@@ -63,59 +64,6 @@ abstract contract Fixture is StakingFixture {
             );
     }
 
-    /// @notice The policy `Both`.
-    function both(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
-        policy.kind = PolicyKind.Both;
-        policy.nativeBps = nativeBps;
-        policy.externalBps = externalBps;
-    }
-
-    /// @notice The policy `Combined`.
-    function combined(uint16 combinedBps, uint16 nativeCapBps, address oracle)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy.kind = PolicyKind.Combined;
-        policy.combinedBps = combinedBps;
-        policy.nativeCapBps = nativeCapBps;
-        policy.oracle = oracle;
-    }
-
-    /// @notice The policy `Veto`.
-    function vetoable(uint16 nativeBps, uint16 vetoBps, uint32 vetoSeconds)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy.kind = PolicyKind.Veto;
-        policy.nativeBps = nativeBps;
-        policy.vetoBps = vetoBps;
-        policy.vetoSeconds = vetoSeconds;
-    }
-
-    /// @notice The policy `BothOrFallback`.
-    function bothOrFallback(uint16 nativeBps, uint16 externalBps, uint16 fallbackBps, address oracle)
-        internal
-        pure
-        returns (Policy memory policy)
-    {
-        policy = both(nativeBps, externalBps);
-        policy.kind = PolicyKind.BothOrFallback;
-        policy.fallbackBps = fallbackBps;
-        policy.oracle = oracle;
-    }
-
-    /// @notice The policy `Either`.
-    function either(uint16 nativeBps, uint16 externalBps) internal pure returns (Policy memory policy) {
-        policy = both(nativeBps, externalBps);
-        policy.kind = PolicyKind.Either;
-    }
-
-    /// @notice The policy `Single`.
-    function single(Token token, uint16 bps) internal pure returns (Policy memory policy) {
-        policy = token == Token.Native ? both(bps, 0) : both(0, bps);
-        policy.kind = PolicyKind.Single;
     }
 
     /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the
