@@ -7,7 +7,8 @@ import {G1, G2} from "../libraries/BN254.sol";
 /// @notice Who the operators are: their keys, where their nodes listen, what they charge. Knows no stake.
 ///
 /// Trust: nobody. There is no owner. A BLS key is believed because its holder proved possession of it; everything else
-/// is an operator's own word about itself.
+/// is an operator's own word about itself. A transport key is not proved: whoever claims another's can not speak with
+/// it, but keeps the other from registering it, which then takes a fresh one.
 ///
 /// Keys rotate with an overlap. A new key is in force at once: tables taken from then on hold it. The previous one is
 /// honoured for `keyOverlap` seconds more, by peers (transport) and in tables that were taken before (BLS), and nobody

@@ -53,6 +53,7 @@ library Exposures {
 
     /// @notice What is neither yet to come nor about to go: the lesser of now and then.
     function weight(Exposure word, uint256 time) internal pure returns (uint256) {
+        if (_effectiveAt(word) == 0) return _current(word);
         uint256 now_ = slashable(word, time);
         uint256 then = target(word);
         return now_ < then ? now_ : then;

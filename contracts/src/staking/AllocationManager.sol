@@ -22,6 +22,7 @@ import {BN254, G1} from "../libraries/BN254.sol";
 import {BoundedCalls} from "../libraries/BoundedCalls.sol";
 import {Exposure, Exposures} from "../libraries/Exposures.sol";
 import {Row} from "../libraries/OperatorTables.sol";
+import {SharePrice, SharePrices} from "../libraries/SharePrices.sol";
 import {Token} from "../types/Structs.sol";
 
 /// @title AllocationManager
@@ -122,8 +123,8 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         address service,
         IStrategy native,
         IStrategy ext,
-        SlashingTerms calldata terms,
-        MembershipRules calldata rules
+        SlashingTerms memory terms,
+        MembershipRules memory rules
     ) external onlyServiceOwner(service) {
         if (isService(service)) revert ServiceAlreadyRegistered(service);
         if (!restakingManager.isStrategy(address(native))) revert InvalidStrategy(address(native));
@@ -145,7 +146,7 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAllocationManager
-    function setMembershipRules(address service, MembershipRules calldata rules) external onlyServiceOwner(service) {
+    function setMembershipRules(address service, MembershipRules memory rules) external onlyServiceOwner(service) {
         Service storage s = _known(service);
         _checkRules(rules);
         _setRules(s, rules);
@@ -236,7 +237,8 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
 
     /// @inheritdoc IAllocationManager
     function vetoSlash(uint64 id) external {
-        SlashRequest storage request = _pendingRequest(id);
+        _checkPending(id);
+        SlashRequest storage request = _slashRequests[id];
         address service = request.service;
         if (msg.sender != _services[service].resolver) revert NotResolver(service, msg.sender);
         if (block.timestamp >= request.executableAt) revert SlashNoLongerVetoable(id, request.executableAt);
@@ -247,12 +249,12 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     /// @inheritdoc IAllocationManager
     /// @dev The service is told when all else is done. Services that share the stake learn it from their next tables.
     function executeSlash(uint64 id) external nonReentrant {
-        SlashRequest storage stored = _pendingRequest(id);
-        SlashRequest memory request = stored;
+        _checkPending(id);
+        SlashRequest memory request = slashRequest(id);
         if (block.timestamp < request.executableAt || block.timestamp > request.expiresAt) {
             revert SlashNotExecutable(id, request.executableAt, request.expiresAt);
         }
-        stored.status = SlashStatus.Executed;
+        _slashRequests[id].status = SlashStatus.Executed;
         uint256 native = _slash(request, NATIVE, request.nativeBps);
         uint256 ext = _slash(request, EXTERNAL, request.externalBps);
         emit SlashExecuted(id, native, ext);
@@ -277,7 +279,10 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         (uint256[] memory native, uint256[] memory ext) = _weights(service, operators);
         result = new Row[](operators.length);
         for (uint256 i = 0; i < operators.length; i++) {
-            result[i] = Row(keys[i], uint96(native[i]), uint96(ext[i]));
+            Row memory row = result[i];
+            row.key = keys[i];
+            row.nativeWeight = uint96(native[i]);
+            row.externalWeight = uint96(ext[i]);
         }
     }
 
@@ -367,7 +372,7 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAllocationManager
-    function slashRequest(uint64 id) external view returns (SlashRequest memory) {
+    function slashRequest(uint64 id) public view returns (SlashRequest memory) {
         return _slashRequests[id];
     }
 
@@ -391,14 +396,14 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         revert NotServiceOwner(service, msg.sender);
     }
 
-    function _setRules(Service storage s, MembershipRules calldata rules) private {
+    function _setRules(Service storage s, MembershipRules memory rules) private {
         s.approvalRequired = rules.approvalRequired;
         s.maxOperators = rules.maxOperators;
         s.minNative = rules.minNative;
         s.minExternal = rules.minExternal;
     }
 
-    function _checkTerms(SlashingTerms calldata terms) private view {
+    function _checkTerms(SlashingTerms memory terms) private view {
         uint32 delay = restakingManager.withdrawalDelay();
         bool inRange = terms.maxSlashBps != 0 && terms.maxSlashBps <= ONE_IN_BPS;
         bool noSlasher = terms.slasher == address(0) && terms.maxSlashBps == 0;
@@ -407,7 +412,7 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     }
 
     /// @dev A maximum below the highest possible one must say by what operators are ranked when it is reached.
-    function _checkRules(MembershipRules calldata rules) private pure {
+    function _checkRules(MembershipRules memory rules) private pure {
         bool inRange = rules.maxOperators != 0 && rules.maxOperators <= MAX_OPERATORS;
         bool ranked = rules.minNative | rules.minExternal != 0 || rules.maxOperators == MAX_OPERATORS;
         if (inRange && ranked) return;
@@ -558,10 +563,10 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
 
     // Slashing, privately
 
-    function _pendingRequest(uint64 id) private view returns (SlashRequest storage request) {
-        request = _slashRequests[id];
-        if (request.status == SlashStatus.None) revert UnknownSlashRequest(id);
-        if (request.status != SlashStatus.Requested) revert SlashNotPending(id, request.status);
+    function _checkPending(uint64 id) private view {
+        SlashStatus status = _slashRequests[id].status;
+        if (status == SlashStatus.None) revert UnknownSlashRequest(id);
+        if (status != SlashStatus.Requested) revert SlashNotPending(id, status);
     }
 
     function _reaches(address service, address operator, uint16 nativeBps, uint16 externalBps)
@@ -684,9 +689,14 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         returns (uint256[] memory)
     {
         (uint128[] memory scaled,) = restakingManager.stakesOf(operators, strategy);
+        SharePrice memory price = SharePrices.priceOf(IStrategy(strategy));
         for (uint256 i = 0; i < operators.length; i++) {
-            uint256 shares = scaled[i] * magnitudes[i] / WHOLE;
-            uint256 assets = shares == 0 ? 0 : IStrategy(strategy).toAssets(shares);
+            uint256 shares;
+            // A product of 128 and 96 bits.
+            unchecked {
+                shares = scaled[i] * magnitudes[i] / WHOLE;
+            }
+            uint256 assets = price.toAssets(shares);
             magnitudes[i] = assets > type(uint96).max ? type(uint96).max : assets;
         }
         return magnitudes;

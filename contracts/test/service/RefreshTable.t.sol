@@ -101,8 +101,7 @@ contract RefreshTableTest is ServiceFixture {
         delete operators;
         loadOperators(5);
         register(operators[4]);
-        vm.prank(operators[4].account);
-        source.optIn(address(service));
+        optIn(operators[4].account);
         service.refreshTable(accounts());
         vm.assertEq(service.tableRows(Epoch.wrap(2))[5].nativeWeight, 0);
     }

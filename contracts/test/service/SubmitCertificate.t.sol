@@ -202,7 +202,7 @@ contract SubmitCertificateTest is ServiceFixture {
     function setUpOpposites() private {
         delete operators;
         setUpStaking();
-        service = new ServiceManager(config(both(6667, 6667)));
+        deployService(both(6667, 6667));
         loadOperators(1);
         Operator memory o = operators[0];
         G2 memory negated = G2(o.g2.xIm, o.g2.xRe, BN254.P - o.g2.yIm, BN254.P - o.g2.yRe);
@@ -211,8 +211,7 @@ contract SubmitCertificateTest is ServiceFixture {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 1);
             stake(operators[i].account, externalStrategy, 1);
-            vm.prank(operators[i].account);
-            source.optIn(address(service));
+            optIn(operators[i].account);
         }
         service.refreshTable(accounts());
         announce(MANIFEST, address(handler));
@@ -314,13 +313,12 @@ contract SubmitCertificateTest is ServiceFixture {
     function setUpWithoutExternalStake() private {
         delete operators;
         setUpStaking();
-        service = new ServiceManager(config(both(1, 1)));
+        deployService(both(1, 1));
         loadOperators(2);
         for (uint256 i = 0; i < 2; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100);
-            vm.prank(operators[i].account);
-            source.optIn(address(service));
+            optIn(operators[i].account);
         }
         service.refreshTable(accounts());
         announce(MANIFEST, address(handler));

@@ -6,6 +6,7 @@ import {PolicyFixture} from "./PolicyFixture.sol";
 import {StakingFixture} from "./StakingFixture.sol";
 import {Vm} from "./Vm.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
+import {AllocationBps, MembershipRules, SlashingTerms} from "../../src/interfaces/IAllocationManager.sol";
 import {ServiceConfig, Workflow} from "../../src/interfaces/IServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
@@ -43,18 +44,36 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
 
     function setUpService(uint256 count, Policy memory policy) internal {
         setUpStaking();
-        service = new ServiceManager(config(policy));
+        deployService(policy);
         loadOperators(count);
         for (uint256 i = 0; i < count; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100 + i);
             stake(operators[i].account, externalStrategy, 1000 - i);
-            vm.prank(operators[i].account);
-            source.optIn(address(service));
+            optIn(operators[i].account);
         }
         service.refreshTable(accounts());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
+    }
+
+    /// @dev Nobody slashes; everyone may serve.
+    function deployService(Policy memory policy) internal {
+        service = new ServiceManager(config(policy));
+        vm.prank(owner);
+        source.registerService(
+            address(service),
+            nativeStrategy,
+            externalStrategy,
+            SlashingTerms(address(0), address(0), address(0), 0, 0),
+            MembershipRules(false, 1000, 0, 0)
+        );
+    }
+
+    /// @notice Enters an operator into the service with all of its stake.
+    function optIn(address operator) internal {
+        vm.prank(operator);
+        source.optIn(address(service), AllocationBps(10_000, 10_000), address(0));
     }
 
     function config(Policy memory policy) internal view returns (ServiceConfig memory) {
@@ -62,8 +81,6 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
             ServiceConfig(
                 source, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
             );
-    }
-
     }
 
     /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./Bls.sol";
-import {StakeSource} from "./StakeSource.sol";
 import {Test} from "./Test.sol";
 import {DemoToken} from "../../src/demo/DemoToken.sol";
 import {WrappedEther} from "../../src/demo/WrappedEther.sol";
 import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {G1, G2} from "../../src/libraries/BN254.sol";
+import {AllocationManager} from "../../src/staking/AllocationManager.sol";
 import {EtherStrategy} from "../../src/staking/EtherStrategy.sol";
 import {OperatorRegistry} from "../../src/staking/OperatorRegistry.sol";
 import {RestakingManager} from "../../src/staking/RestakingManager.sol";
@@ -38,7 +38,8 @@ abstract contract StakingFixture is Test {
     Strategy internal externalStrategy;
     OperatorRegistry internal registry;
     RestakingManager internal manager;
-    StakeSource internal source;
+    /// @dev Allocations are effective at once.
+    AllocationManager internal source;
     Operator[] internal operators;
 
     /// @dev As the JSON has them.
@@ -79,7 +80,7 @@ abstract contract StakingFixture is Test {
         address sourceAddress = vm.computeCreateAddress(address(this), nonce + 2);
         registry = new OperatorRegistry(sourceAddress, KEY_OVERLAP, COMMISSION_NOTICE);
         manager = new RestakingManager(owner, registry, sourceAddress, WITHDRAWAL_DELAY);
-        source = new StakeSource(registry, manager);
+        source = new AllocationManager(registry, manager, 0);
         vm.assertEq(address(registry), registryAddress);
         vm.assertEq(address(manager), managerAddress);
         vm.assertEq(address(source), sourceAddress);
