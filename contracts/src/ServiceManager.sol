@@ -2,31 +2,24 @@
 pragma solidity ^0.8.31;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {
-    IServiceManager,
-    ServiceConfig,
-    SkipReason,
-    TableInfo,
-    TaskStatus,
-    Workflow
-} from "./interfaces/IServiceManager.sol";
-import {IStakeSource} from "./interfaces/IStakeSource.sol";
+import {IServiceManager, ServiceConfig, SkipReason, TaskStatus, Workflow} from "./interfaces/IServiceManager.sol";
+import {TableConfig} from "./interfaces/ITableKeeper.sol";
 import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
-import {G1} from "./libraries/BN254.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
-import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
+import {WeightPair} from "./libraries/OperatorTables.sol";
+import {TableKeeper} from "./service/TableKeeper.sol";
 import {Domain} from "./types/Domain.sol";
 import {Epoch, TaskId} from "./types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "./types/Structs.sol";
+import {Quorum, Result, Task, Token} from "./types/Structs.sol";
 
 /// @title ServiceManager
 /// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it
 /// as it is.
-contract ServiceManager is IServiceManager, Ownable2Step, Domain {
+contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     /// @notice Most results under one certificate.
-    uint256 public constant MAX_BATCH = 64;
+    uint256 public constant MAX_BATCH = 128;
     /// @notice Longest input of a task.
     uint256 public constant MAX_INPUT_BYTES = 16_384;
     /// @notice Furthest deadline of a task.
@@ -39,13 +32,9 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     uint256 private constant CALL_GAS = 2_600;
 
     /// @inheritdoc IServiceManager
-    IStakeSource public immutable stakeSource;
-    /// @inheritdoc IServiceManager
     address public immutable nativeStrategy;
     /// @inheritdoc IServiceManager
     address public immutable externalStrategy;
-    /// @inheritdoc IServiceManager
-    uint32 public immutable tableWindow;
     /// @inheritdoc IServiceManager
     uint32 public immutable handlerGas;
     /// @inheritdoc IServiceManager
@@ -59,19 +48,15 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     // |---|---|
     // | 0-63 | number of the latest task |
     // | 64-127 | block from which `_nextManifest` is in force |
-    // | 128-159 | number of the latest table |
 
     /// @inheritdoc IServiceManager
     uint64 public taskCount;
     uint64 private _activationBlock;
-    uint32 private _epoch;
 
     bytes32 private _currentManifest;
     bytes32 private _nextManifest;
     /// @inheritdoc IServiceManager
     mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
-    /// @dev One slot each: pointer (160 bits), time (48), count (16).
-    mapping(uint32 epoch => TableInfo) private _tables;
     /// @dev A task's id while it is open; zero before and after.
     mapping(uint64 number => TaskId) private _open;
     /// @dev The leaf of a result whose handler failed.
@@ -84,12 +69,13 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         Quorum strictest;
     }
 
-    constructor(ServiceConfig memory config) Ownable(config.owner) {
+    constructor(ServiceConfig memory config)
+        Ownable(config.owner)
+        TableKeeper(TableConfig(config.stakeSource, config.tableWindow, config.epochSeconds, config.moveBps))
+    {
         _checkConfig(config);
-        stakeSource = config.stakeSource;
         nativeStrategy = config.nativeStrategy;
         externalStrategy = config.externalStrategy;
-        tableWindow = config.tableWindow;
         handlerGas = config.handlerGas;
         _nativeBps = config.quorum.nativeBps;
         _externalBps = config.quorum.externalBps;
@@ -108,17 +94,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
             _setHandler(manifest, workflows[i]);
         }
         emit ManifestAnnounced(manifest, uri, activationBlock, workflows);
-    }
-
-    /// @inheritdoc IServiceManager
-    function refreshTable(address[] calldata operators) public virtual returns (Epoch epoch) {
-        _checkOperators(operators);
-        Row[] memory rows = stakeSource.rows(address(this), operators, nativeStrategy, externalStrategy);
-        address pointer = OperatorTables.write(rows);
-        uint32 number = ++_epoch;
-        _tables[number] = TableInfo(pointer, uint48(block.timestamp), uint16(operators.length));
-        epoch = Epoch.wrap(number);
-        emit TableRefreshed(epoch, pointer, operators);
     }
 
     /// @inheritdoc IServiceManager
@@ -149,10 +124,20 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @inheritdoc IServiceManager
     /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back
     /// finds nothing open.
-    function submit(Result[] calldata results, Certificate calldata certificate) public virtual {
+    function submit(Result[] calldata results, bytes calldata certificate) public virtual {
         bytes32 domain = domainSeparator();
         Batch memory batch = _settle(results, domain);
-        _verify(certificate, Digests.rootInPlace(batch.leaves), domain, batch.strictest);
+        bytes32 root = Digests.rootInPlace(batch.leaves);
+        (WeightPair signed, WeightPair total) = _judge(certificate, root, domain, batch.strictest);
+        emit CertificateVerified(
+            Certificates.epochOf(certificate),
+            root,
+            signed.nativeWeight(),
+            signed.externalWeight(),
+            total.nativeWeight(),
+            total.externalWeight(),
+            _signersOf(certificate)
+        );
         for (uint256 i = 0; i < results.length; i++) {
             if (TaskId.unwrap(batch.ids[i]) != 0) _deliver(batch.ids[i], results[i]);
         }
@@ -169,31 +154,20 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
+    function verifyRoot(bytes calldata certificate, bytes32 root, Quorum calldata stricter) external view {
+        Quorum memory least = Quorum(
+            stricter.nativeBps > _nativeBps ? stricter.nativeBps : _nativeBps,
+            stricter.externalBps > _externalBps ? stricter.externalBps : _externalBps
+        );
+        _judge(certificate, root, domainSeparator(), least);
+    }
+
+    /// @inheritdoc IServiceManager
     function taskStatus(uint64 number) external view returns (TaskStatus status, TaskId taskId) {
         taskId = _open[number];
         if (TaskId.unwrap(taskId) != 0) return (TaskStatus.Open, taskId);
         if (_unhandled[number] != 0) return (TaskStatus.Unhandled, taskId);
         return (_exists(number) ? TaskStatus.Settled : TaskStatus.None, taskId);
-    }
-
-    /// @inheritdoc IServiceManager
-    function currentEpoch() external view returns (Epoch) {
-        return Epoch.wrap(_epoch);
-    }
-
-    /// @inheritdoc IServiceManager
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory) {
-        return _tables[Epoch.unwrap(epoch)];
-    }
-
-    /// @inheritdoc IServiceManager
-    function tableRows(Epoch epoch) external view returns (Row[] memory rows) {
-        TableInfo memory table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        rows = new Row[](uint256(table.count) + 1);
-        for (uint256 i = 0; i < rows.length; i++) {
-            rows[i] = OperatorTables.read(table.pointer, i);
-        }
     }
 
     /// @inheritdoc IServiceManager
@@ -255,21 +229,24 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         if (task.externalBps > strictest.externalBps) strictest.externalBps = task.externalBps;
     }
 
-    /// @dev Demands a fresh table, the quorum, then the signature: dearest last.
-    function _verify(Certificate calldata certificate, bytes32 root, bytes32 domain, Quorum memory strictest) private {
-        TableInfo memory table = _freshTable(certificate.epoch);
-        (G1 memory key, WeightPair signed, WeightPair total) =
-            Certificates.requireQuorum(certificate, table.pointer, table.count, strictest);
-        Certificates.requireSignature(certificate, key, Digests.batch(domain, certificate.epoch, root));
-        emit CertificateVerified(
-            certificate.epoch,
-            root,
-            signed.nativeWeight(),
-            signed.externalWeight(),
-            total.nativeWeight(),
-            total.externalWeight(),
-            certificate.signers
-        );
+    /// @dev Demands a table that is believed, its signers' signature, and the quorum.
+    function _judge(bytes calldata certificate, bytes32 root, bytes32 domain, Quorum memory least)
+        private
+        view
+        returns (WeightPair signed, WeightPair total)
+    {
+        (signed, total) = _verified(certificate, Digests.batch(domain, Certificates.epochOf(certificate), root));
+        _requireShare(Token.Native, signed.nativeWeight(), total.nativeWeight(), least.nativeBps);
+        _requireShare(Token.External, signed.externalWeight(), total.externalWeight(), least.externalBps);
+    }
+
+    /// @dev Demands signed · 10 000 ≥ total · bps and total > 0. Nothing is divided, so nothing is rounded.
+    function _requireShare(Token token, uint96 signed, uint96 total, uint16 bps) private pure {
+        unchecked {
+            // 96 bits times 16 bits.
+            if (total != 0 && uint256(signed) * ONE_IN_BPS >= uint256(total) * bps) return;
+        }
+        revert QuorumNotReached(token, signed, total, bps);
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make
@@ -314,24 +291,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         handlerOf[manifest][workflow.name] = workflow.handler;
     }
 
-    /// @dev Completeness by counting: as many distinct members as there are members.
-    function _checkOperators(address[] calldata operators) private view {
-        uint256 optedIn = stakeSource.operatorCount(address(this));
-        if (operators.length == 0) revert EmptyTable();
-        if (operators.length != optedIn) revert IncompleteOperators(operators.length, optedIn);
-        for (uint256 i = 1; i < operators.length; i++) {
-            if (operators[i] <= operators[i - 1]) revert OperatorsNotAscending(operators[i - 1], operators[i]);
-        }
-    }
-
-    function _freshTable(Epoch epoch) private view returns (TableInfo memory table) {
-        table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        if (block.timestamp > uint256(table.takenAt) + tableWindow) {
-            revert TableExpired(epoch, table.takenAt, tableWindow);
-        }
-    }
-
     function _checkDeadline(uint64 deadline) private view {
         uint256 earliest = block.timestamp + 1;
         uint256 latest = block.timestamp + MAX_TASK_SECONDS;
@@ -360,7 +319,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         bool bounded =
             q.nativeBps != 0 && q.nativeBps <= ONE_IN_BPS && q.externalBps != 0 && q.externalBps <= ONE_IN_BPS;
         if (!bounded) revert InvalidQuorum(q.nativeBps, q.externalBps);
-        if (config.tableWindow == 0) revert InvalidTableWindow(config.tableWindow);
         if (config.handlerGas < HANDLER_GAS_LEAST || config.handlerGas > HANDLER_GAS_MOST) {
             revert InvalidHandlerGas(config.handlerGas, HANDLER_GAS_LEAST, HANDLER_GAS_MOST);
         }

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.31;
 
 import {IStakeSource} from "./IStakeSource.sol";
-import {Row} from "../libraries/OperatorTables.sol";
+import {ITableKeeper} from "./ITableKeeper.sol";
 import {Epoch, TaskId} from "../types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "../types/Structs.sol";
+import {Quorum, Result, Task, Token} from "../types/Structs.sol";
 
 /// @notice How a ServiceManager is set up, for good.
 struct ServiceConfig {
@@ -18,8 +18,12 @@ struct ServiceConfig {
     address externalStrategy;
     /// Share of each token that every result needs at least, 1 to 10 000 each.
     Quorum quorum;
-    /// Seconds for which an operator table is believed after it was written.
+    /// Seconds for which an operator table is believed after its stake was read.
     uint32 tableWindow;
+    /// Seconds after which anyone may write the next one, less than `tableWindow`.
+    uint32 epochSeconds;
+    /// Share of a token's total, in basis points, by which an operator's weight must have moved for a correction.
+    uint16 moveBps;
     /// Gas that a handler is called with, at least 50 000 and at most 8 000 000.
     uint32 handlerGas;
 }
@@ -30,13 +34,6 @@ struct Workflow {
     bytes32 name;
     /// Contract that receives its results.
     address handler;
-}
-
-/// @notice An operator table: where it is, since when, and how many operators it holds.
-struct TableInfo {
-    address pointer;
-    uint48 takenAt;
-    uint16 count;
 }
 
 /// @notice What became of a task, as far as its number tells.
@@ -70,11 +67,10 @@ enum SkipReason {
 /// certificates submitted by anyone.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
-interface IServiceManager {
+interface IServiceManager is ITableKeeper {
     error ZeroAddress();
     /// @notice A share of the service's own quorum is not in 1 to 10 000.
     error InvalidQuorum(uint16 nativeBps, uint16 externalBps);
-    error InvalidTableWindow(uint32 tableWindow);
     error InvalidHandlerGas(uint32 handlerGas, uint256 least, uint256 most);
 
     error ZeroManifest();
@@ -85,12 +81,6 @@ interface IServiceManager {
     error HandlerWithoutCode(bytes32 workflow, address handler);
     /// @notice The same manifest was announced before with another handler for the workflow.
     error HandlerConflict(bytes32 manifest, bytes32 workflow, address handler);
-
-    error EmptyTable();
-    /// @notice The list leaves out operators, or names too many.
-    error IncompleteOperators(uint256 given, uint256 optedIn);
-    /// @notice The list is not strictly ascending.
-    error OperatorsNotAscending(address previous, address next);
 
     error NoManifestInForce();
     /// @notice The manifest in force has no such workflow.
@@ -104,9 +94,8 @@ interface IServiceManager {
     error TasksNotAscending(TaskId previous, TaskId next);
     /// @notice No result in the batch belongs to an open task.
     error NothingToDeliver();
-    error UnknownEpoch(Epoch epoch);
-    /// @notice The table was taken too long ago to be believed.
-    error TableExpired(Epoch epoch, uint256 takenAt, uint256 window);
+    /// @notice Less of a token's stake signed than the batch needs, or there is none of that token.
+    error QuorumNotReached(Token token, uint96 signed, uint96 total, uint16 bps);
     /// @notice Too little gas is left to give a handler what it is due.
     error InsufficientGas(uint256 available, uint256 needed);
     /// @notice No failed result of that task is kept, or it was another one.
@@ -114,7 +103,6 @@ interface IServiceManager {
 
     /// @param activationBlock First block in which the manifest is in force.
     event ManifestAnnounced(bytes32 indexed manifest, string uri, uint64 activationBlock, Workflow[] workflows);
-    event TableRefreshed(Epoch indexed epoch, address pointer, address[] operators);
     event TaskCreated(TaskId indexed taskId, Task task, bytes input);
     event TaskSkipped(TaskId indexed taskId, SkipReason reason);
     /// @param root Merkle root of the batch.
@@ -146,10 +134,6 @@ interface IServiceManager {
         Workflow[] calldata workflows
     ) external;
 
-    /// @notice Writes a new operator table from the stake as it is now. Anyone may.
-    /// @param operators All operators that are opted in to this service, strictly ascending.
-    function refreshTable(address[] calldata operators) external returns (Epoch epoch);
-
     /// @notice Asks for one execution of a workflow of the manifest in force.
     /// @param workflow ASCII name, left-aligned.
     /// @param input What the component is given, at most `MAX_INPUT_BYTES`.
@@ -164,7 +148,8 @@ interface IServiceManager {
     /// @dev Each task is delivered at most once. Results of settled, expired and unknown tasks are skipped; a handler
     /// that fails stops no other result. Give it gas for every handler: `handlerGas` each.
     /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
-    function submit(Result[] calldata results, Certificate calldata certificate) external;
+    /// @param certificate Packed as `Certificates` says.
+    function submit(Result[] calldata results, bytes calldata certificate) external;
 
     /// @notice Hands over a result whose handler failed when it was delivered. Anyone may, at any time. Reverts as the
     /// handler does.
@@ -176,14 +161,9 @@ interface IServiceManager {
     /// @notice Number of the latest task.
     function taskCount() external view returns (uint64);
 
-    /// @notice Number of the latest table; 0 before the first.
-    function currentEpoch() external view returns (Epoch);
-
-    /// @notice The table of an epoch; zeros when there is none.
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory);
-
-    /// @notice All rows of a table, the sum first.
-    function tableRows(Epoch epoch) external view returns (Row[] memory);
+    /// @notice Reverts unless the certificate is a good one over `root`, and its signers reach this service's quorum.
+    /// @param stricter Quorum that they must reach where the service's own is less.
+    function verifyRoot(bytes calldata certificate, bytes32 root, Quorum calldata stricter) external view;
 
     /// @notice Hash of the manifest in force; zero before the first.
     function manifestInForce() external view returns (bytes32);
@@ -197,12 +177,8 @@ interface IServiceManager {
     /// @notice Share of each token that every result needs at least.
     function quorum() external view returns (Quorum memory);
 
-    function stakeSource() external view returns (IStakeSource);
     function nativeStrategy() external view returns (address);
     function externalStrategy() external view returns (address);
-
-    /// @notice Seconds for which a table is believed.
-    function tableWindow() external view returns (uint32);
 
     /// @notice Gas that a handler is called with.
     function handlerGas() external view returns (uint32);

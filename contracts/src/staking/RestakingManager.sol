@@ -5,6 +5,7 @@ import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {IRestakingManager} from "../interfaces/IRestakingManager.sol";
+import {IServiceManager} from "../interfaces/IServiceManager.sol";
 import {IStakeSource} from "../interfaces/IStakeSource.sol";
 import {IStrategy} from "../interfaces/IStrategy.sol";
 import {BN254, G1, G2} from "../libraries/BN254.sol";
@@ -27,6 +28,8 @@ contract RestakingManager is IRestakingManager, Ownable2Step, ReentrancyGuardTra
     EnumerableSet.AddressSet private _strategies;
     mapping(address service => EnumerableSet.AddressSet) private _operatorsOf;
     mapping(address operator => G1) private _keys;
+    /// @inheritdoc IStakeSource
+    mapping(address service => uint64) public membershipVersion;
 
     /// @inheritdoc IRestakingManager
     mapping(address staker => mapping(address strategy => uint256)) public sharesOf;
@@ -101,12 +104,14 @@ contract RestakingManager is IRestakingManager, Ownable2Step, ReentrancyGuardTra
     function optIn(address service) external onlyOperator {
         if (service == address(0)) revert ZeroAddress();
         if (!_operatorsOf[service].add(msg.sender)) revert AlreadyOptedIn(msg.sender, service);
+        membershipVersion[service]++;
         emit OptedIn(msg.sender, service);
     }
 
     /// @inheritdoc IRestakingManager
     function optOut(address service) external {
         if (!_operatorsOf[service].remove(msg.sender)) revert NotOptedIn(msg.sender, service);
+        membershipVersion[service]++;
         emit OptedOut(msg.sender, service);
     }
 
@@ -116,11 +121,9 @@ contract RestakingManager is IRestakingManager, Ownable2Step, ReentrancyGuardTra
     }
 
     /// @inheritdoc IStakeSource
-    function rows(address service, address[] calldata operators, address native, address ext)
-        external
-        view
-        returns (Row[] memory result)
-    {
+    function rows(address service, address[] calldata operators) external view returns (Row[] memory result) {
+        address native = IServiceManager(service).nativeStrategy();
+        address ext = IServiceManager(service).externalStrategy();
         EnumerableSet.AddressSet storage optedIn = _operatorsOf[service];
         result = new Row[](operators.length);
         for (uint256 i = 0; i < operators.length; i++) {

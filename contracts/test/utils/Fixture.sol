@@ -12,10 +12,11 @@ import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
+import {Certificate, Packed} from "./Packed.sol";
 import {RestakingManager} from "../../src/staking/RestakingManager.sol";
 import {Strategy} from "../../src/staking/Strategy.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
+import {Quorum, Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -41,6 +42,8 @@ struct Operator {
 abstract contract Fixture is Test {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 7 days;
+    uint32 internal constant EPOCH = 1 hours;
+    uint16 internal constant MOVE_BPS = 100;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
     bytes32 internal constant MANIFEST = keccak256("manifest");
@@ -100,16 +103,23 @@ abstract contract Fixture is Test {
             vm.prank(operators[i].account);
             manager.optIn(address(service));
         }
-        service.refreshTable(accounts());
+        service.refreshTable(accounts(), aggregate());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
     }
 
     function config(Quorum memory quorum) internal view returns (ServiceConfig memory) {
-        return
-            ServiceConfig(
-                manager, owner, address(nativeStrategy), address(externalStrategy), quorum, WINDOW, HANDLER_GAS
-            );
+        return ServiceConfig({
+            stakeSource: manager,
+            owner: owner,
+            nativeStrategy: address(nativeStrategy),
+            externalStrategy: address(externalStrategy),
+            quorum: quorum,
+            tableWindow: WINDOW,
+            epochSeconds: EPOCH,
+            moveBps: MOVE_BPS,
+            handlerGas: HANDLER_GAS
+        });
     }
 
     function addStrategy(DemoToken token) internal returns (Strategy strategy) {
@@ -127,11 +137,18 @@ abstract contract Fixture is Test {
             ),
             (OperatorVector[])
         );
-        for (uint256 i = 0; i < count; i++) {
+        for (uint256 i = 0; i < count && i < all.length; i++) {
             OperatorVector memory o = all[i];
             operators.push(
                 Operator(o.operator, o.sk, G1(o.g1.x, o.g1.y), G2(o.g2.x[0], o.g2.x[1], o.g2.y[0], o.g2.y[1]))
             );
+        }
+        // Beyond the vectors each secret is the one before plus 1.
+        while (operators.length < count) {
+            Operator memory o = operators[operators.length - 1];
+            G1 memory g1 = BN254.add(o.g1, BN254.generator());
+            G2 memory g2 = Bls.add(o.g2, Bls.generatorG2());
+            operators.push(Operator(address(uint160(o.account) + 1), o.sk + 1, g1, g2));
         }
     }
 
@@ -165,6 +182,19 @@ abstract contract Fixture is Test {
         for (uint256 i = 0; i < list.length; i++) {
             list[i] = operators[i].account;
         }
+    }
+
+    /// @notice Sum of all operators' G2 keys.
+    function aggregate() internal view returns (G2 memory apk) {
+        for (uint256 i = 0; i < operators.length; i++) {
+            apk = Bls.add(apk, operators[i].g2);
+        }
+    }
+
+    /// @notice Writes the next table, at the end of the epoch.
+    function refresh() internal returns (Epoch) {
+        vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
+        return service.refreshTable(accounts(), aggregate());
     }
 
     // Tasks and results
@@ -280,7 +310,8 @@ abstract contract Fixture is Test {
             sk = addmod(sk, operators[i].sk, BN254.R);
             apk = Bls.add(apk, operators[i].g2);
         }
-        return Certificate(epoch, signers, Bls.sign(sk, digest), apk, Bls.roots(digest));
+        (uint8 passed, uint256 ordinate) = Bls.hint(digest);
+        return Certificate(epoch, operators.length, signers, Bls.sign(sk, digest), apk, passed, ordinate);
     }
 
     // Logs

@@ -3,8 +3,9 @@ pragma solidity ^0.8.31;
 
 import {Fixture} from "./Fixture.sol";
 import {Token} from "../../src/types/Structs.sol";
-import {Certificates} from "../../src/libraries/Certificates.sol";
-import {Certificate, Quorum, Result} from "../../src/types/Structs.sol";
+import {Certificate} from "./Packed.sol";
+import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
+import {Quorum, Result} from "../../src/types/Structs.sol";
 
 /// @notice A service of four operators, two thirds of each token wanted.
 abstract contract ServiceFixture is Fixture {
@@ -14,10 +15,10 @@ abstract contract ServiceFixture is Fixture {
 
     function submitAs(address sender, Result[] memory results, Certificate memory certificate) internal {
         vm.prank(sender);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function expectQuorumNotReached(Token token, uint96 signed, uint96 total, uint16 bps) internal {
-        vm.expectRevert(abi.encodeWithSelector(Certificates.QuorumNotReached.selector, token, signed, total, bps));
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.QuorumNotReached.selector, token, signed, total, bps));
     }
 }

@@ -12,6 +12,7 @@ interface Vm {
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
+    function dumpState(string calldata path) external;
     function etch(address target, bytes calldata code) external;
     function expectCall(address callee, bytes calldata data, uint64 count) external;
     function expectEmit(address emitter) external;
@@ -42,8 +43,11 @@ interface Vm {
     function revertToState(uint256 id) external returns (bool);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function toString(address value) external pure returns (string memory);
+    function toString(bytes calldata value) external pure returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
+    function writeFile(string calldata path, string calldata data) external;
 
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata reason) external pure;
