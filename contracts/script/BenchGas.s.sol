@@ -77,7 +77,7 @@ contract BenchGas is Fixture {
         Certificate memory certificate = certify(root, service.currentEpoch(), without(spread(absent)));
         measure(
             string.concat("verify, ", vm.toString(operators.length), " operators, ", vm.toString(absent), " absent"),
-            abi.encodeCall(service.verifyRoot, (certificate.pack(), root, none()))
+            abi.encodeWithSignature("verifyRoot(bytes,bytes32)", certificate.pack(), root)
         );
     }
 

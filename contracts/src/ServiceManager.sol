@@ -128,7 +128,8 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         bytes32 domain = domainSeparator();
         Batch memory batch = _settle(results, domain);
         bytes32 root = Digests.rootInPlace(batch.leaves);
-        (WeightPair signed, WeightPair total) = _judge(certificate, root, domain, batch.strictest);
+        (WeightPair signed, WeightPair total) =
+            _judge(certificate, root, batch.strictest.nativeBps, batch.strictest.externalBps);
         emit CertificateVerified(
             Certificates.epochOf(certificate),
             root,
@@ -154,12 +155,18 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
+    function verifyRoot(bytes calldata certificate, bytes32 root) external view {
+        _judge(certificate, root, _nativeBps, _externalBps);
+    }
+
+    /// @inheritdoc IServiceManager
     function verifyRoot(bytes calldata certificate, bytes32 root, Quorum calldata stricter) external view {
-        Quorum memory least = Quorum(
+        _judge(
+            certificate,
+            root,
             stricter.nativeBps > _nativeBps ? stricter.nativeBps : _nativeBps,
             stricter.externalBps > _externalBps ? stricter.externalBps : _externalBps
         );
-        _judge(certificate, root, domainSeparator(), least);
     }
 
     /// @inheritdoc IServiceManager
@@ -230,23 +237,24 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @dev Demands a table that is believed, its signers' signature, and the quorum.
-    function _judge(bytes calldata certificate, bytes32 root, bytes32 domain, Quorum memory least)
+    function _judge(bytes calldata certificate, bytes32 root, uint16 nativeBps, uint16 externalBps)
         private
         view
         returns (WeightPair signed, WeightPair total)
     {
-        (signed, total) = _verified(certificate, Digests.batch(domain, Certificates.epochOf(certificate), root));
-        _requireShare(Token.Native, signed.nativeWeight(), total.nativeWeight(), least.nativeBps);
-        _requireShare(Token.External, signed.externalWeight(), total.externalWeight(), least.externalBps);
-    }
-
-    /// @dev Demands signed · 10 000 ≥ total · bps and total > 0. Nothing is divided, so nothing is rounded.
-    function _requireShare(Token token, uint96 signed, uint96 total, uint16 bps) private pure {
+        bytes32 digest = Digests.batch(domainSeparator(), Certificates.epochOf(certificate), root);
+        (signed, total) = _verified(certificate, digest);
+        (uint256 s, uint256 t) = (WeightPair.unwrap(signed), WeightPair.unwrap(total));
         unchecked {
-            // 96 bits times 16 bits.
-            if (total != 0 && uint256(signed) * ONE_IN_BPS >= uint256(total) * bps) return;
+            // signed · 10 000 ≥ total · bps and total > 0: nothing is divided, so nothing is rounded. 96 bits times 16.
+            bool native = t >> 96 != 0 && (s >> 96) * ONE_IN_BPS >= (t >> 96) * nativeBps;
+            bool ext = uint96(t) != 0 && uint96(s) * ONE_IN_BPS >= uint96(t) * uint256(externalBps);
+            if (native && ext) return (signed, total);
+            if (native) {
+                revert QuorumNotReached(Token.External, signed.externalWeight(), total.externalWeight(), externalBps);
+            }
         }
-        revert QuorumNotReached(token, signed, total, bps);
+        revert QuorumNotReached(Token.Native, signed.nativeWeight(), total.nativeWeight(), nativeBps);
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make

@@ -162,6 +162,9 @@ interface IServiceManager is ITableKeeper {
     function taskCount() external view returns (uint64);
 
     /// @notice Reverts unless the certificate is a good one over `root`, and its signers reach this service's quorum.
+    function verifyRoot(bytes calldata certificate, bytes32 root) external view;
+
+    /// @notice `verifyRoot`, with a quorum of the caller's.
     /// @param stricter Quorum that they must reach where the service's own is less.
     function verifyRoot(bytes calldata certificate, bytes32 root, Quorum calldata stricter) external view;
 

@@ -105,20 +105,15 @@ library BN254 {
     /// within 255 of each other, for which keccak256 has to be broken but for 8 bits. The ordinate may be that of −H:
     /// a check that passes for (−H, −σ) passes for (H, σ). Warning: the point is not to be taken for an identifier.
     /// @param passed How many abscissas `hashToG1` passes over, at most 255.
-    /// @param ordinate The y that it finds.
-    function hashToG1WithHint(bytes32 digest, uint256 passed, uint256 ordinate)
-        internal
-        pure
-        returns (uint256 x, uint256 y)
-    {
+    /// @param y The ordinate that it finds.
+    function hashToG1WithHint(bytes32 digest, uint256 passed, uint256 y) internal pure returns (uint256 x) {
         uint256 distance;
-        // x = addmod(uint256(digest), passed, P); distance = mulmod(ordinate, ordinate, P) - cubePlus3(x);
+        // x = addmod(uint256(digest), passed, P); distance = mulmod(y, y, P) - cubePlus3(x);
         assembly ("memory-safe") {
             x := addmod(digest, passed, P)
-            distance := sub(mulmod(ordinate, ordinate, P), addmod(mulmod(mulmod(x, x, P), x, P), 3, P))
+            distance := sub(mulmod(y, y, P), addmod(mulmod(mulmod(x, x, P), x, P), 3, P))
         }
         if (distance != 0) revert InvalidHint(digest);
-        y = ordinate;
     }
 
     /// @notice Whether `sigma` is a signature over `message` under the key (`p1`, `p2`), and the key's halves belong

@@ -36,10 +36,9 @@ enum Signers {
 ///
 /// @dev Which table counts, whether it is fresh, and whether its signers are enough, is the caller's.
 library Certificates {
-    /// @notice The certificate does not have the length that its first byte and its table demand.
-    error MalformedCertificate(uint256 length);
-    /// @notice The bitmap has bits beyond the last operator.
-    error MalformedBitmap(uint256 operators);
+    /// @notice The first byte is none of `Signers`, the length is not what it and the table demand, or the bitmap has bits
+    /// beyond the last operator.
+    error MalformedCertificate(uint256 length, uint256 operators);
     /// @notice The signature, or a key it is checked under, is the point at infinity.
     error InfinityInCertificate();
     /// @notice The signature is not the signers' over this digest, or the G2 key is not the sum of theirs.
@@ -47,6 +46,9 @@ library Certificates {
     /// @notice A chunk of the table failed to add its keys, for lack of gas.
     error KeysNotSummed();
 
+    /// @dev `BN254.P`.
+    uint256 private constant P = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
+    uint256 private constant ORDINATE_OFFSET = 6;
     uint256 private constant APK_OFFSET = 38;
     uint256 private constant BITMAP_OFFSET = 230;
     /// @dev Of one where everyone signed.
@@ -85,7 +87,7 @@ library Certificates {
             signed = total;
         } else {
             uint256 at;
-            (at, signed, total) = _sum(certificate, table);
+            (at, signed, total) = table.isInline() ? _sum(certificate, table) : _sumChunks(certificate, table);
             valid = _verifySome(certificate, at, digest);
         }
         if (!valid) revert InvalidSignature(digest);
@@ -98,10 +100,11 @@ library Certificates {
         view
         returns (bool valid, WeightPair total)
     {
-        if (certificate.length != SHORT_BYTES) revert MalformedCertificate(certificate.length);
+        if (certificate.length != SHORT_BYTES) revert MalformedCertificate(certificate.length, table.count());
         address pointer = table.pointer();
         uint256 offset = OperatorTables.headOffset(table);
-        (uint256 x, uint256 y) = _message(certificate, digest);
+        uint256 y = _ordinate(certificate);
+        uint256 x = BN254.hashToG1WithHint(digest, _passed(certificate), y);
         uint256 at;
         // (sum, apk) = head of the table; total = sum.weights; sigma = certificate[38:102];
         // return BN254.pairs(sigma, G1(x, y), apk);
@@ -124,47 +127,100 @@ library Certificates {
     /// e(σ + γ·P1, −G2) · e(H + γ·G1, P2) = 1.
     /// @param at Where in memory it works: P1 is behind the first word.
     function _verifySome(bytes calldata certificate, uint256 at, bytes32 digest) private view returns (bool) {
-        (uint256 x, uint256 y) = _message(certificate, digest);
-        uint256 infinity;
+        uint256 y = _ordinate(certificate);
+        uint256 x = BN254.hashToG1WithHint(digest, _passed(certificate), y);
+        bool infinity;
+        // No point of the curve has x = 0.
         // infinity = p1.isInfinity() || sigma.isInfinity(); return BN254.verify(digest, G1(x, y), p1, apk, sigma);
         assembly ("memory-safe") {
             mstore(at, digest)
             calldatacopy(add(at, 0x60), add(certificate.offset, APK_OFFSET), 0xc0)
-            infinity := or(iszero(mload(add(at, 0x40))), iszero(or(mload(add(at, 0xe0)), mload(add(at, 0x100)))))
+            infinity := or(iszero(mload(add(at, 0x20))), iszero(or(mload(add(at, 0xe0)), mload(add(at, 0x100)))))
         }
-        if (infinity != 0) revert InfinityInCertificate();
+        if (infinity) revert InfinityInCertificate();
         return BN254.verifyAt(at, x, y);
     }
 
-    /// @dev Sums up the signers: all less the absent, or those who signed.
-    /// @return at Where `_verifySome` finds the sum of their keys.
+    /// @dev `_sumChunks` of a table that is one contract.
     function _sum(bytes calldata certificate, Table table)
         private
         view
         returns (uint256 at, WeightPair signed, WeightPair total)
     {
-        uint256 count = table.count();
-        uint256 kind = _kind(certificate);
-        unchecked {
-            bool fits = kind <= uint256(Signers.Only) && certificate.length == BITMAP_OFFSET + ((count + 7) >> 3);
-            if (!fits) revert MalformedCertificate(certificate.length);
+        // 1: malformed, 2: a chunk failed.
+        uint256 fault;
+        // In terms of `_sumChunks`, for one word of the bitmap:
+        //
+        //     (at, total) = _start(table, without); named = _addRows(table.pointer(), _word(certificate, count, 0), at);
+        //     signed = without ? total - named : named; if (without) _negate(at);
+        assembly ("memory-safe") {
+            at := mload(0x40)
+            mstore(0x40, add(at, 0x1a0))
+            let sum := add(at, 0x20)
+            {
+                let count := and(shr(232, table), 0x3ff)
+                let size := shr(3, add(count, 7))
+                let mask := shr(sub(256, shl(3, size)), calldataload(add(certificate.offset, BITMAP_OFFSET)))
+                fault := iszero(iszero(or(xor(certificate.length, add(BITMAP_OFFSET, size)), shr(count, mask))))
+                mstore(at, mask)
+                // Instructions that take an address leave the bits above it alone.
+                extcodecopy(table, sum, add(144, mul(88, count)), 88)
+            }
+            total := and(mload(add(at, 0x58)), 0xffffffffffffffffffffffffffffffffffffffffffffffff)
+            switch byte(0, calldataload(certificate.offset))
+            case 1 {
+                mstore(add(sum, 0x20), sub(P, mload(add(sum, 0x20))))
+                fault := or(fault, shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))))
+                // Infinity becomes (0, P) here, which is recognised by its x.
+                mstore(add(sum, 0x20), sub(P, mload(add(sum, 0x20))))
+                signed := sub(total, mload(add(sum, 0x40)))
+            }
+            case 2 {
+                // Beyond the calldata lie zeros.
+                calldatacopy(sum, calldatasize(), 0x40)
+                fault := or(fault, shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))))
+                signed := mload(add(sum, 0x40))
+            }
+            default { fault := 1 }
         }
+        if (fault != 0) {
+            if (fault == 2) revert KeysNotSummed();
+            revert MalformedCertificate(certificate.length, table.count());
+        }
+    }
+
+    /// @dev Sums up the signers: all less the absent, or those who signed.
+    /// @return at Where `_verifySome` finds the sum of their keys.
+    function _sumChunks(bytes calldata certificate, Table table)
+        private
+        view
+        returns (uint256 at, WeightPair signed, WeightPair total)
+    {
+        uint256 kind = _kind(certificate);
+        uint256 count = table.count();
+        bool fits = kind <= uint256(Signers.Only) && certificate.length == BITMAP_OFFSET + ((count + 7) >> 3);
+        if (!fits) revert MalformedCertificate(certificate.length, count);
         bool without = kind == uint256(Signers.Without);
         (at, total) = _start(table, without);
-        uint256 words = OperatorTables.wordsFor(count);
-        uint256 named;
+        uint256 named = _addChunks(certificate, table, at);
         unchecked {
-            for (uint256 i = 0; i < words; i++) {
-                uint256 mask = _word(certificate, count, i);
-                if (mask != 0) named += _addRows(OperatorTables.chunkOf(table, i), mask, at);
-            }
-            if (table.corrections() != 0) named += OperatorTables.corrected(table, _named(certificate, count));
             if (without) {
                 named = WeightPair.unwrap(total) - named;
                 _negate(at);
             }
         }
         signed = WeightPair.wrap(named & OperatorTables.WEIGHTS_MASK);
+    }
+
+    /// @dev Adds the rows that the bitmap names, of a table that has them elsewhere, to the point at `at` + 0x20.
+    function _addChunks(bytes calldata certificate, Table table, uint256 at) private view returns (uint256 named) {
+        uint256[] memory bitmap = _named(certificate, table.count());
+        unchecked {
+            for (uint256 i = 0; i < bitmap.length; i++) {
+                if (bitmap[i] != 0) named += _addRows(OperatorTables.chunkOf(table, i), bitmap[i], at);
+            }
+            named += OperatorTables.corrected(table, bitmap);
+        }
     }
 
     /// @dev Makes room for what `_verifySome` computes, and puts there what rows are added to: the negated sum of all
@@ -185,12 +241,11 @@ library Certificates {
 
     /// @dev Negates the point at `at` + 0x20.
     function _negate(uint256 at) private pure {
-        uint256 p = BN254.P;
         // point = BN254.negate(point);
         assembly ("memory-safe") {
             let y := add(at, 0x40)
             let value := mload(y)
-            if value { mstore(y, sub(p, value)) }
+            if value { mstore(y, sub(P, value)) }
         }
     }
 
@@ -206,20 +261,22 @@ library Certificates {
         if (!ok) revert KeysNotSummed();
     }
 
+    function _passed(bytes calldata certificate) private pure returns (uint256 passed) {
+        assembly ("memory-safe") {
+            passed := byte(1, calldataload(certificate.offset))
+        }
+    }
+
+    function _ordinate(bytes calldata certificate) private pure returns (uint256 y) {
+        assembly ("memory-safe") {
+            y := calldataload(add(certificate.offset, ORDINATE_OFFSET))
+        }
+    }
+
     function _kind(bytes calldata certificate) private pure returns (uint256 kind) {
         assembly ("memory-safe") {
             kind := byte(0, calldataload(certificate.offset))
         }
-    }
-
-    /// @dev Hash of the digest to the curve.
-    function _message(bytes calldata certificate, bytes32 digest) private pure returns (uint256 x, uint256 y) {
-        uint256 passed;
-        assembly ("memory-safe") {
-            passed := byte(1, calldataload(certificate.offset))
-            y := calldataload(add(certificate.offset, 6))
-        }
-        return BN254.hashToG1WithHint(digest, passed, y);
     }
 
     /// @dev The bitmap as words.
@@ -240,7 +297,7 @@ library Certificates {
             }
             if (left >= OperatorTables.CHUNK_ROWS) return word;
             word >>= 256 - ((left + 7) >> 3 << 3);
-            if (word >> left != 0) revert MalformedBitmap(count);
+            if (word >> left != 0) revert MalformedCertificate(certificate.length, count);
         }
     }
 }

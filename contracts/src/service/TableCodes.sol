@@ -199,7 +199,7 @@ library TableCodes {
     function _loadRows(address chunk, uint256 count) private view returns (uint256 copy) {
         assembly ("memory-safe") {
             copy := mload(0x40)
-            extcodecopy(chunk, copy, 160, mul(count, 88))
+            extcodecopy(chunk, copy, 144, mul(count, 88))
         }
     }
 

@@ -96,10 +96,11 @@ abstract contract TableKeeper is ITableKeeper {
         returns (WeightPair signed, WeightPair total)
     {
         Epoch epoch = Certificates.epochOf(certificate);
-        Table table = _live(epoch);
-        uint256 takenAt = table.takenAt();
+        Table table = TableStates.at(epoch);
         unchecked {
-            if (block.timestamp > takenAt + tableWindow) revert TableExpired(epoch, takenAt, tableWindow);
+            bool believed =
+                Epoch.unwrap(table.epoch()) == Epoch.unwrap(epoch) && block.timestamp <= table.takenAt() + tableWindow;
+            if (!believed) _refuse(epoch);
         }
         (signed, total) = Certificates.verify(certificate, table, digest);
         if (table.revokedWords() != 0) signed = _withoutRevoked(certificate, table, signed);
@@ -108,6 +109,11 @@ abstract contract TableKeeper is ITableKeeper {
     /// @notice Bitmap of the signers that a verified certificate names.
     function _signersOf(bytes calldata certificate) internal view returns (uint256[] memory) {
         return Certificates.signersOf(certificate, _live(Certificates.epochOf(certificate)).count());
+    }
+
+    /// @dev Says why the table of an epoch is not believed.
+    function _refuse(Epoch epoch) private view {
+        revert TableExpired(epoch, _live(epoch).takenAt(), tableWindow);
     }
 
     function _withoutRevoked(bytes calldata certificate, Table table, WeightPair signed)

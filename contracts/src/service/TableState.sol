@@ -43,17 +43,21 @@ library TableStates {
         }
     }
 
+    /// @notice The table at the place of an epoch, which may be that of another.
+    function at(Epoch epoch) internal view returns (Table table) {
+        // table = load().tables[epoch % 4];
+        assembly ("memory-safe") {
+            table := sload(add(SLOT, and(epoch, 3)))
+        }
+    }
+
     /// @notice The table of an epoch, if it is among the latest. It may have expired.
     function live(Epoch epoch) internal view returns (Table table) {
+        table = at(epoch);
         uint256 wanted = Epoch.unwrap(epoch);
-        // table = load().tables[wanted % 4];
-        assembly ("memory-safe") {
-            table := sload(add(SLOT, and(wanted, 3)))
-        }
         uint256 found = Epoch.unwrap(table.epoch());
-        if (wanted == found && wanted != 0) return table;
         if (wanted == 0 || wanted > found) revert ITableKeeper.UnknownEpoch(epoch);
-        revert ITableKeeper.TableSuperseded(epoch);
+        if (wanted != found) revert ITableKeeper.TableSuperseded(epoch);
     }
 
     /// @notice Bitmap of the operators whose weight was revoked.

@@ -60,8 +60,8 @@ library Tables {
         return Table.wrap(Table.unwrap(table) | 1 << (252 + word));
     }
 
-    /// @notice Whether head and rows are in one contract.
+    /// @notice Whether head and rows are in one contract: up to 256 operators, without corrections.
     function isInline(Table table) internal pure returns (bool) {
-        return count(table) <= 256 && corrections(table) == 0;
+        return Table.unwrap(table) >> 232 & 0xfffff <= 256;
     }
 }
