@@ -2,32 +2,27 @@
 pragma solidity ^0.8.31;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {
-    IServiceManager,
-    ServiceConfig,
-    SkipReason,
-    TableInfo,
-    TaskStatus,
-    Workflow
-} from "./interfaces/IServiceManager.sol";
-import {IStakeSource} from "./interfaces/IStakeSource.sol";
+import {IServiceManager, ServiceConfig, SkipReason, TaskStatus, Workflow} from "./interfaces/IServiceManager.sol";
+import {TableConfig} from "./interfaces/ITableKeeper.sol";
 import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
 import {ITotalWeights} from "./interfaces/ITotalWeights.sol";
-import {G1} from "./libraries/BN254.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
 import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
 import {Inputs, Policies} from "./libraries/Policies.sol";
+import {TableKeeper} from "./service/TableKeeper.sol";
+import {TableStates} from "./service/TableState.sol";
 import {Domain} from "./types/Domain.sol";
-import {Epoch, TaskId} from "./types/Ids.sol";
-import {Certificate, Judgement, Policy, PolicyKind, Requirement, Result, Task, Verdict} from "./types/Structs.sol";
+import {TaskId} from "./types/Ids.sol";
+import {Judgement, Policy, PolicyKind, Requirement, Result, Task, Verdict} from "./types/Structs.sol";
+import {Table} from "./types/Table.sol";
 import {Terms, termsOf} from "./types/Terms.sol";
 
 /// @title ServiceManager
 /// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it
 /// as it is.
-contract ServiceManager is IServiceManager, Ownable2Step, Domain {
+contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     /// @notice Most results under one certificate.
     uint256 public constant MAX_BATCH = 128;
     /// @notice Longest input of a task.
@@ -41,13 +36,9 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     uint256 private constant CALL_GAS = 2_600;
 
     /// @inheritdoc IServiceManager
-    IStakeSource public immutable stakeSource;
-    /// @inheritdoc IServiceManager
     address public immutable nativeStrategy;
     /// @inheritdoc IServiceManager
     address public immutable externalStrategy;
-    /// @inheritdoc IServiceManager
-    uint32 public immutable tableWindow;
     /// @inheritdoc IServiceManager
     uint32 public immutable handlerGas;
     /// @inheritdoc IServiceManager
@@ -61,19 +52,15 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     // |---|---|
     // | 0-63 | number of the latest task |
     // | 64-127 | block from which `_nextManifest` is in force |
-    // | 128-159 | number of the latest table |
 
     /// @inheritdoc IServiceManager
     uint64 public taskCount;
     uint64 private _activationBlock;
-    uint32 private _epoch;
 
     bytes32 private _currentManifest;
     bytes32 private _nextManifest;
     /// @inheritdoc IServiceManager
     mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
-    /// @dev One slot each: pointer (160 bits), time (48), count (16).
-    mapping(uint32 epoch => TableInfo) private _tables;
     /// @dev A task's id while it is open or pending; zero before and after.
     mapping(uint64 number => TaskId) private _open;
     /// @dev Only under the policy `Veto`.
@@ -94,12 +81,13 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         bool vetoed;
     }
 
-    constructor(ServiceConfig memory config) Ownable(config.owner) {
+    constructor(ServiceConfig memory config)
+        Ownable(config.owner)
+        TableKeeper(TableConfig(config.stakeSource, config.tableWindow, config.epochSeconds, config.moveBps))
+    {
         _checkConfig(config);
-        stakeSource = config.stakeSource;
         nativeStrategy = config.nativeStrategy;
         externalStrategy = config.externalStrategy;
-        tableWindow = config.tableWindow;
         handlerGas = config.handlerGas;
         _terms = termsOf(config.policy);
         _oracle = config.policy.oracle;
@@ -118,17 +106,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
             _setHandler(manifest, workflows[i]);
         }
         emit ManifestAnnounced(manifest, uri, activationBlock, workflows);
-    }
-
-    /// @inheritdoc IServiceManager
-    function refreshTable(address[] calldata operators) public virtual returns (Epoch epoch) {
-        _checkOperators(operators);
-        Row[] memory rows = stakeSource.rows(address(this), operators);
-        address pointer = OperatorTables.write(rows);
-        uint32 number = ++_epoch;
-        _tables[number] = TableInfo(pointer, uint48(block.timestamp), uint16(operators.length));
-        epoch = Epoch.wrap(number);
-        emit TableRefreshed(epoch, pointer, operators);
     }
 
     /// @inheritdoc IServiceManager
@@ -161,19 +138,19 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     /// @inheritdoc IServiceManager
     /// @dev All calls up to the verdict are static. Then all tasks are settled before the first handler is called: one
     /// that calls back finds nothing open.
-    function submit(Result[] calldata results, Certificate calldata certificate) public virtual {
+    function submit(Result[] calldata results, bytes calldata certificate) public virtual {
         (TaskId[] memory ids, bytes32 root) = _hash(results);
         Requirement memory strictest = _pass(results, ids);
         Judgement memory judgement = _judge(certificate, root, strictest);
         emit CertificateVerified(
-            certificate.epoch,
+            Certificates.epochOf(certificate),
             root,
             judgement.verdict,
             judgement.signedNative,
             judgement.signedExternal,
             judgement.totalNative,
             judgement.totalExternal,
-            certificate.signers
+            _signersOf(certificate)
         );
         if (judgement.verdict == Verdict.Pending) return _suspendAll(results, ids);
         _settleAll(results, ids);
@@ -181,20 +158,25 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function veto(uint64 number, Certificate calldata certificate) public virtual {
+    function veto(uint64 number, bytes calldata certificate) public virtual {
         Pending storage pending = _pending[number];
         (bytes32 leaf, uint64 until) = (pending.leaf, pending.until);
         if (leaf == 0) revert NotPending(number);
         if (block.timestamp >= until) revert VetoTooLate(number, until);
         (WeightPair signed, WeightPair total) =
-            _verified(certificate, Digests.veto(domainSeparator(), certificate.epoch, leaf));
+            _verified(certificate, Digests.veto(domainSeparator(), Certificates.epochOf(certificate), leaf));
         Policies.demandVeto(_terms, signed, total);
         TaskId taskId = _open[number];
         _open[number] = TaskId.wrap(0);
         delete pending.leaf;
         pending.vetoed = true;
         emit TaskVetoed(
-            taskId, leaf, certificate.epoch, signed.externalWeight(), total.externalWeight(), certificate.signers
+            taskId,
+            leaf,
+            Certificates.epochOf(certificate),
+            signed.externalWeight(),
+            total.externalWeight(),
+            _signersOf(certificate)
         );
     }
 
@@ -231,7 +213,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function verify(Certificate calldata certificate, Result[] calldata results, Requirement calldata requirement)
+    function verify(bytes calldata certificate, Result[] calldata results, Requirement calldata requirement)
         public
         view
         virtual
@@ -242,7 +224,7 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function verifyRoot(Certificate calldata certificate, bytes32 root, Requirement calldata requirement)
+    function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
         public
         view
         virtual
@@ -273,32 +255,11 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         if (leaf != 0) until = _pending[number].until;
     }
 
-    /// @inheritdoc IServiceManager
-    function currentEpoch() external view returns (Epoch) {
-        return Epoch.wrap(_epoch);
-    }
-
     /// @inheritdoc ITotalWeights
     function totalWeights() external view returns (uint96 native, uint96 ext) {
-        TableInfo memory table = _tables[_epoch];
-        if (table.pointer == address(0)) revert UnknownEpoch(Epoch.wrap(_epoch));
-        Row memory sum = OperatorTables.read(table.pointer, 0);
+        Table table = TableStates.live(currentEpoch());
+        Row memory sum = OperatorTables.readRow(table.pointer(), OperatorTables.headOffset(table));
         return (sum.nativeWeight, sum.externalWeight);
-    }
-
-    /// @inheritdoc IServiceManager
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory) {
-        return _tables[Epoch.unwrap(epoch)];
-    }
-
-    /// @inheritdoc IServiceManager
-    function tableRows(Epoch epoch) external view returns (Row[] memory rows) {
-        TableInfo memory table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        rows = new Row[](uint256(table.count) + 1);
-        for (uint256 i = 0; i < rows.length; i++) {
-            rows[i] = OperatorTables.read(table.pointer, i);
-        }
     }
 
     /// @inheritdoc IServiceManager
@@ -393,33 +354,19 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @dev Verifies the certificate over a batch's root, and demands that it is enough.
-    function _judge(Certificate calldata certificate, bytes32 root, Requirement memory requirement)
+    function _judge(bytes calldata certificate, bytes32 root, Requirement memory requirement)
         private
         view
         returns (Judgement memory judgement)
     {
         (WeightPair signed, WeightPair total) =
-            _verified(certificate, Digests.batch(domainSeparator(), certificate.epoch, root));
+            _verified(certificate, Digests.batch(domainSeparator(), Certificates.epochOf(certificate), root));
         Inputs memory inputs = Policies.read(_terms, _oracle, signed, total);
         judgement.verdict = Policies.demand(_terms, inputs, signed, total, requirement);
         judgement.signedNative = signed.nativeWeight();
         judgement.signedExternal = signed.externalWeight();
         judgement.totalNative = total.nativeWeight();
         judgement.totalExternal = total.externalWeight();
-    }
-
-    /// @dev Demands a fresh table and the signature over `digest` of all that the certificate names.
-    /// @return signed The weights of those who signed.
-    /// @return total The weights of the whole table.
-    function _verified(Certificate calldata certificate, bytes32 digest)
-        private
-        view
-        returns (WeightPair signed, WeightPair total)
-    {
-        TableInfo memory table = _freshTable(certificate.epoch);
-        G1 memory key;
-        (key, signed, total) = OperatorTables.sumSigners(table.pointer, table.count, certificate.signers);
-        Certificates.requireSignature(certificate, key, digest);
     }
 
     /// @dev Has the results with an id wait for vetoes, unless they do already.
@@ -501,24 +448,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         handlerOf[manifest][workflow.name] = workflow.handler;
     }
 
-    /// @dev Completeness by counting: as many distinct members as there are members.
-    function _checkOperators(address[] calldata operators) private view {
-        uint256 optedIn = stakeSource.operatorCount(address(this));
-        if (operators.length == 0) revert EmptyTable();
-        if (operators.length != optedIn) revert IncompleteOperators(operators.length, optedIn);
-        for (uint256 i = 1; i < operators.length; i++) {
-            if (operators[i] <= operators[i - 1]) revert OperatorsNotAscending(operators[i - 1], operators[i]);
-        }
-    }
-
-    function _freshTable(Epoch epoch) private view returns (TableInfo memory table) {
-        table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        if (block.timestamp > uint256(table.takenAt) + tableWindow) {
-            revert TableExpired(epoch, table.takenAt, tableWindow);
-        }
-    }
-
     function _checkDeadline(uint64 deadline) private view {
         uint256 earliest = block.timestamp + 1;
         uint256 latest = block.timestamp + MAX_TASK_SECONDS;
@@ -542,7 +471,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
             || config.externalStrategy == address(0);
         if (incomplete) revert ZeroAddress();
         Policies.validate(config.policy);
-        if (config.tableWindow == 0) revert InvalidTableWindow(config.tableWindow);
         if (config.handlerGas < HANDLER_GAS_LEAST || config.handlerGas > HANDLER_GAS_MOST) {
             revert InvalidHandlerGas(config.handlerGas, HANDLER_GAS_LEAST, HANDLER_GAS_MOST);
         }

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.31;
 
 import {IStakeSource} from "./IStakeSource.sol";
+import {ITableKeeper} from "./ITableKeeper.sol";
 import {ITotalWeights} from "./ITotalWeights.sol";
-import {Row} from "../libraries/OperatorTables.sol";
 import {Epoch, TaskId} from "../types/Ids.sol";
-import {Certificate, Judgement, Policy, Requirement, Result, Task, Verdict} from "../types/Structs.sol";
+import {Judgement, Policy, Requirement, Result, Task, Verdict} from "../types/Structs.sol";
 
 /// @notice How a ServiceManager is set up, for good.
 struct ServiceConfig {
@@ -19,8 +19,12 @@ struct ServiceConfig {
     address externalStrategy;
     /// What signed stake every result needs.
     Policy policy;
-    /// Seconds for which an operator table is believed after it was written.
+    /// Seconds for which an operator table is believed after its stake was read.
     uint32 tableWindow;
+    /// Seconds after which anyone may write the next one, less than `tableWindow`.
+    uint32 epochSeconds;
+    /// Share of a token's total, in basis points, by which an operator's weight must have moved for a correction.
+    uint16 moveBps;
     /// Gas that a handler is called with, at least 50 000 and at most 8 000 000.
     uint32 handlerGas;
 }
@@ -31,13 +35,6 @@ struct Workflow {
     bytes32 name;
     /// Contract that receives its results.
     address handler;
-}
-
-/// @notice An operator table: where it is, since when, and how many operators it holds.
-struct TableInfo {
-    address pointer;
-    uint48 takenAt;
-    uint16 count;
 }
 
 /// @notice What became of a task, as far as its number tells.
@@ -90,9 +87,8 @@ enum SkipReason {
 /// nothing: tables may be refreshed, tasks created and certificates submitted by anyone.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
-interface IServiceManager is ITotalWeights {
+interface IServiceManager is ITableKeeper, ITotalWeights {
     error ZeroAddress();
-    error InvalidTableWindow(uint32 tableWindow);
     error InvalidHandlerGas(uint32 handlerGas, uint256 least, uint256 most);
 
     /// @notice A service without an owner could never change its manifest again.
@@ -106,12 +102,6 @@ interface IServiceManager is ITotalWeights {
     error HandlerWithoutCode(bytes32 workflow, address handler);
     /// @notice The same manifest was announced before with another handler for the workflow.
     error HandlerConflict(bytes32 manifest, bytes32 workflow, address handler);
-
-    error EmptyTable();
-    /// @notice The list leaves out operators, or names too many.
-    error IncompleteOperators(uint256 given, uint256 optedIn);
-    /// @notice The list is not strictly ascending.
-    error OperatorsNotAscending(address previous, address next);
 
     error NoManifestInForce();
     /// @notice The manifest in force has no such workflow.
@@ -127,9 +117,6 @@ interface IServiceManager is ITotalWeights {
     error NotPending(uint64 number);
     /// @notice The time for vetoes is over.
     error VetoTooLate(uint64 number, uint64 until);
-    error UnknownEpoch(Epoch epoch);
-    /// @notice The table was taken too long ago to be believed.
-    error TableExpired(Epoch epoch, uint256 takenAt, uint256 window);
     /// @notice Too little gas is left to give a handler what it is due.
     error InsufficientGas(uint256 available, uint256 needed);
     /// @notice No failed result of that task is kept, or it was another one.
@@ -137,7 +124,6 @@ interface IServiceManager is ITotalWeights {
 
     /// @param activationBlock First block in which the manifest is in force.
     event ManifestAnnounced(bytes32 indexed manifest, string uri, uint64 activationBlock, Workflow[] workflows);
-    event TableRefreshed(Epoch indexed epoch, address pointer, address[] operators);
     event TaskCreated(TaskId indexed taskId, Task task, bytes input);
     event TaskSkipped(TaskId indexed taskId, SkipReason reason);
     /// @param root Merkle root of the batch.
@@ -179,10 +165,6 @@ interface IServiceManager is ITotalWeights {
         Workflow[] calldata workflows
     ) external;
 
-    /// @notice Writes a new operator table from the stake as it is now. Anyone may.
-    /// @param operators All operators that are opted in to this service, strictly ascending.
-    function refreshTable(address[] calldata operators) external returns (Epoch epoch);
-
     /// @notice Asks for one execution of a workflow of the manifest in force.
     /// @param workflow ASCII name, left-aligned.
     /// @param input What the component is given, at most `MAX_INPUT_BYTES`.
@@ -202,12 +184,13 @@ interface IServiceManager is ITotalWeights {
     /// Under the policy `Veto`, a certificate that could still be vetoed makes results pending. Another result of a
     /// pending task is skipped, whatever signed it. The same result with a final certificate is delivered at once.
     /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
-    function submit(Result[] calldata results, Certificate calldata certificate) external;
+    /// @param certificate Packed as `Certificates` says.
+    function submit(Result[] calldata results, bytes calldata certificate) external;
 
     /// @notice Stops the pending result of a task, for good. Anyone may.
     /// @param certificate Over the digest `Veto{epoch, leaf}` of that result, by the policy's `vetoBps` of the external
     /// token; before the result's window ends.
-    function veto(uint64 number, Certificate calldata certificate) external;
+    function veto(uint64 number, bytes calldata certificate) external;
 
     /// @notice Delivers pending results whose window has passed without a veto. Anyone may, at any time: their tasks'
     /// deadlines bound the first certificate only.
@@ -229,13 +212,13 @@ interface IServiceManager is ITotalWeights {
     /// @dev Warning: true for this moment. Tables expire, prices move, and the fallback condition ends.
     /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
     /// @param requirement What the caller demands beside the policy.
-    function verify(Certificate calldata certificate, Result[] calldata results, Requirement calldata requirement)
+    function verify(bytes calldata certificate, Result[] calldata results, Requirement calldata requirement)
         external
         view
         returns (Judgement memory);
 
     /// @notice As `verify`, over the Merkle root of a batch.
-    function verifyRoot(Certificate calldata certificate, bytes32 root, Requirement calldata requirement)
+    function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
         external
         view
         returns (Judgement memory);
@@ -250,15 +233,6 @@ interface IServiceManager is ITotalWeights {
     /// @notice Number of the latest task.
     function taskCount() external view returns (uint64);
 
-    /// @notice Number of the latest table; 0 before the first.
-    function currentEpoch() external view returns (Epoch);
-
-    /// @notice The table of an epoch; zeros when there is none.
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory);
-
-    /// @notice All rows of a table, the sum first.
-    function tableRows(Epoch epoch) external view returns (Row[] memory);
-
     /// @notice Hash of the manifest in force; zero before the first.
     function manifestInForce() external view returns (bytes32);
 
@@ -271,12 +245,8 @@ interface IServiceManager is ITotalWeights {
     /// @notice What signed stake every result needs.
     function policy() external view returns (Policy memory);
 
-    function stakeSource() external view returns (IStakeSource);
     function nativeStrategy() external view returns (address);
     function externalStrategy() external view returns (address);
-
-    /// @notice Seconds for which a table is believed.
-    function tableWindow() external view returns (uint32);
 
     /// @notice Gas that a handler is called with.
     function handlerGas() external view returns (uint32);

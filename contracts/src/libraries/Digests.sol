@@ -91,7 +91,17 @@ library Digests {
 
     /// @notice What the operators of an epoch sign for a batch, in the domain of their ServiceManager.
     function batch(bytes32 domain, Epoch epoch, bytes32 root) internal pure returns (bytes32) {
-        return digest(domain, keccak256(abi.encode(BATCH_TYPEHASH, epoch, root)));
+        bytes32 typeHash = BATCH_TYPEHASH;
+        bytes32 structHash;
+        // structHash = keccak256(abi.encode(BATCH_TYPEHASH, epoch, root));
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mstore(add(words, 0x20), epoch)
+            mstore(add(words, 0x40), root)
+            structHash := keccak256(words, 0x60)
+        }
+        return digest(domain, structHash);
     }
 
     /// @notice What the operators of an epoch sign to stop a pending result, in the domain of their ServiceManager.

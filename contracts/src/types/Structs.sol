@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {G1, G2} from "../libraries/BN254.sol";
-import {Epoch} from "./Ids.sol";
-
 /// @notice The two tokens that stand behind a service. Wherever values are kept per token, native comes first.
 enum Token {
     Native,
@@ -105,18 +102,4 @@ struct Result {
     /// SHA-256 of the component that computed the payload.
     bytes32 component;
     bytes payload;
-}
-
-/// @notice One aggregated signature over a batch of results.
-struct Certificate {
-    /// Operator table that it was made under.
-    Epoch epoch;
-    /// Bit `i % 256` of word `i / 256` is set when operator `i` of the table signed; exactly ⌈n/256⌉ words.
-    uint256[] signers;
-    /// Sum of the signatures.
-    G1 sigma;
-    /// Sum of the signers' G2 keys.
-    G2 apk;
-    /// Square roots that spare the contract its own (see `BN254.hashToG1WithRoots`).
-    uint256[] roots;
 }

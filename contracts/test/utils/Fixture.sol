@@ -12,8 +12,9 @@ import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G2} from "../../src/libraries/BN254.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
+import {Certificate, Packed} from "./Packed.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
+import {Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -30,6 +31,8 @@ contract RecordingHandler is ITaskHandler {
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
 abstract contract Fixture is PolicyFixture, StakingFixture {
     uint32 internal constant WINDOW = 7 days;
+    uint32 internal constant EPOCH = 1 hours;
+    uint16 internal constant MOVE_BPS = 100;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
     bytes32 internal constant MANIFEST = keccak256("manifest");
@@ -52,7 +55,7 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
             stake(operators[i].account, externalStrategy, 1000 - i);
             optIn(operators[i].account);
         }
-        service.refreshTable(accounts());
+        service.refreshTable(accounts(), aggregate());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
     }
@@ -77,10 +80,17 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     }
 
     function config(Policy memory policy) internal view returns (ServiceConfig memory) {
-        return
-            ServiceConfig(
-                source, owner, address(nativeStrategy), address(externalStrategy), policy, WINDOW, HANDLER_GAS
-            );
+        return ServiceConfig({
+            stakeSource: source,
+            owner: owner,
+            nativeStrategy: address(nativeStrategy),
+            externalStrategy: address(externalStrategy),
+            policy: policy,
+            tableWindow: WINDOW,
+            epochSeconds: EPOCH,
+            moveBps: MOVE_BPS,
+            handlerGas: HANDLER_GAS
+        });
     }
 
     /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the
@@ -91,6 +101,19 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
         uint256 activation = service.manifestInForce() == 0 ? block.number : block.number + 1;
         vm.prank(owner);
         service.announceManifest(manifest, "https://example.org/manifest.json", uint64(activation), workflows);
+    }
+
+    /// @notice Sum of all operators' G2 keys.
+    function aggregate() internal view returns (G2 memory apk) {
+        for (uint256 i = 0; i < operators.length; i++) {
+            apk = Bls.add(apk, operators[i].g2);
+        }
+    }
+
+    /// @notice Writes the next table, at the end of the epoch.
+    function refresh() internal returns (Epoch) {
+        vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
+        return service.refreshTable(accounts(), aggregate());
     }
 
     // Tasks and results
@@ -212,7 +235,8 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
             sk = addmod(sk, operators[i].sk, BN254.R);
             apk = Bls.add(apk, operators[i].g2);
         }
-        return Certificate(epoch, signers, Bls.sign(sk, digest), apk, Bls.roots(digest));
+        (uint8 passed, uint256 ordinate) = Bls.hint(digest);
+        return Certificate(epoch, operators.length, signers, Bls.sign(sk, digest), apk, passed, ordinate);
     }
 
     // Logs

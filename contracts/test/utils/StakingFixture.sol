@@ -6,7 +6,7 @@ import {Test} from "./Test.sol";
 import {DemoToken} from "../../src/demo/DemoToken.sol";
 import {WrappedEther} from "../../src/demo/WrappedEther.sol";
 import {IStrategy} from "../../src/interfaces/IStrategy.sol";
-import {G1, G2} from "../../src/libraries/BN254.sol";
+import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 import {AllocationManager} from "../../src/staking/AllocationManager.sol";
 import {EtherStrategy} from "../../src/staking/EtherStrategy.sol";
 import {OperatorRegistry} from "../../src/staking/OperatorRegistry.sol";
@@ -110,11 +110,18 @@ abstract contract StakingFixture is Test {
             ),
             (OperatorVector[])
         );
-        for (uint256 i = 0; i < count; i++) {
+        for (uint256 i = 0; i < count && i < all.length; i++) {
             OperatorVector memory o = all[i];
             operators.push(
                 Operator(o.operator, o.sk, G1(o.g1.x, o.g1.y), G2(o.g2.x[0], o.g2.x[1], o.g2.y[0], o.g2.y[1]))
             );
+        }
+        // Beyond the vectors each secret is the one before plus 1.
+        while (operators.length < count) {
+            Operator memory o = operators[operators.length - 1];
+            G1 memory g1 = BN254.add(o.g1, BN254.generator());
+            G2 memory g2 = Bls.add(o.g2, Bls.generatorG2());
+            operators.push(Operator(address(uint160(o.account) + 1), o.sk + 1, g1, g2));
         }
     }
 

@@ -15,6 +15,7 @@ interface Vm {
     function chainId(uint256 id) external;
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function deal(address account, uint256 balance) external;
+    function dumpState(string calldata path) external;
     function etch(address target, bytes calldata code) external;
     function expectCall(address callee, bytes calldata data, uint64 count) external;
     function expectEmit(address emitter) external;
@@ -47,8 +48,11 @@ interface Vm {
     function revertToState(uint256 id) external returns (bool);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function toString(address value) external pure returns (string memory);
+    function toString(bytes calldata value) external pure returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
+    function writeFile(string calldata path, string calldata data) external;
 
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata reason) external pure;
