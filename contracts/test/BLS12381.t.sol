@@ -9,18 +9,18 @@ import {BLS12381, PointG1, PointG2} from "../src/libraries/BLS12381.sol";
 contract BLS12381Test is Test {
     using BLS12381 for PointG2;
 
-    struct Call {
+    struct PrecompileCall {
         bytes input;
         string name;
         bytes output;
     }
 
-    struct Failure {
+    struct PrecompileFailure {
         bytes input;
         string name;
     }
 
-    struct Hashed {
+    struct HashedMessage {
         bytes message;
         bytes point;
         bytes q0;
@@ -29,24 +29,27 @@ contract BLS12381Test is Test {
         bytes u1;
     }
 
-    struct Expanded {
+    struct ExpandedMessage {
         bytes message;
         bytes output;
     }
 
-    function calls(string memory key) private view returns (Call[] memory result) {
+    function calls(string memory key) private view returns (PrecompileCall[] memory result) {
         return abi.decode(
-            vm.parseJsonTypeArray(vectors("bls12381"), key, "Call(bytes input,string name,bytes output)"), (Call[])
+            vm.parseJsonTypeArray(vectors("bls12381"), key, "PrecompileCall(bytes input,string name,bytes output)"),
+            (PrecompileCall[])
         );
     }
 
-    function failures(string memory key) private view returns (Failure[] memory result) {
-        return
-            abi.decode(vm.parseJsonTypeArray(vectors("bls12381"), key, "Failure(bytes input,string name)"), (Failure[]));
+    function failures(string memory key) private view returns (PrecompileFailure[] memory result) {
+        return abi.decode(
+            vm.parseJsonTypeArray(vectors("bls12381"), key, "PrecompileFailure(bytes input,string name)"),
+            (PrecompileFailure[])
+        );
     }
 
     function assertCalls(uint160 precompile, string memory key, uint256 least) private view {
-        Call[] memory cases = calls(key);
+        PrecompileCall[] memory cases = calls(key);
         vm.assertGe(cases.length, least);
         for (uint256 i = 0; i < cases.length; i++) {
             (bool ok, bytes memory output) = address(precompile).staticcall(cases[i].input);
@@ -56,7 +59,7 @@ contract BLS12381Test is Test {
     }
 
     function assertFailures(uint160 precompile, string memory key, uint256 least) private view {
-        Failure[] memory cases = failures(key);
+        PrecompileFailure[] memory cases = failures(key);
         vm.assertGe(cases.length, least);
         for (uint256 i = 0; i < cases.length; i++) {
             (bool ok,) = address(precompile).staticcall{gas: 1_000_000}(cases[i].input);
@@ -97,7 +100,7 @@ contract BLS12381Test is Test {
     }
 
     function test_addition_matches_the_eips_vectors() public view {
-        Call[] memory cases = calls("$.g2Add");
+        PrecompileCall[] memory cases = calls("$.g2Add");
         for (uint256 i = 0; i < cases.length; i++) {
             (PointG2 memory a, PointG2 memory b) = abi.decode(cases[i].input, (PointG2, PointG2));
             vm.assertEq(abi.encode(this.added(a, b)), cases[i].output);
@@ -106,7 +109,7 @@ contract BLS12381Test is Test {
     }
 
     function test_addition_refuses_what_is_no_point() public {
-        Failure[] memory cases = failures("$.fail.g2Add");
+        PrecompileFailure[] memory cases = failures("$.fail.g2Add");
         uint256 refused;
         for (uint256 i = 0; i < cases.length; i++) {
             if (cases[i].input.length != 512) continue;
@@ -122,11 +125,11 @@ contract BLS12381Test is Test {
     function test_hash_to_curve_matches_the_rfcs_vectors() public view {
         string memory json = vectors("bls12381");
         bytes memory dst = bytes(vm.parseJsonString(json, "$.hash.dst"));
-        Hashed[] memory cases = abi.decode(
+        HashedMessage[] memory cases = abi.decode(
             vm.parseJsonTypeArray(
-                json, "$.hash.cases", "Hashed(bytes message,bytes point,bytes q0,bytes q1,bytes u0,bytes u1)"
+                json, "$.hash.cases", "HashedMessage(bytes message,bytes point,bytes q0,bytes q1,bytes u0,bytes u1)"
             ),
-            (Hashed[])
+            (HashedMessage[])
         );
         vm.assertEq(cases.length, 5);
         for (uint256 i = 0; i < cases.length; i++) {
@@ -146,8 +149,9 @@ contract BLS12381Test is Test {
     function test_expansion_matches_the_rfcs_vectors() public view {
         string memory json = vectors("bls12381");
         bytes memory dst = bytes(vm.parseJsonString(json, "$.expand.dst"));
-        Expanded[] memory cases = abi.decode(
-            vm.parseJsonTypeArray(json, "$.expand.cases", "Expanded(bytes message,bytes output)"), (Expanded[])
+        ExpandedMessage[] memory cases = abi.decode(
+            vm.parseJsonTypeArray(json, "$.expand.cases", "ExpandedMessage(bytes message,bytes output)"),
+            (ExpandedMessage[])
         );
         vm.assertEq(cases.length, 5);
         for (uint256 i = 0; i < cases.length; i++) {

@@ -11,7 +11,7 @@ import {Bls12381Scheme} from "../../src/schemes/Bls12381Scheme.sol";
 contract Bls12381SchemeTest is AggregateSuite {
     using BLS12381 for PointG2;
 
-    struct Failure {
+    struct RefusedPairing {
         bytes input;
         string name;
     }
@@ -63,9 +63,9 @@ contract Bls12381SchemeTest is AggregateSuite {
     }
 
     function failure(string memory name) private view returns (bytes memory) {
-        Failure[] memory cases = abi.decode(
-            vm.parseJsonTypeArray(vectors("bls12381"), "$.fail.pairing", "Failure(bytes input,string name)"),
-            (Failure[])
+        RefusedPairing[] memory cases = abi.decode(
+            vm.parseJsonTypeArray(vectors("bls12381"), "$.fail.pairing", "RefusedPairing(bytes input,string name)"),
+            (RefusedPairing[])
         );
         for (uint256 i = 0; i < cases.length; i++) {
             if (keccak256(bytes(cases[i].name)) == keccak256(bytes(name))) return cases[i].input;

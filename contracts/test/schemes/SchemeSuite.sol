@@ -9,14 +9,14 @@ import {Epoch} from "../../src/types/Ids.sol";
 
 /// @notice What every signature scheme has to do. Operator i holds 100 + i native and 1000 − i external.
 abstract contract SchemeSuite is Test {
-    struct OperatorVector {
+    struct SchemeOperator {
         bytes key;
         address operator;
         bytes possession;
         uint256 secret;
     }
 
-    struct CertificateVector {
+    struct SchemeCertificate {
         uint32 epoch;
         uint256 operators;
         bytes proof;
@@ -155,18 +155,18 @@ abstract contract SchemeSuite is Test {
         bytes32 domain = Digests.domainSeparator(
             vm.parseJsonUint(json, "$.chainId"), vm.parseJsonAddress(json, "$.verifyingContract")
         );
-        OperatorVector[] memory operators = operatorVectors(json);
-        CertificateVector[] memory cases = abi.decode(
+        SchemeOperator[] memory operators = operatorVectors(json);
+        SchemeCertificate[] memory cases = abi.decode(
             vm.parseJsonTypeArray(
                 json,
                 string.concat("$.schemes.", vectorName(), ".certificates"),
-                "CertificateVector(uint32 epoch,uint256 operators,bytes proof,bytes32 root,uint96 signedExternal,uint96 signedNative,uint256 signers,uint96 totalExternal,uint96 totalNative)"
+                "SchemeCertificate(uint32 epoch,uint256 operators,bytes proof,bytes32 root,uint96 signedExternal,uint96 signedNative,uint256 signers,uint96 totalExternal,uint96 totalNative)"
             ),
-            (CertificateVector[])
+            (SchemeCertificate[])
         );
         vm.assertGe(cases.length, 5);
         for (uint256 i = 0; i < cases.length; i++) {
-            CertificateVector memory c = cases[i];
+            SchemeCertificate memory c = cases[i];
             bytes memory table;
             for (uint256 j = 0; j < c.operators; j++) {
                 table = bytes.concat(table, row(operators[j].key, uint96(100 + j), uint96(1000 - j)));
@@ -183,14 +183,14 @@ abstract contract SchemeSuite is Test {
         }
     }
 
-    function operatorVectors(string memory json) internal pure returns (OperatorVector[] memory) {
+    function operatorVectors(string memory json) internal pure returns (SchemeOperator[] memory) {
         return abi.decode(
             vm.parseJsonTypeArray(
                 json,
                 string.concat("$.schemes.", vectorName(), ".operators"),
-                "OperatorVector(bytes key,address operator,bytes possession,uint256 secret)"
+                "SchemeOperator(bytes key,address operator,bytes possession,uint256 secret)"
             ),
-            (OperatorVector[])
+            (SchemeOperator[])
         );
     }
 
@@ -404,10 +404,10 @@ abstract contract SchemeSuite is Test {
         bytes32 domain = Digests.domainSeparator(
             vm.parseJsonUint(json, "$.chainId"), vm.parseJsonAddress(json, "$.verifyingContract")
         );
-        OperatorVector[] memory operators = operatorVectors(json);
+        SchemeOperator[] memory operators = operatorVectors(json);
         vm.assertGe(operators.length, 10);
         for (uint256 i = 0; i < operators.length; i++) {
-            OperatorVector memory o = operators[i];
+            SchemeOperator memory o = operators[i];
             vm.assertEq(o.key, publicKey(o.secret));
             scheme.verifyPossession(Possessions.digest(domain, o.operator, scheme.name(), o.key), o.key, o.possession);
         }

@@ -110,7 +110,7 @@ mod tests {
         hex::decode(text).expect("in hexadecimal")
     }
 
-    fn list<'a>(value: &'a Value, least: usize) -> &'a [Value] {
+    fn list(value: &Value, least: usize) -> &[Value] {
         let list = value.as_array().expect("cases are a list");
         assert!(list.len() >= least);
         list
@@ -181,8 +181,9 @@ mod tests {
     #[test]
     fn points_that_the_eip_refuses_are_refused() {
         let vectors = vectors();
-        let whole = |case: &&Value| bytes(&case["input"]).len() % 384 == 0 && !bytes(&case["input"]).is_empty();
-        let cases: Vec<_> = list(&vectors["fail"]["pairing"], 11).iter().filter(whole).collect();
+        let whole = |input: &[u8]| !input.is_empty() && input.len().is_multiple_of(384);
+        let cases = list(&vectors["fail"]["pairing"], 11).iter().filter(|case| whole(&bytes(&case["input"])));
+        let cases: Vec<_> = cases.collect();
         assert_eq!(cases.len(), 9);
         for case in cases {
             // A pair whose padding is not zero has no packed form.
