@@ -5,7 +5,6 @@ import {AggregateScheme} from "./AggregateScheme.sol";
 import {ISignatureScheme} from "../interfaces/ISignatureScheme.sol";
 import {BN254, G1, G2} from "../libraries/BN254.sol";
 import {RowSums} from "../libraries/RowSums.sol";
-import {Words} from "../libraries/Words.sol";
 
 /// @title Bn254Scheme
 /// @notice BLS on BN254 with signatures in G1, keys in G1 and G2, compatible with EigenLayer's middleware.
@@ -17,6 +16,7 @@ contract Bn254Scheme is AggregateScheme {
 
     uint256 private constant G1_BYTES = 64;
     uint256 private constant G2_BYTES = 128;
+    uint256 private constant PROOF_BYTES = 256;
 
     /// @inheritdoc ISignatureScheme
     bytes32 public constant name = "bn254";
@@ -35,12 +35,12 @@ contract Bn254Scheme is AggregateScheme {
         _requireSignature(digest, BN254.hashToG1(digest), p1, p2, sigma);
     }
 
-    /// @dev The proof is the signature, the sum of the signers' keys in G2, and the roots for hashing to the curve.
+    /// @dev The proof is the signature, the sum of the signers' keys in G2, and the hint for hashing to the curve: how many
+    /// abscissas were passed over, and the ordinate (see `BN254.hashToG1WithHint`).
     function _requireSignature(bytes32 digest, uint256 key, bytes calldata proof) internal view override {
-        uint256 head = G1_BYTES + G2_BYTES;
-        if (proof.length <= head || proof.length % 32 != 0) revert MalformedProof(proof.length);
-        (G1 memory sigma, G2 memory apk) = abi.decode(proof[:head], (G1, G2));
-        G1 memory message = BN254.hashToG1WithRoots(digest, Words.slice(proof[head:]));
+        if (proof.length != PROOF_BYTES) revert MalformedProof(proof.length);
+        (G1 memory sigma, G2 memory apk, uint256 passed, uint256 y) = abi.decode(proof, (G1, G2, uint256, uint256));
+        G1 memory message = G1(BN254.hashToG1WithHint(digest, passed, y), y);
         _requireSignature(digest, message, _at(key), apk, sigma);
     }
 

@@ -33,7 +33,12 @@ contract Bn254SchemeTest is AggregateSuite {
         for (uint256 i = 0; i < by.length; i++) {
             sum = addmod(sum, by[i], BN254.R);
         }
-        return abi.encodePacked(sign(sum, signed), abi.encode(Bls.publicKeyG2(sum)), Bls.roots(claimed));
+        return abi.encodePacked(sign(sum, signed), abi.encode(Bls.publicKeyG2(sum)), hint(claimed));
+    }
+
+    function hint(bytes32 digest) private view returns (bytes memory) {
+        (uint8 passed, uint256 y) = Bls.hint(digest);
+        return abi.encode(passed, y);
     }
 
     function offCurve() internal pure override returns (bytes memory) {
@@ -61,13 +66,13 @@ contract Bn254SchemeTest is AggregateSuite {
     function test_sum_in_g2_of_other_keys_is_refused() public {
         uint256 sum = secrets[0] + secrets[1];
         bytes memory proof = abi.encodePacked(
-            abi.encode(Bls.sign(sum, DIGEST)), abi.encode(Bls.publicKeyG2(secrets[0])), Bls.roots(DIGEST)
+            abi.encode(Bls.sign(sum, DIGEST)), abi.encode(Bls.publicKeyG2(secrets[0])), hint(DIGEST)
         );
         vm.expectRevert(invalidSignature(DIGEST));
         verify(3, proof);
     }
 
-    function test_roots_of_another_digest_are_refused() public {
+    function test_hint_of_another_digest_is_refused() public {
         bytes memory proof = prove(DIGEST, keccak256("other"), secretsOf(31));
         vm.expectRevert(abi.encodeWithSelector(BN254.InvalidRoots.selector, DIGEST));
         verify(31, proof);

@@ -68,7 +68,7 @@ contract SchemeGasTest is Test {
         }
         uint256[] memory signers = new uint256[](1);
         signers[0] = bits;
-        bytes32 digest = scheme.name() == "bn254" ? digestOfTwoRoots() : keccak256("digest");
+        bytes32 digest = keccak256("digest");
         bytes memory call = abi.encodeCall(Consumer.check, (digest, signers, prove(digest, bits)));
         // Not as a view, which would not be a transaction.
         (bool ok,) = address(consumer).call(call);
@@ -76,13 +76,6 @@ contract SchemeGasTest is Test {
         vm.snapshotGasLastCall(
             "schemes", string.concat(label, ", ", vm.toString(count), " operators, ", vm.toString(absent), " absent")
         );
-    }
-
-    /// @dev The hint has two roots on average. Luck shall not blur the comparison.
-    function digestOfTwoRoots() private view returns (bytes32 digest) {
-        while (Bls.roots(digest).length != 2) {
-            digest = keccak256(abi.encode(digest));
-        }
     }
 
     function prove(bytes32 digest, uint256 bits) private view returns (bytes memory proof) {
@@ -97,8 +90,8 @@ contract SchemeGasTest is Test {
         }
         if (scheme.name() == "secp256k1") return proof;
         if (scheme.name() == "bn254") {
-            return
-                abi.encodePacked(abi.encode(Bls.sign(sum, digest)), abi.encode(Bls.publicKeyG2(sum)), Bls.roots(digest));
+            (uint8 passed, uint256 y) = Bls.hint(digest);
+            return abi.encode(Bls.sign(sum, digest), Bls.publicKeyG2(sum), passed, y);
         }
         return Bls381.pack(Bls381.sign(sum, BLS12381.hashToG1(digest)));
     }

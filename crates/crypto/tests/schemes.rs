@@ -96,8 +96,10 @@ fn bn254() -> Value {
         let shares: Vec<_> = signers.iter().map(share).collect();
         let certified = keys.aggregate(root(), &shares).expect("honest shares verify");
         let certificate = certified.certificate();
-        let roots = keys.hint(root()).roots.into_iter().flat_map(|root| root.to_be_bytes::<32>());
-        certificate.sigma.0.into_iter().chain(certificate.apk.0).chain(roots).collect()
+        let hashed = keys.hint(root());
+        let hint = [U256::from(hashed.passed), hashed.point().to_words()[1]];
+        let hint = hint.iter().flat_map(U256::to_be_bytes::<32>);
+        certificate.sigma.0.into_iter().chain(certificate.apk.0).chain(hint).collect()
     };
     json!({ "operators": rows.collect::<Vec<_>>(), "certificates": certificates(prove) })
 }
