@@ -3,6 +3,7 @@ pragma solidity ^0.8.31;
 
 import {IFallbackCondition} from "../../src/interfaces/IFallbackCondition.sol";
 import {IPriceSource} from "../../src/interfaces/IPriceSource.sol";
+import {ITotalWeights} from "../../src/interfaces/ITotalWeights.sol";
 
 /// @notice Says what it was told.
 contract FixedPrices is IPriceSource {
@@ -52,5 +53,20 @@ contract RudeOracle {
         if (_way == Way.BurnGas) assembly { invalid() }
         if (_way == Way.RevertBomb) assembly { revert(0, 200000) }
         return _answer;
+    }
+}
+
+/// @notice As much stake as it was told, or none that it knows of.
+contract FixedWeights is ITotalWeights {
+    uint96 private _native = 1;
+    bool private _known = true;
+
+    function set(bool known, uint96 native) external {
+        (_known, _native) = (known, native);
+    }
+
+    function totalWeights() external view returns (uint96 native, uint96 ext) {
+        require(_known);
+        return (_native, 0);
     }
 }
