@@ -84,7 +84,8 @@ struct SlashRequest {
 /// one strategy over all services sum to at most the strategy's *leverage cap*. At 100 % each unit of stake is at risk
 /// once, and a slash by one service takes nothing from what another can slash. Above 100 % services share stake, and
 /// when a slash brings the sum over the cap again, all of the operator's allocations of the strategy shrink in
-/// proportion.
+/// proportion. Whoever relies on shared stake relies on the other services, too: an operator may serve one of its own
+/// making, which slashes it in its own favour.
 ///
 /// More becomes effective after `allocationDelay`, so that stakers can leave first. Less becomes effective after
 /// the RestakingManager's `withdrawalDelay`: till then it can be slashed, but it counts for no weight at once.
@@ -178,7 +179,7 @@ interface IAllocationManager is IStakeSource {
     function approveOperator(address service, address operator, bool approved) external;
 
     /// @notice Makes `operator` leave `service`: its weight is lost at once, its allocation stays slashable as if it
-    /// had left by itself. The service's owner only.
+    /// had left by itself. It may come back unless approval is required. The service's owner only.
     function ejectOperator(address service, address operator) external;
 
     /// @notice Enters the caller, an operator, into `service` with an allocation of its stake, which must reach the
@@ -236,7 +237,8 @@ interface IAllocationManager is IStakeSource {
     /// smallest units; zeros when it is below a minimum.
     function weightsOf(address operator, address service) external view returns (uint96 native, uint96 ext);
 
-    /// @notice What the service could slash of the operator now, in the tokens' smallest units, without what is queued.
+    /// @notice What the service could slash of the operator now, in the tokens' smallest units, without what is queued;
+    /// also of one that left.
     function slashableOf(address operator, address service) external view returns (uint256 native, uint256 ext);
 
     function slashRequest(uint64 id) external view returns (SlashRequest memory);

@@ -96,7 +96,8 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     mapping(address service => Service) private _services;
     /// @dev Allocations, native first.
     mapping(address service => mapping(address operator => Exposure[2])) private _exposures;
-    /// @dev Every service with an allocation that is not zero is in here; others are taken out when room is needed.
+    /// @dev Every service that the operator serves, or that can slash it, is in here; others are taken out when room is
+    /// needed.
     mapping(address operator => EnumerableSet.AddressSet) private _servicesOf;
     mapping(uint64 id => SlashRequest) private _slashRequests;
     /// @inheritdoc IAllocationManager

@@ -3,17 +3,10 @@ pragma solidity ^0.8.31;
 
 import {AllocationFixture} from "./AllocationFixture.sol";
 import {AnsweringService, BombService, CallingService, WritingService} from "./Services.sol";
-import {
-    IAllocationManager,
-    MembershipRules,
-    SlashRequest,
-    SlashStatus,
-    SlashingTerms
-} from "../../../src/interfaces/IAllocationManager.sol";
+import {IAllocationManager, MembershipRules, SlashingTerms} from "../../../src/interfaces/IAllocationManager.sol";
 import {IOperatorRegistry} from "../../../src/interfaces/IOperatorRegistry.sol";
 import {IRestakingManager} from "../../../src/interfaces/IRestakingManager.sol";
 import {AllocationManager} from "../../../src/staking/AllocationManager.sol";
-import {IStrategy} from "../../../src/interfaces/IStrategy.sol";
 import {Strategy} from "../../../src/staking/Strategy.sol";
 
 contract RegisterServiceTest is AllocationFixture {
