@@ -3,12 +3,12 @@ pragma solidity ^0.8.31;
 
 import {Bls} from "../test/utils/Bls.sol";
 import {EmptyHandler} from "../test/utils/Handlers.sol";
-import {Fixture, Operator} from "../test/utils/Fixture.sol";
+import {Fixture} from "../test/utils/Fixture.sol";
 import {Certificate} from "../test/utils/Packed.sol";
 import {Vm} from "../test/utils/Vm.sol";
 import {BN254} from "../src/libraries/BN254.sol";
 import {ServiceManager} from "../src/ServiceManager.sol";
-import {Quorum, Result, Task} from "../src/types/Structs.sol";
+import {Policy, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Writes what scripts/bench-gas measures: states of a chain, and transactions upon each. Sends nothing.
 /// @dev Keys, stakes and certificates are made as in the tests.
@@ -17,7 +17,7 @@ contract BenchGas is Fixture {
     uint256 private constant VECTORS = 200;
 
     /// @dev Half of the operators hold a little more or less than half of each token; 900 of 1 000 far more.
-    Quorum private quorum = Quorum(4000, 4000);
+    Policy private policy = both(4000, 4000);
 
     /// @dev A score as the sports-scores component writes it, and the game that it is of.
     bytes private constant PAYLOAD =
@@ -64,7 +64,7 @@ contract BenchGas is Fixture {
 
     function begin(string memory name, uint256 count) private {
         scenario = name;
-        setUpService(count, quorum);
+        setUpService(count, policy);
         announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
         vm.roll(block.number + 1);
         // An old service: no slot is written for the first time that one has written long ago.

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {Test} from "./utils/Test.sol";
-import {BN254, G1, G2} from "../src/libraries/BN254.sol";
+import {Fixture} from "./utils/Fixture.sol";
+import {Certificate} from "./utils/Packed.sol";
+import {G1, G2} from "../src/libraries/BN254.sol";
 import {Certificates} from "../src/libraries/Certificates.sol";
 import {Digests} from "../src/libraries/Digests.sol";
-import {OperatorTables, Row, WeightPair} from "../src/libraries/OperatorTables.sol";
+import {Row, WeightPair} from "../src/libraries/OperatorTables.sol";
+import {TableCodes} from "../src/service/TableCodes.sol";
 import {Epoch} from "../src/types/Ids.sol";
-import {Certificate} from "../src/types/Structs.sol";
+import {Table, Tables} from "../src/types/Table.sol";
 
-contract CertificatesTest is Test {
+contract CertificatesTest is Fixture {
     struct KeyVector {
         uint256 x;
         uint256 y;
-    }
-
-    struct SignerVector {
-        KeyVector g1;
     }
 
     struct TwistVector {
@@ -38,28 +36,23 @@ contract CertificatesTest is Test {
         uint96 totalNative;
     }
 
-    function check(Certificate calldata certificate, address pointer, uint256 count, bytes32 digest)
+    function check(bytes calldata certificate, Table table, bytes32 digest)
         external
         view
         returns (WeightPair signed, WeightPair total)
     {
-        G1 memory key;
-        (key, signed, total) = OperatorTables.sumSigners(pointer, count, certificate.signers);
-        Certificates.requireSignature(certificate, key, digest);
+        return Certificates.verify(certificate, table, digest);
     }
 
-    function table(uint256 count) private returns (address) {
-        SignerVector[] memory all = abi.decode(
-            vm.parseJsonTypeArray(
-                vectors("operators"), "$.operators", "SignerVector(KeyVector g1)KeyVector(uint256 x,uint256 y)"
-            ),
-            (SignerVector[])
-        );
+    function tableOf(Epoch epoch, uint256 count) private returns (Table) {
+        loadOperators(count);
         Row[] memory rows = new Row[](count);
         for (uint256 i = 0; i < count; i++) {
-            rows[i] = Row(G1(all[i].g1.x, all[i].g1.y), uint96(100 + i), uint96(1000 - i));
+            rows[i] = Row(operators[i].g1, uint96(100 + i), uint96(1000 - i));
         }
-        return OperatorTables.write(rows);
+        address pointer = TableCodes.writeTable(rows, aggregate());
+        delete operators;
+        return Tables.pack(pointer, block.timestamp, epoch, count, 0);
     }
 
     function test_certificates_of_the_shared_vectors_verify() public {
@@ -79,8 +72,8 @@ contract CertificatesTest is Test {
         for (uint256 i = 0; i < cases.length; i++) {
             CertificateVector memory c = cases[i];
             bytes32 digest = Digests.batch(domain, Epoch.wrap(c.epoch), c.root);
-            (WeightPair signed, WeightPair total) =
-                this.check(certificateOf(c), table(c.operators), c.operators, digest);
+            Table table = tableOf(Epoch.wrap(c.epoch), c.operators);
+            (WeightPair signed, WeightPair total) = this.check(certificateOf(c).pack(), table, digest);
             vm.assertEq(signed.nativeWeight(), c.signedNative);
             vm.assertEq(signed.externalWeight(), c.signedExternal);
             vm.assertEq(total.nativeWeight(), c.totalNative);
@@ -91,10 +84,12 @@ contract CertificatesTest is Test {
     function certificateOf(CertificateVector memory c) private pure returns (Certificate memory) {
         return Certificate({
             epoch: Epoch.wrap(c.epoch),
+            count: c.operators,
             signers: c.signers,
             sigma: G1(c.sigma.x, c.sigma.y),
             apk: G2({xIm: c.apk.x[0], xRe: c.apk.x[1], yIm: c.apk.y[0], yRe: c.apk.y[1]}),
-            roots: c.roots
+            passed: uint8(c.roots.length - 1),
+            ordinate: c.roots[c.roots.length - 1]
         });
     }
 }

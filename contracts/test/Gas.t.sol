@@ -2,12 +2,11 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./utils/Bls.sol";
-import {Fixture} from "./utils/Fixture.sol";
+import {Fixture, Operator} from "./utils/Fixture.sol";
 import {EmptyHandler} from "./utils/Handlers.sol";
 import {Certificate} from "./utils/Packed.sol";
-import {Operator} from "./utils/StakingFixture.sol";
 import {G1} from "../src/libraries/BN254.sol";
-import {Policy, Result, Task} from "../src/types/Structs.sol";
+import {Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Gas of whole transactions: 21 000, calldata, execution on cold state, less refunds.
 /// @dev Every call of these tests is a transaction of its own (isolate), and forge charges it as a chain would.
@@ -15,7 +14,7 @@ import {Policy, Result, Task} from "../src/types/Structs.sol";
 /// forge-config: long.isolate = true
 contract GasTest is Fixture {
     /// @dev Half of the operators hold a little more or less than half of each token.
-    Policy private policy = both(4000, 4000);
+    Quorum private quorum = both(4000, 4000);
 
     /// @dev A score as the sports-scores component writes it.
     bytes private constant PAYLOAD =
@@ -23,7 +22,7 @@ contract GasTest is Fixture {
     bytes private constant INPUT = "fa15684d-0966-46e7-a3f8-f1d378692109";
 
     function measureSubmit(uint256 count) private {
-        setUpService(count, policy);
+        setUpService(count, quorum);
         announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
         vm.roll(block.number + 1);
         // One result goes first, so that no slot is written for the first time that an old service has written long
@@ -68,7 +67,7 @@ contract GasTest is Fixture {
     }
 
     function test_createTask() public {
-        setUpService(4, policy);
+        setUpService(4, quorum);
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         vm.snapshotGasLastCall("other", "createTask");
@@ -78,15 +77,15 @@ contract GasTest is Fixture {
         setUpStaking();
         loadOperators(1);
         Operator memory o = operators[0];
-        G1 memory possession = Bls.sign(o.sk, registry.possessionDigest(o.account, o.g1, o.g2));
+        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
         vm.prank(o.account);
-        registry.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000", "");
+        manager.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000");
         vm.snapshotGasLastCall("other", "registerOperator");
     }
 
     function test_refreshTable() public {
-        setUpService(100, policy);
-        refresh();
+        setUpService(100, quorum);
+        nextEpoch();
         vm.snapshotGasLastCall("other", "refreshTable, 100 operators");
     }
 }

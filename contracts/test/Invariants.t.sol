@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "./utils/Packed.sol";
 import {FailingHandler} from "./utils/Handlers.sol";
 import {Fixture} from "./utils/Fixture.sol";
 import {FixedCondition, FixedPrices} from "./utils/Oracles.sol";
 import {TaskStatus} from "../src/interfaces/IServiceManager.sol";
 import {Row} from "../src/libraries/OperatorTables.sol";
 import {Strategy} from "../src/staking/Strategy.sol";
-import {
-    Certificate,
-    Policy,
-    PolicyKind,
-    Requirement,
-    Result,
-    Task,
-    Token,
-    Verdict
-} from "../src/types/Structs.sol";
+import {Policy, PolicyKind, Requirement, Result, Task, Token, Verdict} from "../src/types/Structs.sol";
 
 /// @notice Random walks through staking and a service, by calls that must succeed.
 contract World is Fixture {
@@ -123,7 +115,7 @@ contract World is Fixture {
         Certificate memory certificate = certify(batch, words(bitmap));
         if (verdict == Verdict.Final) expectDelivery(picked);
         if (verdict == Verdict.Pending) expectSuspension(picked);
-        try service.submit(batch, certificate) {
+        try service.submit(batch, certificate.pack()) {
             vm.assertTrue(expected);
             verdict == Verdict.Final ? certified++ : suspended++;
         } catch {
@@ -140,7 +132,7 @@ contract World is Fixture {
         bool expected = statuses[index] == TaskStatus.Pending && block.timestamp < ends[index]
             && reaches(signed[1], total[1], service.policy().vetoBps);
         Certificate memory certificate = vetoOf(leafOf(results[index]), words(bitmap));
-        try service.veto(results[index].task.number, certificate) {
+        try service.veto(results[index].task.number, certificate.pack()) {
             vm.assertTrue(expected);
             statuses[index] = TaskStatus.Vetoed;
             vetoed++;

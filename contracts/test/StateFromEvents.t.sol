@@ -355,7 +355,7 @@ contract StateFromEventsTest is Fixture {
         tasks[2] = createTask("b");
         tasks[3] = createTask("poison");
         Result[] memory results = sorted(tasks);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         createTask("c");
         bad.fail(FailingHandler.Way.None, 0);
         for (uint256 i = 0; i < 4; i++) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {CallingHandler, FailingHandler} from "../utils/Handlers.sol";
 import {VetoFixture} from "../utils/VetoFixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
-import {Certificate, Result, Task} from "../../src/types/Structs.sol";
+import {Result, Task} from "../../src/types/Structs.sol";
 
 contract FinalizeTest is VetoFixture {
     function refuse(Result[] memory results) private {
@@ -138,7 +139,7 @@ contract FinalizeTest is VetoFixture {
 
     function test_settled_task_is_skipped() public {
         Result[] memory results = only(createTask("a"));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         Result memory due = suspended("due")[0];
         pass();
         expectSkip(results[0].task, SkipReason.Settled);

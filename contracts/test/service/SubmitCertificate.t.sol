@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {Operator} from "../utils/StakingFixture.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
@@ -11,7 +12,7 @@ import {Certificates} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {OperatorTables} from "../../src/libraries/OperatorTables.sol";
 import {Epoch} from "../../src/types/Ids.sol";
-import {Certificate, Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
+import {Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
 /// @notice Certificates that must not be believed, one wrong thing at a time.
 contract SubmitCertificateTest is ServiceFixture {
@@ -35,7 +36,7 @@ contract SubmitCertificateTest is ServiceFixture {
     function refuse(Certificate memory certificate, bytes memory reason) private {
         Result[] memory copy = results;
         vm.expectRevert(reason);
-        service.submit(copy, certificate);
+        service.submit(copy, certificate.pack());
     }
 
     function refuseSignature(Certificate memory certificate) private {
@@ -64,14 +65,14 @@ contract SubmitCertificateTest is ServiceFixture {
         results.push(only(createTask("later"))[0]);
         service.refreshTable(accounts());
         Result[] memory copy = results;
-        service.submit(copy, certify(rootOf(copy), FIRST, everyone()));
+        service.submit(copy, certify(rootOf(copy), FIRST, everyone()).pack());
     }
 
     function test_signature_for_another_epoch_is_refused() public {
         service.refreshTable(accounts());
         Certificate memory certificate = certify(rootOf(results), Epoch.wrap(2), everyone());
         certificate.epoch = FIRST;
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -81,8 +82,8 @@ contract SubmitCertificateTest is ServiceFixture {
         ServiceManager other = new ServiceManager(config(both(6667, 6667)));
         bytes32 foreign = Digests.batch(other.domainSeparator(), FIRST, rootOf(results));
         Certificate memory certificate = signBatch(foreign, FIRST, everyone());
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
-        certificate.roots = Bls.roots(digest());
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -90,7 +91,7 @@ contract SubmitCertificateTest is ServiceFixture {
         bytes32 separator = Digests.domainSeparator(1, address(service));
         bytes32 foreign = Digests.batch(separator, FIRST, rootOf(results));
         Certificate memory certificate = signBatch(foreign, FIRST, everyone());
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -103,21 +104,21 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_signature_over_the_bare_root_is_refused() public {
         Certificate memory certificate = signBatch(rootOf(results), FIRST, everyone());
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     function test_signature_over_another_payload_is_refused() public {
         Certificate memory certificate = certify(results);
         results[0].payload = "forged";
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     function test_signature_over_another_component_is_refused() public {
         Certificate memory certificate = certify(results);
         results[0].component = sha256("another component");
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -125,7 +126,7 @@ contract SubmitCertificateTest is ServiceFixture {
         Task[] memory tasks = new Task[](2);
         (tasks[0], tasks[1]) = (results[0].task, createTask("second"));
         Certificate memory certificate = certify(sorted(tasks));
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -228,16 +229,16 @@ contract SubmitCertificateTest is ServiceFixture {
     function test_wrong_hint_is_refused() public {
         Certificate memory certificate = certify(results);
         certificate.roots[certificate.roots.length - 1] ^= 1;
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
         certificate.roots = new uint256[](0);
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
     }
 
     // Quorums
 
     function test_one_of_four_may_be_absent() public {
         Result[] memory copy = results;
-        service.submit(copy, certify(copy, without(3)));
+        service.submit(copy, certify(copy, without(3)).pack());
     }
 
     function test_half_is_not_enough() public {
@@ -245,7 +246,7 @@ contract SubmitCertificateTest is ServiceFixture {
         bitmap[0] &= ~uint256(2);
         Certificate memory certificate = certify(results, bitmap);
         expectQuorumNotReached(Token.Native, 205, 406, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_native_token_alone_can_fail_a_batch() public {
@@ -253,7 +254,7 @@ contract SubmitCertificateTest is ServiceFixture {
         service.refreshTable(accounts());
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.Native, 306, 10_406, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_external_token_alone_can_fail_a_batch() public {
@@ -261,7 +262,7 @@ contract SubmitCertificateTest is ServiceFixture {
         service.refreshTable(accounts());
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 103_994, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_nobody_signs_nothing() public {
@@ -275,9 +276,9 @@ contract SubmitCertificateTest is ServiceFixture {
         results.push(only(createTask("strict", Requirement(0, 8000, 0)))[0]);
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 3994, 8000);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         Result[] memory copy = results;
-        service.submit(copy, certify(copy));
+        service.submit(copy, certify(copy).pack());
     }
 
     function test_strictest_task_of_a_batch_rules() public {
@@ -288,7 +289,7 @@ contract SubmitCertificateTest is ServiceFixture {
         Result[] memory batch = sorted(tasks);
         Certificate memory certificate = certify(batch, without(0));
         expectQuorumNotReached(Token.Native, 306, 406, 9000);
-        service.submit(batch, certificate);
+        service.submit(batch, certificate.pack());
     }
 
     function test_strict_task_that_is_settled_binds_no_other() public {
@@ -297,9 +298,9 @@ contract SubmitCertificateTest is ServiceFixture {
         tasks[1] = createTask("lax");
         Result[] memory strict = new Result[](1);
         strict[0] = Result(tasks[0], COMPONENT, "payload");
-        service.submit(strict, certify(strict));
+        service.submit(strict, certify(strict).pack());
         Result[] memory batch = sorted(tasks);
-        service.submit(batch, certify(batch, without(0)));
+        service.submit(batch, certify(batch, without(0)).pack());
         vm.assertEq(handler.calls(idOf(tasks[1])), 1);
     }
 
@@ -307,7 +308,7 @@ contract SubmitCertificateTest is ServiceFixture {
         setUpWithoutExternalStake();
         Certificate memory certificate = certify(results);
         expectQuorumNotReached(Token.External, 0, 0, 1);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function setUpWithoutExternalStake() private {

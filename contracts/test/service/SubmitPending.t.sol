@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {VetoFixture} from "../utils/VetoFixture.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
 import {TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Requirement, Result, Task, Token, Verdict} from "../../src/types/Structs.sol";
+import {Requirement, Result, Task, Token, Verdict} from "../../src/types/Structs.sol";
 
 /// @notice What `submit` does under the policy `Veto`.
 contract SubmitPendingTest is VetoFixture {
@@ -23,7 +24,7 @@ contract SubmitPendingTest is VetoFixture {
         );
         vm.expectEmit(address(service));
         emit IServiceManager.TaskPending(idOf(results[0].task), leafOf(results[0]), uint64(START) + VETO_SECONDS);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         assertStatus(results[0].task, TaskStatus.Pending);
         assertCalls(results[0].task, 0);
         (bytes32 leaf, uint64 until) = service.pendingResult(1);
@@ -35,7 +36,7 @@ contract SubmitPendingTest is VetoFixture {
 
     function test_result_that_can_not_be_vetoed_is_delivered_at_once() public {
         Result[] memory results = only(createTask("a"));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         assertStatus(results[0].task, TaskStatus.Settled);
         assertCalls(results[0].task, 1);
         (bytes32 leaf, uint64 until) = service.pendingResult(1);
@@ -55,7 +56,7 @@ contract SubmitPendingTest is VetoFixture {
     function test_pending_result_is_waved_through() public {
         Result[] memory results = suspended("a");
         vm.warp(START + 10);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         assertStatus(results[0].task, TaskStatus.Settled);
         assertCalls(results[0].task, 1);
         (bytes32 leaf,) = service.pendingResult(1);
@@ -66,7 +67,7 @@ contract SubmitPendingTest is VetoFixture {
     function test_pending_result_is_waved_through_after_its_deadline_and_window() public {
         Result[] memory results = suspended("a");
         vm.warp(START + 2 days);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         assertCalls(results[0].task, 1);
     }
 
@@ -76,7 +77,7 @@ contract SubmitPendingTest is VetoFixture {
         vm.warp(results[0].task.deadline + 1);
         refuseSubmit(results, certificate, nothing());
         vm.warp(results[0].task.deadline);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         assertStatus(results[0].task, TaskStatus.Pending);
     }
 
@@ -88,7 +89,7 @@ contract SubmitPendingTest is VetoFixture {
         Result[] memory both_ = two(results[0], only(createTask("b"))[0]);
         Certificate memory certificate = certify(both_, certifiers);
         expectSkip(results[0].task, SkipReason.Waiting);
-        service.submit(both_, certificate);
+        service.submit(both_, certificate.pack());
         (, uint64 until) = service.pendingResult(1);
         vm.assertEq(until, START + VETO_SECONDS);
         (, until) = service.pendingResult(2);
@@ -113,7 +114,7 @@ contract SubmitPendingTest is VetoFixture {
         Result[] memory both_ = two(results[0], only(createTask("b"))[0]);
         Certificate memory certificate = certify(both_);
         expectSkip(results[0].task, SkipReason.Conflicting);
-        service.submit(both_, certificate);
+        service.submit(both_, certificate.pack());
         assertStatus(results[0].task, TaskStatus.Pending);
         assertCalls(results[0].task, 0);
         assertStatus(both_[0].task.number == 2 ? both_[0].task : both_[1].task, TaskStatus.Settled);
@@ -122,7 +123,7 @@ contract SubmitPendingTest is VetoFixture {
     function test_final_certificate_delivers_pending_and_open_results_together() public {
         Result[] memory results = suspended("a");
         Result[] memory both_ = two(results[0], only(createTask("b"))[0]);
-        service.submit(both_, certify(both_));
+        service.submit(both_, certify(both_).pack());
         assertCalls(both_[0].task, 1);
         assertCalls(both_[1].task, 1);
     }
@@ -157,7 +158,7 @@ contract SubmitPendingTest is VetoFixture {
         Result[] memory both_ = two(results[0], only(createTask("b"))[0]);
         Certificate memory certificate = certify(both_);
         expectSkip(results[0].task, SkipReason.Vetoed);
-        service.submit(both_, certificate);
+        service.submit(both_, certificate.pack());
         assertCalls(results[0].task, 0);
     }
 }

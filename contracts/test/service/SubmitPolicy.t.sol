@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {FixedCondition, FixedPrices, RudeOracle} from "../utils/Oracles.sol";
 import {IServiceManager, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
-import {Certificate, Policy, Requirement, Result, Task, Token, Verdict} from "../../src/types/Structs.sol";
+import {Policy, Requirement, Result, Task, Token, Verdict} from "../../src/types/Structs.sol";
 
 /// @notice Each policy delivers and refuses real certificates, and what a requester demands beside it. Which numbers are
 /// enough: Policies.t.sol.
@@ -31,7 +32,7 @@ contract SubmitPolicyTest is Fixture {
 
     function deliver(uint256 bitmap, Requirement memory requirement) private {
         Result[] memory results = only(createTask("a", requirement));
-        service.submit(results, certify(results, signers(bitmap)));
+        service.submit(results, certify(results, signers(bitmap)).pack());
         vm.assertEq(handler.calls(idOf(results[0].task)), 1);
         (TaskStatus status,) = service.taskStatus(results[0].task.number);
         vm.assertTrue(status == TaskStatus.Settled);
@@ -45,7 +46,7 @@ contract SubmitPolicyTest is Fixture {
         Result[] memory results = only(createTask("a", requirement));
         Certificate memory certificate = certify(results, signers(bitmap));
         vm.expectRevert(reason);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         (TaskStatus status,) = service.taskStatus(results[0].task.number);
         vm.assertTrue(status == TaskStatus.Open);
     }
@@ -211,7 +212,7 @@ contract SubmitPolicyTest is Fixture {
         tasks[2] = createTask("external", Requirement(0, 7500, 0));
         tasks[3] = createTask("combined", Requirement(0, 0, 7480));
         Result[] memory results = sorted(tasks);
-        service.submit(results, certify(results, signers(7)));
+        service.submit(results, certify(results, signers(7)).pack());
         tasks[0] = createTask("lax");
         tasks[1] = createTask("native", Requirement(7400, 0, 0));
         tasks[2] = createTask("external", Requirement(0, 7500, 0));
@@ -219,7 +220,7 @@ contract SubmitPolicyTest is Fixture {
         results = sorted(tasks);
         Certificate memory certificate = certify(results, signers(7));
         vm.expectRevert(abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 6027, 8054, 7490));
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_certificate_is_announced_with_its_weights_and_verdict() public {
@@ -230,6 +231,6 @@ contract SubmitPolicyTest is Fixture {
         emit IServiceManager.CertificateVerified(
             service.currentEpoch(), rootOf(results), Verdict.Final, 303, 2997, 406, 3994, signers(7)
         );
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {FixedCondition, FixedPrices} from "../utils/Oracles.sol";
@@ -8,17 +9,7 @@ import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {Certificates} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
-import {
-    Certificate,
-    Judgement,
-    Policy,
-    PolicyKind,
-    Requirement,
-    Result,
-    Task,
-    Token,
-    Verdict
-} from "../../src/types/Structs.sol";
+import {Judgement, Policy, PolicyKind, Requirement, Result, Task, Token, Verdict} from "../../src/types/Structs.sol";
 
 /// @notice `verify` and `verifyRoot`: what other contracts ask.
 contract VerifyTest is Fixture {
@@ -36,23 +27,23 @@ contract VerifyTest is Fixture {
 
     function expect(Verdict verdict, uint256 bitmap, Requirement memory requirement) private view {
         Certificate memory certificate = certify(results, signers(bitmap));
-        Judgement memory judgement = service.verify(certificate, results, requirement);
+        Judgement memory judgement = service.verify(certificate.pack(), results, requirement);
         vm.assertEq(uint256(judgement.verdict), uint256(verdict));
-        vm.assertEq(abi.encode(service.verifyRoot(certificate, rootOf(results), requirement)), abi.encode(judgement));
+        vm.assertEq(abi.encode(service.verifyRoot(certificate.pack(), rootOf(results), requirement)), abi.encode(judgement));
     }
 
     function refuse(Certificate memory certificate, Requirement memory requirement, bytes memory reason) private {
         Result[] memory copy = results;
         bytes32 root = rootOf(copy);
         vm.expectRevert(reason);
-        service.verify(certificate, copy, requirement);
+        service.verify(certificate.pack(), copy, requirement);
         vm.expectRevert(reason);
-        service.verifyRoot(certificate, root, requirement);
+        service.verifyRoot(certificate.pack(), root, requirement);
     }
 
     function test_weights_are_those_that_signed_and_all() public {
         serve(both(5000, 5000));
-        Judgement memory judgement = service.verify(certify(results, signers(7)), results, none());
+        Judgement memory judgement = service.verify(certify(results, signers(7)).pack(), results, none());
         vm.assertEq(abi.encode(judgement), abi.encode(Judgement(Verdict.Final, 303, 2997, 406, 3994)));
     }
 
@@ -75,7 +66,7 @@ contract VerifyTest is Fixture {
             expect(Verdict.Final, 7, none());
             Certificate memory certificate = certify(results, signers(3));
             vm.expectRevert();
-            service.verify(certificate, results, none());
+            service.verify(certificate.pack(), results, none());
         }
     }
 
@@ -112,7 +103,7 @@ contract VerifyTest is Fixture {
         bytes32 digest = Digests.batch(service.domainSeparator(), service.currentEpoch(), rootOf(results));
         refuse(certificate, none(), abi.encodeWithSelector(Certificates.InvalidSignature.selector, digest));
         certificate = vetoOf(rootOf(results), everyone());
-        certificate.roots = Bls.roots(digest);
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest);
         refuse(certificate, none(), abi.encodeWithSelector(Certificates.InvalidSignature.selector, digest));
     }
 
@@ -127,9 +118,9 @@ contract VerifyTest is Fixture {
         serve(both(5000, 5000));
         Certificate memory certificate = certify(results);
         vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 0, 128));
-        service.verify(certificate, new Result[](0), none());
+        service.verify(certificate.pack(), new Result[](0), none());
         vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 129, 128));
-        service.verify(certificate, new Result[](129), none());
+        service.verify(certificate.pack(), new Result[](129), none());
         Result[] memory twice = new Result[](2);
         (twice[0], twice[1]) = (results[0], results[0]);
         vm.expectRevert(
@@ -137,7 +128,7 @@ contract VerifyTest is Fixture {
                 IServiceManager.TasksNotAscending.selector, idOf(results[0].task), idOf(results[0].task)
             )
         );
-        service.verify(certificate, twice, none());
+        service.verify(certificate.pack(), twice, none());
     }
 
     function test_batch_of_many_is_verified() public {
@@ -168,7 +159,7 @@ contract VerifyTest is Fixture {
 
     function test_delivered_batch_stays_verifiable() public {
         serve(both(5000, 5000));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         expect(Verdict.Final, 15, none());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {VetoFixture} from "../utils/VetoFixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
@@ -10,7 +11,7 @@ import {Certificates} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Result, Token} from "../../src/types/Structs.sol";
+import {Result, Token} from "../../src/types/Structs.sol";
 
 contract VetoTest is VetoFixture {
     Epoch private constant SECOND = Epoch.wrap(2);
@@ -28,12 +29,12 @@ contract VetoTest is VetoFixture {
 
     function refuse(uint64 number, Certificate memory certificate, bytes memory reason) private {
         vm.expectRevert(reason);
-        service.veto(number, certificate);
+        service.veto(number, certificate.pack());
     }
 
     /// @dev With the hint that the true digest needs: nothing but the signature is wrong.
     function refuseSignature(Certificate memory certificate) private {
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuse(1, certificate, abi.encodeWithSelector(Certificates.InvalidSignature.selector, digest()));
         assertStatus(result.task, TaskStatus.Pending);
     }
@@ -49,7 +50,7 @@ contract VetoTest is VetoFixture {
             idOf(result.task), leafOf(result), SECOND, 1_000_997, EXTERNAL, certificate.signers
         );
         vm.prank(anyone);
-        service.veto(1, certificate);
+        service.veto(1, certificate.pack());
         assertStatus(result.task, TaskStatus.Vetoed);
         (bytes32 leaf, uint64 until) = service.pendingResult(1);
         vm.assertEq(leaf, bytes32(0));
@@ -67,7 +68,7 @@ contract VetoTest is VetoFixture {
 
     function test_veto_is_upheld_once() public {
         Certificate memory certificate = vetoOf(leafOf(result), vetoer);
-        service.veto(1, certificate);
+        service.veto(1, certificate.pack());
         refuseNotPending(1, certificate);
     }
 
@@ -84,14 +85,14 @@ contract VetoTest is VetoFixture {
         vm.warp(until);
         refuse(1, certificate, abi.encodeWithSelector(IServiceManager.VetoTooLate.selector, 1, until));
         vm.warp(until - 1);
-        service.veto(1, certificate);
+        service.veto(1, certificate.pack());
         assertStatus(result.task, TaskStatus.Vetoed);
     }
 
     function test_only_a_pending_result_can_be_vetoed() public {
         Result[] memory open = only(createTask("open"));
         refuseNotPending(2, vetoOf(leafOf(open[0]), vetoer));
-        service.submit(open, certify(open));
+        service.submit(open, certify(open).pack());
         refuseNotPending(2, vetoOf(leafOf(open[0]), vetoer));
         refuseNotPending(77, vetoOf(leafOf(open[0]), vetoer));
     }
@@ -100,7 +101,7 @@ contract VetoTest is VetoFixture {
         Result[] memory results = new Result[](1);
         results[0] = result;
         Certificate memory certificate = vetoOf(leafOf(result), vetoer);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         refuseNotPending(1, certificate);
     }
 
@@ -114,7 +115,7 @@ contract VetoTest is VetoFixture {
     function test_veto_of_another_result_is_refused() public {
         Result memory other = suspended("b")[0];
         Certificate memory certificate = vetoOf(leafOf(other), vetoer);
-        refuse(1, certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
+        refuse(1, certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
         refuseSignature(certificate);
         other.task = result.task;
         other.payload = "another";
@@ -138,7 +139,7 @@ contract VetoTest is VetoFixture {
         Result[] memory results = only(createTask("open"));
         Certificate memory certificate = vetoOf(leafOf(results[0]), everyone());
         bytes32 expected = Digests.batch(service.domainSeparator(), SECOND, rootOf(results));
-        certificate.roots = Bls.roots(expected);
+        (certificate.passed, certificate.ordinate) = Bls.hint(expected);
         refuseSubmit(results, certificate, abi.encodeWithSelector(Certificates.InvalidSignature.selector, expected));
     }
 
@@ -157,7 +158,7 @@ contract VetoTest is VetoFixture {
 
     function test_veto_may_be_of_any_table_that_is_believed() public {
         service.refreshTable(accounts());
-        service.veto(1, vetoOf(leafOf(result), vetoer));
+        service.veto(1, vetoOf(leafOf(result), vetoer).pack());
         assertStatus(result.task, TaskStatus.Vetoed);
     }
 

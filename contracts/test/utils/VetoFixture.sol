@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "./Packed.sol";
 import {Fixture} from "./Fixture.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
-import {Certificate, Result, Task} from "../../src/types/Structs.sol";
+import {Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice A service with the policy `Veto`. Operators 0 to 2 hold three quarters of the native token, operator 3 almost
 /// all of the external one: they certify, it vetoes or waves through.
@@ -23,7 +24,7 @@ abstract contract VetoFixture is Fixture {
     }
 
     function suspend(Result[] memory results) internal {
-        service.submit(results, certify(results, certifiers));
+        service.submit(results, certify(results, certifiers).pack());
     }
 
     /// @notice A task whose result waits for vetoes.
@@ -33,7 +34,7 @@ abstract contract VetoFixture is Fixture {
     }
 
     function stop(Result memory result) internal {
-        service.veto(result.task.number, vetoOf(leafOf(result), vetoer));
+        service.veto(result.task.number, vetoOf(leafOf(result), vetoer).pack());
     }
 
     function assertStatus(Task memory task, TaskStatus expected) internal view {
@@ -52,7 +53,7 @@ abstract contract VetoFixture is Fixture {
 
     function refuseSubmit(Result[] memory results, Certificate memory certificate, bytes memory reason) internal {
         vm.expectRevert(reason);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function nothing() internal pure returns (bytes memory) {
