@@ -224,6 +224,11 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
+    function verifyRoot(bytes calldata certificate, bytes32 root) public view virtual returns (Judgement memory) {
+        return _judge(certificate, root, Requirement(0, 0, 0));
+    }
+
+    /// @inheritdoc IServiceManager
     function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
         public
         view

@@ -2,11 +2,12 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./utils/Bls.sol";
-import {Fixture, Operator} from "./utils/Fixture.sol";
+import {Fixture} from "./utils/Fixture.sol";
+import {Operator} from "./utils/StakingFixture.sol";
 import {EmptyHandler} from "./utils/Handlers.sol";
 import {Certificate} from "./utils/Packed.sol";
 import {G1} from "../src/libraries/BN254.sol";
-import {Result, Task} from "../src/types/Structs.sol";
+import {Policy, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Gas of whole transactions: 21 000, calldata, execution on cold state, less refunds.
 /// @dev Every call of these tests is a transaction of its own (isolate), and forge charges it as a chain would.
@@ -14,7 +15,7 @@ import {Result, Task} from "../src/types/Structs.sol";
 /// forge-config: long.isolate = true
 contract GasTest is Fixture {
     /// @dev Half of the operators hold a little more or less than half of each token.
-    Quorum private quorum = both(4000, 4000);
+    Policy private policy = both(4000, 4000);
 
     /// @dev A score as the sports-scores component writes it.
     bytes private constant PAYLOAD =
@@ -22,7 +23,7 @@ contract GasTest is Fixture {
     bytes private constant INPUT = "fa15684d-0966-46e7-a3f8-f1d378692109";
 
     function measureSubmit(uint256 count) private {
-        setUpService(count, quorum);
+        setUpService(count, policy);
         announce(keccak256("manifest of an empty handler"), address(new EmptyHandler()));
         vm.roll(block.number + 1);
         // One result goes first, so that no slot is written for the first time that an old service has written long
@@ -67,7 +68,7 @@ contract GasTest is Fixture {
     }
 
     function test_createTask() public {
-        setUpService(4, quorum);
+        setUpService(4, policy);
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         service.createTask(WORKFLOW, INPUT, none(), uint64(block.timestamp + 1 hours));
         vm.snapshotGasLastCall("other", "createTask");
@@ -77,14 +78,14 @@ contract GasTest is Fixture {
         setUpStaking();
         loadOperators(1);
         Operator memory o = operators[0];
-        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
+        G1 memory possession = Bls.sign(o.sk, registry.possessionDigest(o.account, o.g1, o.g2));
         vm.prank(o.account);
-        manager.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000");
+        registry.registerOperator(o.g1, o.g2, possession, keccak256("transport"), "127.0.0.1:9000", "");
         vm.snapshotGasLastCall("other", "registerOperator");
     }
 
     function test_refreshTable() public {
-        setUpService(100, quorum);
+        setUpService(100, policy);
         nextEpoch();
         vm.snapshotGasLastCall("other", "refreshTable, 100 operators");
     }

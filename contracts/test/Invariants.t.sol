@@ -71,7 +71,7 @@ contract World is Fixture {
     }
 
     function refresh() external {
-        service.refreshTable(accounts());
+        nextEpoch();
     }
 
     function pass(uint256 time) external {
@@ -226,7 +226,7 @@ contract World is Fixture {
     }
 
     function sums(uint256 bitmap) private view returns (uint256[2] memory signed, uint256[2] memory total) {
-        Row[] memory rows = service.tableRows(service.currentEpoch());
+        Row[] memory rows = tableRows();
         for (uint256 i = 0; i < OPERATORS; i++) {
             total[0] += rows[i + 1].nativeWeight;
             total[1] += rows[i + 1].externalWeight;
@@ -345,7 +345,7 @@ contract World is Fixture {
     }
 
     function checkTable() external view {
-        Row[] memory rows = service.tableRows(service.currentEpoch());
+        Row[] memory rows = tableRows();
         uint256 native;
         uint256 ext;
         for (uint256 i = 1; i < rows.length; i++) {
@@ -455,8 +455,8 @@ contract VetoInvariantsTest is InvariantsTest {
         world.veto(0, 0);
         world.submit(1, 1, 5 * 2);
         world.submit(1, 1, 2);
-        world.wait(20 minutes - 1);
-        world.wait(20 minutes - 1);
+        world.pass(20 minutes - 1);
+        world.pass(20 minutes - 1);
         world.finalize(0, 2);
         vm.assertEq(world.vetoed(), 1);
         vm.assertEq(world.certified(), 1);

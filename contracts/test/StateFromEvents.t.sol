@@ -9,6 +9,7 @@ import {IOperatorRegistry} from "../src/interfaces/IOperatorRegistry.sol";
 import {IRestakingManager, Withdrawal} from "../src/interfaces/IRestakingManager.sol";
 import {IServiceManager, TaskStatus, Workflow} from "../src/interfaces/IServiceManager.sol";
 import {IStrategy} from "../src/interfaces/IStrategy.sol";
+import {ITableKeeper} from "../src/interfaces/ITableKeeper.sol";
 import {G1, G2} from "../src/libraries/BN254.sol";
 import {Epoch, TaskId} from "../src/types/Ids.sol";
 import {Result, Task} from "../src/types/Structs.sol";
@@ -231,9 +232,9 @@ contract Mirror {
         bytes32 topic = log.topics[0];
         if (topic == IServiceManager.ManifestAnnounced.selector) {
             _readManifest(log, height);
-        } else if (topic == IServiceManager.TableRefreshed.selector) {
+        } else if (topic == ITableKeeper.TableRefreshed.selector) {
             epoch = uint32(uint256(log.topics[1]));
-            (pointerOf[epoch],) = abi.decode(log.data, (address, address[]));
+            (pointerOf[epoch],,) = abi.decode(log.data, (address, uint256, address[]));
         } else if (topic == IServiceManager.TaskCreated.selector) {
             (Task memory task,) = abi.decode(log.data, (Task, bytes));
             taskCount = task.number;

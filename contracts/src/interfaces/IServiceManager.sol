@@ -217,6 +217,9 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
         view
         returns (Judgement memory);
 
+    /// @notice As `verify`, over the Merkle root of a batch, by the policy alone.
+    function verifyRoot(bytes calldata certificate, bytes32 root) external view returns (Judgement memory);
+
     /// @notice As `verify`, over the Merkle root of a batch.
     function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
         external

@@ -74,7 +74,7 @@ contract Bn254SchemeTest is AggregateSuite {
 
     function test_hint_of_another_digest_is_refused() public {
         bytes memory proof = prove(DIGEST, keccak256("other"), secretsOf(31));
-        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidRoots.selector, DIGEST));
+        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidHint.selector, DIGEST));
         verify(31, proof);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
@@ -79,7 +80,7 @@ contract ConstructorTest is Fixture {
     function test_empty_window_is_refused() public {
         ServiceConfig memory bad = good;
         bad.tableWindow = 0;
-        tryDeploy(bad, abi.encodeWithSelector(IServiceManager.InvalidTableWindow.selector, 0));
+        tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidTableWindow.selector, 0));
     }
 
     function test_handler_gas_out_of_bounds_is_refused() public {

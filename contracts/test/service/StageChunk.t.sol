@@ -55,17 +55,17 @@ contract CrowdSource is IStakeSource {
 contract StageChunkTest is Fixture {
     uint256 private constant COUNT = 300;
 
-    CrowdSource private source;
+    CrowdSource private crowd;
 
     function setUp() public {
         setUpStaking();
-        source = new CrowdSource(COUNT);
+        crowd = new CrowdSource(COUNT);
         service = newService();
     }
 
     function newService() internal override returns (ServiceManager) {
         serviceConfig = config(both(5000, 5000));
-        serviceConfig.stakeSource = source;
+        serviceConfig.stakeSource = crowd;
         return new ServiceManager(serviceConfig);
     }
 
@@ -136,12 +136,12 @@ contract StageChunkTest is Fixture {
     function test_chunk_that_did_not_change_is_not_written_again() public {
         address first = service.stageChunk(list(0, 256));
         vm.warp(START + 5);
-        source.join();
+        crowd.join();
         vm.assertEq(service.stageChunk(list(0, 256)), first);
         (, uint256 stagedAt, uint64 version) = service.stagedChunk(keccak256(abi.encodePacked(list(0, 256))));
         vm.assertEq(stagedAt, START + 5);
         vm.assertEq(version, 1);
-        source.give(address(7), 1);
+        crowd.give(address(7), 1);
         vm.assertTrue(service.stageChunk(list(0, 256)) != first);
     }
 
@@ -181,7 +181,7 @@ contract StageChunkTest is Fixture {
 
     function test_chunk_from_before_a_change_of_members_is_not_taken() public {
         stageAll();
-        source.join();
+        crowd.join();
         refuseChunk(0);
         service.stageChunk(list(0, 256));
         refuseChunk(1);
@@ -189,7 +189,7 @@ contract StageChunkTest is Fixture {
 
     function test_chunk_from_before_a_loss_of_weight_is_not_taken() public {
         stageAll();
-        vm.prank(address(source));
+        vm.prank(address(crowd));
         service.onWeightLost(address(1), new G1[](0));
         refuseChunk(0);
         stageAll();
@@ -234,7 +234,7 @@ contract StageChunkTest is Fixture {
         service.refreshTable(list(0, COUNT), apk());
         G1[] memory keys = new G1[](1);
         keys[0] = Bls.publicKey(COUNT);
-        vm.prank(address(source));
+        vm.prank(address(crowd));
         service.onWeightLost(address(uint160(COUNT)), keys);
         vm.assertEq(service.revokedIn(Epoch.wrap(1))[1], 1 << 43);
     }
@@ -242,7 +242,7 @@ contract StageChunkTest is Fixture {
     function test_large_table_is_corrected() public {
         stageAll();
         service.refreshTable(list(0, COUNT), apk());
-        source.give(address(300), 10_000);
+        crowd.give(address(300), 10_000);
         uint16[] memory positions = new uint16[](1);
         positions[0] = 299;
         service.correctTable(list(299, 1), positions);
@@ -263,7 +263,7 @@ contract StageChunkTest is Fixture {
         vm.revertToState(snapshot);
         correctFrom(33, 31);
         vm.assertEq(service.tableInfo(Epoch.wrap(3)).corrections, 64);
-        source.give(address(65), 10_000_000);
+        crowd.give(address(65), 10_000_000);
         uint16[] memory positions = new uint16[](1);
         positions[0] = 64;
         vm.expectRevert(abi.encodeWithSelector(ITableKeeper.TooManyCorrections.selector, 65, 64));
@@ -274,7 +274,7 @@ contract StageChunkTest is Fixture {
         uint16[] memory positions = new uint16[](count);
         for (uint256 i = 0; i < count; i++) {
             positions[i] = uint16(first + i);
-            source.give(address(uint160(first + i + 1)), 100_000);
+            crowd.give(address(uint160(first + i + 1)), 100_000);
         }
         service.correctTable(list(first, count), positions);
     }

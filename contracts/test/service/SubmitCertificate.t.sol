@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {Operator} from "../utils/StakingFixture.sol";
@@ -47,29 +48,29 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_unknown_epoch_is_refused() public {
         Certificate memory certificate = certify(rootOf(results), Epoch.wrap(2), everyone());
-        refuse(certificate, abi.encodeWithSelector(IServiceManager.UnknownEpoch.selector, 2));
+        refuse(certificate, abi.encodeWithSelector(ITableKeeper.UnknownEpoch.selector, 2));
         certificate = certify(rootOf(results), Epoch.wrap(0), everyone());
-        refuse(certificate, abi.encodeWithSelector(IServiceManager.UnknownEpoch.selector, 0));
+        refuse(certificate, abi.encodeWithSelector(ITableKeeper.UnknownEpoch.selector, 0));
     }
 
     function test_stale_table_is_refused() public {
         vm.warp(START + WINDOW + 1);
         delete results;
         results.push(only(createTask("later"))[0]);
-        refuse(certify(results), abi.encodeWithSelector(IServiceManager.TableExpired.selector, 1, START, WINDOW));
+        refuse(certify(results), abi.encodeWithSelector(ITableKeeper.TableExpired.selector, 1, START, WINDOW));
     }
 
     function test_table_serves_to_the_end_of_its_window() public {
         vm.warp(START + WINDOW);
         delete results;
         results.push(only(createTask("later"))[0]);
-        service.refreshTable(accounts());
+        nextEpoch();
         Result[] memory copy = results;
         service.submit(copy, certify(rootOf(copy), FIRST, everyone()).pack());
     }
 
     function test_signature_for_another_epoch_is_refused() public {
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(rootOf(results), Epoch.wrap(2), everyone());
         certificate.epoch = FIRST;
         (certificate.passed, certificate.ordinate) = Bls.hint(digest());
@@ -214,7 +215,7 @@ contract SubmitCertificateTest is ServiceFixture {
             stake(operators[i].account, externalStrategy, 1);
             optIn(operators[i].account);
         }
-        service.refreshTable(accounts());
+        nextEpoch();
         announce(MANIFEST, address(handler));
         delete results;
         results.push(only(createTask("game"))[0]);
@@ -251,7 +252,7 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_native_token_alone_can_fail_a_batch() public {
         stake(operators[0].account, nativeStrategy, 10_000);
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.Native, 306, 10_406, 6667);
         service.submit(results, certificate.pack());
@@ -259,7 +260,7 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_external_token_alone_can_fail_a_batch() public {
         stake(operators[0].account, externalStrategy, 100_000);
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 103_994, 6667);
         service.submit(results, certificate.pack());
@@ -321,7 +322,7 @@ contract SubmitCertificateTest is ServiceFixture {
             stake(operators[i].account, nativeStrategy, 100);
             optIn(operators[i].account);
         }
-        service.refreshTable(accounts());
+        nextEpoch();
         announce(MANIFEST, address(handler));
         delete results;
         results.push(only(createTask("game"))[0]);

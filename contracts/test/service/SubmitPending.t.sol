@@ -130,7 +130,7 @@ contract SubmitPendingTest is VetoFixture {
 
     function test_requirement_of_a_pending_task_still_binds() public {
         stake(operators[0].account, nativeStrategy, 10);
-        service.refreshTable(accounts());
+        nextEpoch();
         Result[] memory results = only(createTask("a", Requirement(7500, 0, 0)));
         suspend(results);
         // Operators 1 to 3 are enough for the policy, and for nobody to veto.

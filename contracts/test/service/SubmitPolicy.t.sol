@@ -22,7 +22,7 @@ contract SubmitPolicyTest is Fixture {
     /// @notice Makes one operator hold almost all of a token.
     function tilt(uint256 index, Token token) private {
         stake(operators[index].account, token == Token.Native ? nativeStrategy : externalStrategy, 1_000_000);
-        service.refreshTable(accounts());
+        nextEpoch();
     }
 
     function signers(uint256 bitmap) private pure returns (uint256[] memory list) {

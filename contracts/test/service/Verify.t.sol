@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {Fixture} from "../utils/Fixture.sol";
@@ -111,7 +112,7 @@ contract VerifyTest is Fixture {
         serve(both(5000, 5000));
         Certificate memory certificate = certify(results);
         vm.warp(START + WINDOW + 1);
-        refuse(certificate, none(), abi.encodeWithSelector(IServiceManager.TableExpired.selector, 1, START, WINDOW));
+        refuse(certificate, none(), abi.encodeWithSelector(ITableKeeper.TableExpired.selector, 1, START, WINDOW));
     }
 
     function test_batch_must_be_one_that_could_be_submitted() public {

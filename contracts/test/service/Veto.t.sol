@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
 import {VetoFixture} from "../utils/VetoFixture.sol";
@@ -148,16 +149,16 @@ contract VetoTest is VetoFixture {
     }
 
     function test_veto_of_another_epoch_is_refused() public {
-        service.refreshTable(accounts());
+        nextEpoch();
         bytes32 later = Digests.veto(service.domainSeparator(), Epoch.wrap(3), leafOf(result));
         refuseSignature(signBatch(later, SECOND, vetoer));
         refuse(
-            1, signBatch(later, Epoch.wrap(4), vetoer), abi.encodeWithSelector(IServiceManager.UnknownEpoch.selector, 4)
+            1, signBatch(later, Epoch.wrap(4), vetoer), abi.encodeWithSelector(ITableKeeper.UnknownEpoch.selector, 4)
         );
     }
 
     function test_veto_may_be_of_any_table_that_is_believed() public {
-        service.refreshTable(accounts());
+        nextEpoch();
         service.veto(1, vetoOf(leafOf(result), vetoer).pack());
         assertStatus(result.task, TaskStatus.Vetoed);
     }
@@ -178,7 +179,7 @@ contract VetoTest is VetoFixture {
         Result[] memory results = suspended("b");
         Certificate memory certificate = vetoOf(leafOf(results[0]), vetoer);
         vm.warp(START + WINDOW + 1);
-        refuse(2, certificate, abi.encodeWithSelector(IServiceManager.TableExpired.selector, 2, START, WINDOW));
+        refuse(2, certificate, abi.encodeWithSelector(ITableKeeper.TableExpired.selector, 2, START, WINDOW));
     }
 
     function test_veto_for_another_service_is_refused() public {

@@ -11,6 +11,7 @@ import {ServiceConfig, Workflow} from "../../src/interfaces/IServiceManager.sol"
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G2} from "../../src/libraries/BN254.sol";
+import {Row} from "../../src/libraries/OperatorTables.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {Certificate, Packed} from "./Packed.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
@@ -31,7 +32,7 @@ contract RecordingHandler is ITaskHandler {
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
 abstract contract Fixture is PolicyFixture, StakingFixture {
     uint32 internal constant WINDOW = 7 days;
-    uint32 internal constant EPOCH = 1 hours;
+    uint32 internal constant EPOCH = 10 minutes;
     uint16 internal constant MOVE_BPS = 100;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
@@ -41,6 +42,7 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     address internal requester = account("requester");
 
     ServiceManager internal service;
+    ServiceConfig internal serviceConfig;
     RecordingHandler internal handler;
 
     // Set-up
@@ -62,7 +64,8 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
 
     /// @dev Nobody slashes; everyone may serve.
     function deployService(Policy memory policy) internal {
-        service = new ServiceManager(config(policy));
+        serviceConfig = config(policy);
+        service = newService();
         vm.prank(owner);
         source.registerService(
             address(service),
@@ -71,6 +74,11 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
             SlashingTerms(address(0), address(0), address(0), 0, 0),
             MembershipRules(false, 1000, 0, 0)
         );
+    }
+
+    /// @notice A service as the last one was configured, without a table.
+    function newService() internal virtual returns (ServiceManager) {
+        return new ServiceManager(serviceConfig);
     }
 
     /// @notice Enters an operator into the service with all of its stake.
@@ -111,9 +119,24 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     }
 
     /// @notice Writes the next table, at the end of the epoch.
-    function refresh() internal returns (Epoch) {
+    function nextEpoch() internal returns (Epoch) {
         vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
         return service.refreshTable(accounts(), aggregate());
+    }
+
+    /// @notice Sum and rows of the latest table.
+    function tableRows() internal view returns (Row[] memory rows) {
+        return tableRows(service.currentEpoch());
+    }
+
+    /// @notice Sum and rows of a table.
+    function tableRows(Epoch epoch) internal view returns (Row[] memory all) {
+        Row[] memory rows = service.tableRows(epoch, 0, type(uint256).max);
+        all = new Row[](rows.length + 1);
+        (all[0],) = service.tableTotal(epoch);
+        for (uint256 i = 0; i < rows.length; i++) {
+            all[i + 1] = rows[i];
+        }
     }
 
     // Tasks and results
