@@ -7,16 +7,7 @@ import {FixedCondition, FixedPrices} from "./utils/Oracles.sol";
 import {TaskStatus} from "../src/interfaces/IServiceManager.sol";
 import {Row} from "../src/libraries/OperatorTables.sol";
 import {Strategy} from "../src/staking/Strategy.sol";
-import {
-    Certificate,
-    Policy,
-    PolicyKind,
-    Requirement,
-    Result,
-    Task,
-    Token,
-    Verdict
-} from "../src/types/Structs.sol";
+import {Certificate, Policy, PolicyKind, Requirement, Result, Task, Token, Verdict} from "../src/types/Structs.sol";
 
 /// @notice Random walks through staking and a service, by calls that must succeed.
 contract World is Fixture {
@@ -455,7 +446,7 @@ contract VetoInvariantsTest is InvariantsTest {
         for (uint256 i = 0; i < 3; i++) {
             world.create(false, 0);
         }
-        world.deposit(6, false, 1e24);
+        world.deposit(6, false, 1e23);
         world.refresh();
         world.submit(0, 1, 1 + 2 * 30);
         world.submit(2, 2, 1 + 2 * 30);
