@@ -447,7 +447,7 @@ contract VetoInvariantsTest is InvariantsTest {
         for (uint256 i = 0; i < 3; i++) {
             world.create(false, 0);
         }
-        world.deposit(6, false, 1e24);
+        world.deposit(6, false, 1e23);
         world.refresh();
         world.submit(0, 1, 1 + 2 * 30);
         world.submit(2, 2, 1 + 2 * 30);

@@ -71,6 +71,8 @@ contract Mirror {
     mapping(uint64 => TaskId) public idOf;
     mapping(TaskId => uint64) public numberOf;
     mapping(uint64 => TaskStatus) public statusOf;
+    mapping(uint64 => bytes32) public pendingLeafOf;
+    mapping(uint64 => uint64) public pendingUntilOf;
 
     constructor(uint256 withdrawalDelay) {
         _withdrawalDelay = withdrawalDelay;
@@ -246,6 +248,12 @@ contract Mirror {
             statusOf[numberOf[TaskId.wrap(log.topics[1])]] = handled ? TaskStatus.Settled : TaskStatus.Unhandled;
         } else if (topic == IServiceManager.TaskRedelivered.selector) {
             statusOf[numberOf[TaskId.wrap(log.topics[1])]] = TaskStatus.Settled;
+        } else if (topic == IServiceManager.TaskPending.selector) {
+            uint64 number = numberOf[TaskId.wrap(log.topics[1])];
+            (pendingLeafOf[number], pendingUntilOf[number]) = abi.decode(log.data, (bytes32, uint64));
+            statusOf[number] = TaskStatus.Pending;
+        } else if (topic == IServiceManager.TaskVetoed.selector) {
+            statusOf[numberOf[TaskId.wrap(log.topics[1])]] = TaskStatus.Vetoed;
         }
     }
 
@@ -458,5 +466,34 @@ contract StateFromEventsTest is Fixture {
             vm.assertTrue(mirror.statusOf(number) == status);
             if (status == TaskStatus.Open) assertEq(mirror.idOf(number), id);
         }
+    }
+
+    /// @dev A service of its own, as only the policy `Veto` has these events: one result waits, one is vetoed, one waved
+    /// through, one finalized.
+    function test_vetoes_follow_from_their_events() public {
+        delete operators;
+        mirror = new Mirror();
+        setUpService(4, vetoable(6667, 3334, 1 days));
+        stake(operators[3].account, externalStrategy, 1_000_000);
+        service.refreshTable(accounts());
+        Result[][4] memory results;
+        for (uint256 i = 0; i < 4; i++) {
+            if (i == 3) vm.warp(START + 1 days);
+            results[i] = only(createTask(abi.encode(i)));
+            service.submit(results[i], certify(results[i], without(3)));
+            if (i == 0) service.veto(1, vetoOf(leafOf(results[0][0]), everyone()));
+            if (i == 1) service.submit(results[1], certify(results[1]));
+        }
+        service.finalize(results[2]);
+        catchUp();
+        TaskStatus[4] memory expected = [TaskStatus.Vetoed, TaskStatus.Settled, TaskStatus.Settled, TaskStatus.Pending];
+        for (uint64 number = 1; number <= 4; number++) {
+            (TaskStatus status,) = service.taskStatus(number);
+            vm.assertTrue(status == expected[number - 1]);
+            vm.assertTrue(mirror.statusOf(number) == status);
+        }
+        (bytes32 leaf, uint64 until) = service.pendingResult(4);
+        vm.assertEq(mirror.pendingLeafOf(4), leaf);
+        vm.assertEq(mirror.pendingUntilOf(4), until);
     }
 }
