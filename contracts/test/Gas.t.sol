@@ -85,7 +85,7 @@ contract GasTest is Fixture {
 
     function test_refreshTable() public {
         setUpService(100, quorum);
-        refresh();
+        nextEpoch();
         vm.snapshotGasLastCall("other", "refreshTable, 100 operators");
     }
 }

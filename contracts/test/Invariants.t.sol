@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "./utils/Packed.sol";
 import {FailingHandler} from "./utils/Handlers.sol";
 import {Fixture} from "./utils/Fixture.sol";
 import {TaskStatus} from "../src/interfaces/IServiceManager.sol";
 import {Row} from "../src/libraries/OperatorTables.sol";
 import {Strategy} from "../src/staking/Strategy.sol";
-import {Certificate, Quorum, Result, Task} from "../src/types/Structs.sol";
+import {Quorum, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Random walks through staking and a service, by calls that must succeed.
 contract World is Fixture {
@@ -59,7 +60,7 @@ contract World is Fixture {
     }
 
     function refresh() external {
-        service.refreshTable(accounts());
+        nextEpoch();
     }
 
     function wait(uint256 time) external {
@@ -85,7 +86,7 @@ contract World is Fixture {
         bool expected = anyOpen(picked) && reaches(bitmap[0], picked);
         if (expected) expect(picked);
         Certificate memory certificate = certify(batch, bitmap);
-        try service.submit(batch, certificate) {
+        try service.submit(batch, certificate.pack()) {
             vm.assertTrue(expected);
             certified++;
         } catch {
@@ -135,7 +136,7 @@ contract World is Fixture {
     }
 
     function reaches(uint256 bitmap, uint256[] memory picked) private view returns (bool) {
-        Row[] memory rows = service.tableRows(service.currentEpoch());
+        Row[] memory rows = tableRows();
         uint256[2] memory signed;
         for (uint256 i = 0; i < OPERATORS; i++) {
             if (bitmap >> i & 1 == 0) continue;
@@ -200,7 +201,7 @@ contract World is Fixture {
     }
 
     function checkTable() external view {
-        Row[] memory rows = service.tableRows(service.currentEpoch());
+        Row[] memory rows = tableRows();
         uint256 native;
         uint256 ext;
         for (uint256 i = 1; i < rows.length; i++) {

@@ -6,6 +6,7 @@ import {Fixture} from "./utils/Fixture.sol";
 import {Vm} from "./utils/Vm.sol";
 import {IRestakingManager} from "../src/interfaces/IRestakingManager.sol";
 import {IServiceManager, TaskStatus, Workflow} from "../src/interfaces/IServiceManager.sol";
+import {ITableKeeper} from "../src/interfaces/ITableKeeper.sol";
 import {G1, G2} from "../src/libraries/BN254.sol";
 import {Epoch, TaskId} from "../src/types/Ids.sol";
 import {Quorum, Result, Task} from "../src/types/Structs.sol";
@@ -87,9 +88,9 @@ contract Mirror {
         bytes32 topic = log.topics[0];
         if (topic == IServiceManager.ManifestAnnounced.selector) {
             _readManifest(log, height);
-        } else if (topic == IServiceManager.TableRefreshed.selector) {
+        } else if (topic == ITableKeeper.TableRefreshed.selector) {
             epoch = uint32(uint256(log.topics[1]));
-            (pointerOf[epoch],) = abi.decode(log.data, (address, address[]));
+            (pointerOf[epoch],,) = abi.decode(log.data, (address, uint256, address[]));
         } else if (topic == IServiceManager.TaskCreated.selector) {
             (Task memory task,) = abi.decode(log.data, (Task, bytes));
             taskCount = task.number;
@@ -166,7 +167,7 @@ contract StateFromEventsTest is Fixture {
         tasks[2] = createTask("b");
         tasks[3] = createTask("poison");
         Result[] memory results = sorted(tasks);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         createTask("c");
         bad.fail(FailingHandler.Way.None, 0);
         for (uint256 i = 0; i < 4; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
@@ -32,6 +33,8 @@ contract ConstructorTest is Fixture {
         vm.assertEq(service.quorum().nativeBps, 6667);
         vm.assertEq(service.quorum().externalBps, 7000);
         vm.assertEq(service.tableWindow(), WINDOW);
+        vm.assertEq(service.epochSeconds(), EPOCH);
+        vm.assertEq(service.moveBps(), MOVE_BPS);
         vm.assertEq(service.handlerGas(), HANDLER_GAS);
         vm.assertEq(service.deploymentBlock(), 4321);
         vm.assertEq(service.domainSeparator(), Digests.domainSeparator(block.chainid, address(service)));
@@ -72,7 +75,25 @@ contract ConstructorTest is Fixture {
     function test_empty_window_is_refused() public {
         ServiceConfig memory bad = good;
         bad.tableWindow = 0;
-        tryDeploy(bad, abi.encodeWithSelector(IServiceManager.InvalidTableWindow.selector, 0));
+        tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidTableWindow.selector, 0));
+    }
+
+    function test_epoch_must_end_before_its_table_does() public {
+        uint32[3] memory lengths = [0, WINDOW, WINDOW + 1];
+        for (uint256 i = 0; i < lengths.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.epochSeconds = lengths[i];
+            tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidEpochSeconds.selector, lengths[i], WINDOW));
+        }
+    }
+
+    function test_bound_of_moves_must_be_a_share() public {
+        uint16[2] memory bounds = [0, 10_001];
+        for (uint256 i = 0; i < bounds.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.moveBps = bounds[i];
+            tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidMoveBps.selector, bounds[i]));
+        }
     }
 
     function test_handler_gas_out_of_bounds_is_refused() public {

@@ -13,6 +13,7 @@ import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
 import {Certificate, Packed} from "./Packed.sol";
+import {Row} from "../../src/libraries/OperatorTables.sol";
 import {RestakingManager} from "../../src/staking/RestakingManager.sol";
 import {Strategy} from "../../src/staking/Strategy.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
@@ -42,7 +43,7 @@ struct Operator {
 abstract contract Fixture is Test {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 7 days;
-    uint32 internal constant EPOCH = 1 hours;
+    uint32 internal constant EPOCH = 10 minutes;
     uint16 internal constant MOVE_BPS = 100;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
@@ -59,6 +60,7 @@ abstract contract Fixture is Test {
     Strategy internal externalStrategy;
     RestakingManager internal manager;
     ServiceManager internal service;
+    ServiceConfig internal serviceConfig;
     RecordingHandler internal handler;
     Operator[] internal operators;
 
@@ -94,7 +96,8 @@ abstract contract Fixture is Test {
 
     function setUpService(uint256 count, Quorum memory quorum) internal {
         setUpStaking();
-        service = new ServiceManager(config(quorum));
+        serviceConfig = config(quorum);
+        service = newService();
         loadOperators(count);
         for (uint256 i = 0; i < count; i++) {
             register(operators[i]);
@@ -106,6 +109,11 @@ abstract contract Fixture is Test {
         service.refreshTable(accounts(), aggregate());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
+    }
+
+    /// @notice A service as the last one was configured, without a table.
+    function newService() internal virtual returns (ServiceManager) {
+        return new ServiceManager(serviceConfig);
     }
 
     function config(Quorum memory quorum) internal view returns (ServiceConfig memory) {
@@ -192,9 +200,24 @@ abstract contract Fixture is Test {
     }
 
     /// @notice Writes the next table, at the end of the epoch.
-    function refresh() internal returns (Epoch) {
+    function nextEpoch() internal returns (Epoch) {
         vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
         return service.refreshTable(accounts(), aggregate());
+    }
+
+    /// @notice Sum and rows of the latest table.
+    function tableRows() internal view returns (Row[] memory rows) {
+        return tableRows(service.currentEpoch());
+    }
+
+    /// @notice Sum and rows of a table.
+    function tableRows(Epoch epoch) internal view returns (Row[] memory all) {
+        Row[] memory rows = service.tableRows(epoch, 0, type(uint256).max);
+        all = new Row[](rows.length + 1);
+        (all[0],) = service.tableTotal(epoch);
+        for (uint256 i = 0; i < rows.length; i++) {
+            all[i + 1] = rows[i];
+        }
     }
 
     // Tasks and results
