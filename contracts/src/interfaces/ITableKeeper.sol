@@ -45,6 +45,7 @@ interface ITableKeeper is IStakeObserver {
     /// @notice Not in 1 to 10 000.
     error InvalidMoveBps(uint16 moveBps);
 
+    /// @notice The list of operators is empty.
     error EmptyTable();
     /// @notice More operators than a table or a chunk takes.
     error TooManyOperators(uint256 count, uint256 limit);

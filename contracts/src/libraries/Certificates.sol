@@ -162,7 +162,8 @@ library Certificates {
                 let size := shr(3, add(count, 7))
                 let mask := shr(sub(256, shl(3, size)), calldataload(add(certificate.offset, BITMAP_OFFSET)))
                 fault := iszero(iszero(or(xor(certificate.length, add(BITMAP_OFFSET, size)), shr(count, mask))))
-                mstore(at, mask)
+                // Beyond the last row are no points, at which a chunk would burn its gas.
+                mstore(at, mul(mask, iszero(fault)))
                 // Instructions that take an address leave the bits above it alone.
                 extcodecopy(table, sum, add(144, mul(88, count)), 88)
             }

@@ -74,6 +74,7 @@ contract TableWriter {
         Table table = TableStates.live(Epoch.wrap(TableStates.load().epoch));
         if (_expired(table)) revert ITableKeeper.TableExpired(table.epoch(), table.takenAt(), _tableWindow);
         _requireSameMembers();
+        if (operators.length == 0) revert ITableKeeper.EmptyTable();
         if (operators.length != positions.length) {
             revert ITableKeeper.PositionsMismatch(operators.length, positions.length);
         }

@@ -83,6 +83,24 @@ contract ConstructorTest is Fixture {
         tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidTableWindow.selector, 0));
     }
 
+    function test_epoch_must_end_before_its_table_does() public {
+        uint32[3] memory lengths = [0, WINDOW, WINDOW + 1];
+        for (uint256 i = 0; i < lengths.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.epochSeconds = lengths[i];
+            tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidEpochSeconds.selector, lengths[i], WINDOW));
+        }
+    }
+
+    function test_bound_of_moves_must_be_a_share() public {
+        uint16[2] memory bounds = [0, 10_001];
+        for (uint256 i = 0; i < bounds.length; i++) {
+            ServiceConfig memory bad = good;
+            bad.moveBps = bounds[i];
+            tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidMoveBps.selector, bounds[i]));
+        }
+    }
+
     function test_handler_gas_out_of_bounds_is_refused() public {
         uint32[2] memory limits = [uint32(49_999), 8_000_001];
         for (uint256 i = 0; i < limits.length; i++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {AllocationBps} from "../../src/interfaces/IAllocationManager.sol";
 import {Bls} from "../utils/Bls.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {ITableKeeper, TableConfig, TableInfo} from "../../src/interfaces/ITableKeeper.sol";
@@ -113,8 +112,7 @@ contract RefreshTableTest is ServiceFixture {
         delete operators;
         loadOperators(5);
         register(operators[4]);
-        vm.prank(operators[4].account);
-        source.optIn(address(service), AllocationBps(10_000, 10_000), address(0));
+        optIn(operators[4].account);
         nextEpoch();
         vm.assertEq(tableRows(Epoch.wrap(2))[5].nativeWeight, 0);
     }

@@ -9,9 +9,8 @@ import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
-import {Certificates} from "../../src/libraries/Certificates.sol";
+import {Certificates, Signers} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
-import {OperatorTables} from "../../src/libraries/OperatorTables.sol";
 import {Epoch} from "../../src/types/Ids.sol";
 import {Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
@@ -133,19 +132,33 @@ contract SubmitCertificateTest is ServiceFixture {
 
     // Signers
 
-    function test_bitmap_of_another_length_is_refused() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers = new uint256[](0);
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 0, 4));
-        certificate.signers = new uint256[](2);
-        certificate.signers[0] = 15;
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 2, 4));
+    function refuseBytes(bytes memory packed, bytes memory reason) private {
+        Result[] memory copy = results;
+        vm.expectRevert(reason);
+        service.submit(copy, packed);
+    }
+
+    function test_certificate_of_another_length_is_refused() public {
+        bytes memory packed = bytes.concat(certify(results).pack(), hex"00");
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 103, 4));
+        packed = bytes.concat(certify(results, without(2)).pack(), hex"00");
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 232, 4));
     }
 
     function test_bit_beyond_the_table_is_refused() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers[0] |= 1 << 4;
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 1, 4));
+        uint256[] memory bitmap = new uint256[](1);
+        bitmap[0] = 1 << 4;
+        bytes memory packed = certify(results).pack(Signers.Without, bitmap);
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 231, 4));
+    }
+
+    /// @dev Dearer than it has to be, and true.
+    function test_everyone_may_be_named_by_a_bitmap() public {
+        uint256 snapshot = vm.snapshotState();
+        Result[] memory copy = results;
+        service.submit(copy, certify(copy).pack(Signers.Without));
+        vm.revertToState(snapshot);
+        service.submit(copy, certify(copy).pack(Signers.Only));
     }
 
     function test_claimed_signer_that_did_not_sign_is_found_out() public {
@@ -161,7 +174,7 @@ contract SubmitCertificateTest is ServiceFixture {
     }
 
     function test_key_of_g2_must_be_that_of_g1() public {
-        Certificate memory certificate = certify(results);
+        Certificate memory certificate = certify(results, without(3));
         certificate.apk = Bls.add(certificate.apk, Bls.generatorG2());
         refuseSignature(certificate);
     }
@@ -185,40 +198,39 @@ contract SubmitCertificateTest is ServiceFixture {
         Certificate memory certificate = certify(results);
         certificate.sigma = G1(0, 0);
         refuse(certificate, reason);
-        certificate = certify(results);
-        certificate.apk = G2(0, 0, 0, 0);
+        certificate = certify(results, without(3));
+        certificate.sigma = G1(0, 0);
         refuse(certificate, reason);
+        certificate = certify(results, without(3));
+        certificate.apk = G2(0, 0, 0, 0);
+        refuseSignature(certificate);
     }
 
     /// @dev Operators whose keys are opposite add up to infinity, which would be a signature over anything.
     function test_keys_that_cancel_out_certify_nothing() public {
-        setUpOpposites();
-        Certificate memory certificate = certify(results);
+        addOpposite();
+        uint256[] memory signers = new uint256[](1);
+        signers[0] = 1 | 1 << 4;
+        Certificate memory certificate = certify(results, signers);
         vm.assertTrue(BN254.isInfinity(certificate.sigma));
-        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
+        bytes memory reason = abi.encodeWithSelector(Certificates.InfinityInCertificate.selector);
+        refuseBytes(certificate.pack(Signers.Only), reason);
+        refuseBytes(certificate.pack(Signers.Without), reason);
         certificate.sigma = G1(1, 2);
         certificate.apk = Bls.generatorG2();
-        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
+        refuseBytes(certificate.pack(Signers.Only), reason);
+        refuseBytes(certificate.pack(Signers.Without), reason);
     }
 
-    function setUpOpposites() private {
-        delete operators;
-        setUpStaking();
-        deployService(both(6667, 6667));
-        loadOperators(1);
+    /// @dev A fifth operator, whose key is the first one's, negated.
+    function addOpposite() private {
         Operator memory o = operators[0];
         G2 memory negated = G2(o.g2.xIm, o.g2.xRe, BN254.P - o.g2.yIm, BN254.P - o.g2.yRe);
-        operators.push(Operator(address(uint160(o.account) + 1), BN254.R - o.sk, BN254.negate(o.g1), negated));
-        for (uint256 i = 0; i < 2; i++) {
-            register(operators[i]);
-            stake(operators[i].account, nativeStrategy, 1);
-            stake(operators[i].account, externalStrategy, 1);
-            optIn(operators[i].account);
-        }
+        address last = address(uint160(operators[3].account) + 1);
+        operators.push(Operator(last, BN254.R - o.sk, BN254.negate(o.g1), negated));
+        register(operators[4]);
+        optIn(last);
         nextEpoch();
-        announce(MANIFEST, address(handler));
-        delete results;
-        results.push(only(createTask("game"))[0]);
     }
 
     function test_sigma_off_the_curve_is_refused() public {
@@ -229,9 +241,10 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_wrong_hint_is_refused() public {
         Certificate memory certificate = certify(results);
-        certificate.roots[certificate.roots.length - 1] ^= 1;
+        certificate.ordinate ^= 1;
         refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
-        certificate.roots = new uint256[](0);
+        certificate = certify(results);
+        certificate.passed ^= 1;
         refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
     }
 
@@ -266,10 +279,9 @@ contract SubmitCertificateTest is ServiceFixture {
         service.submit(results, certificate.pack());
     }
 
-    function test_nobody_signs_nothing() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers[0] = 0;
-        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
+    function test_nobody_is_not_enough() public {
+        bytes memory packed = certify(results).pack(Signers.Only, new uint256[](1));
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
     }
 
     function test_stricter_task_needs_its_own_quorum() public {
@@ -322,7 +334,7 @@ contract SubmitCertificateTest is ServiceFixture {
             stake(operators[i].account, nativeStrategy, 100);
             optIn(operators[i].account);
         }
-        nextEpoch();
+        service.refreshTable(accounts(), aggregate());
         announce(MANIFEST, address(handler));
         delete results;
         results.push(only(createTask("game"))[0]);
