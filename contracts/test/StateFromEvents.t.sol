@@ -472,17 +472,17 @@ contract StateFromEventsTest is Fixture {
     /// through, one finalized.
     function test_vetoes_follow_from_their_events() public {
         delete operators;
-        mirror = new Mirror();
+        mirror = new Mirror(WITHDRAWAL_DELAY);
         setUpService(4, vetoable(6667, 3334, 1 days));
         stake(operators[3].account, externalStrategy, 1_000_000);
-        service.refreshTable(accounts());
+        nextEpoch();
         Result[][4] memory results;
         for (uint256 i = 0; i < 4; i++) {
             if (i == 3) vm.warp(START + 1 days);
             results[i] = only(createTask(abi.encode(i)));
-            service.submit(results[i], certify(results[i], without(3)));
-            if (i == 0) service.veto(1, vetoOf(leafOf(results[0][0]), everyone()));
-            if (i == 1) service.submit(results[1], certify(results[1]));
+            service.submit(results[i], certify(results[i], without(3)).pack());
+            if (i == 0) service.veto(1, vetoOf(leafOf(results[0][0]), everyone()).pack());
+            if (i == 1) service.submit(results[1], certify(results[1]).pack());
         }
         service.finalize(results[2]);
         catchUp();

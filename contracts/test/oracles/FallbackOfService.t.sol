@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {ScriptedFeed} from "../utils/Feeds.sol";
 import {Fixture, RecordingHandler} from "../utils/Fixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
@@ -8,7 +9,7 @@ import {ITotalWeights} from "../../src/interfaces/ITotalWeights.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
 import {ChainlinkPrices, Feed} from "../../src/oracles/ChainlinkPrices.sol";
 import {FallbackConfig, FallbackMonitor} from "../../src/oracles/FallbackMonitor.sol";
-import {Certificate, Result, Token} from "../../src/types/Structs.sol";
+import {Result, Token} from "../../src/types/Structs.sol";
 
 /// @notice A service whose fallback hangs on feeds, through a crash of its native token and its recovery.
 contract FallbackOfServiceTest is Fixture {
@@ -34,18 +35,17 @@ contract FallbackOfServiceTest is Fixture {
                 leaveSeconds: 1 days
             })
         );
-        service = new ServiceManager(config(bothOrFallback(6667, 6667, 7500, address(monitor))));
+        deployService(bothOrFallback(6667, 6667, 7500, address(monitor)));
         vm.assertEq(address(service), next);
         loadOperators(4);
         for (uint256 i = 0; i < 4; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100 + i);
             stake(operators[i].account, externalStrategy, 1000 - i);
-            vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            optIn(operators[i].account);
         }
         stake(operators[0].account, externalStrategy, 100);
-        service.refreshTable(accounts());
+        service.refreshTable(accounts(), aggregate());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
     }
@@ -62,10 +62,10 @@ contract FallbackOfServiceTest is Fixture {
 
     /// @dev Operators 0 to 2 without 3: 303 of 406 native, 3097 of 4094 external.
     function attempt(uint16 nativeBps) private returns (bool delivered) {
-        service.refreshTable(accounts());
+        nextEpoch();
         Result[] memory results = only(createTask(abi.encode(nativeBps, time)));
         Certificate memory certificate = certify(results, without(3));
-        try service.submit(results, certificate) {
+        try service.submit(results, certificate.pack()) {
             delivered = true;
         } catch (bytes memory reason) {
             vm.assertEq(

@@ -200,7 +200,7 @@ contract FinalizeTest is VetoFixture {
     function test_handler_that_vetoes_the_next_finds_nothing_pending() public {
         CallingHandler caller = calling();
         Certificate memory empty;
-        bytes memory message = abi.encodeCall(IServiceManager.veto, (service.taskCount() + 2, empty));
+        bytes memory message = abi.encodeCall(IServiceManager.veto, (service.taskCount() + 2, empty.pack()));
         checkCallback(caller, message, IServiceManager.NotPending.selector);
     }
 

@@ -285,7 +285,7 @@ contract SubmitTest is ServiceFixture {
     function testFuzz_too_little_gas_never_counts_as_failure(uint256 gas_) public {
         Result[] memory results = only(createTask("a"));
         Certificate memory certificate = certify(results);
-        try service.submit{gas: bound(gas_, 30_000, 1_200_000)}(results, certificate) {
+        try service.submit{gas: bound(gas_, 30_000, 1_200_000)}(results, certificate.pack()) {
             vm.assertEq(handler.calls(idOf(results[0].task)), 1);
             assertStatus(results[0].task, TaskStatus.Settled);
         } catch {
