@@ -80,7 +80,7 @@ impl AdminError {
 }
 
 /// Makes a call that has to succeed.
-async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
+pub(crate) async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
     let receipt = manager.send_for_receipt(&call).await?;
     match receipt.outcome.status {
         TransactionStatus::Succeeded => Ok(receipt),

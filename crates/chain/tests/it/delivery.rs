@@ -132,7 +132,7 @@ async fn refusals_of_the_contracts_are_named_with_their_values() {
     let error = admin::create_task(&network.owner, service, &request).await.expect_err("there is no such workflow");
     let revert = error.revert().expect("the contract refused");
     assert_eq!(revert.name, "UnknownWorkflow");
-    assert_eq!(revert.value("manifest"), Some(manifest().hash.to_string().as_str()));
+    assert_eq!(revert.value("manifest").map(ToString::to_string), Some(manifest().hash.to_string()));
     let error = admin::refresh_table(&network.owner, service).await.expect_err("nobody serves");
     assert_eq!(error.revert().map(|revert| revert.name.as_str()), Some("EmptyTable"));
 }
