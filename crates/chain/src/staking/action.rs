@@ -7,8 +7,7 @@ use tandem_types::{Address, B256, PerToken, U256};
 
 use super::StakingContracts;
 use crate::abi::{self, Contract, DecodedCall};
-use crate::bindings::next::RestakingManager;
-use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, ServiceManager};
+use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager, ServiceManager};
 use crate::tx::Call;
 
 /// A call, and which contract it is meant for.
