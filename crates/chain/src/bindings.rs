@@ -3,8 +3,16 @@
 
 use tandem_types::{Bps, BpsError, G1Point, G2Point, IdError, ManifestHash, PerToken, Quorum, Task, WorkflowId};
 
+use crate::abi::Contract;
+
+mod allocation_manager {
+    alloy::sol!(AllocationManager, "artifacts/AllocationManager.json");
+}
 mod demo_token {
     alloy::sol!(DemoToken, "artifacts/DemoToken.json");
+}
+mod operator_registry {
+    alloy::sol!(OperatorRegistry, "artifacts/OperatorRegistry.json");
 }
 mod restaking_manager {
     alloy::sol!(RestakingManager, "artifacts/RestakingManager.json");
@@ -19,19 +27,23 @@ mod strategy {
     alloy::sol!(Strategy, "artifacts/Strategy.json");
 }
 
+pub(crate) use allocation_manager::AllocationManager;
 pub(crate) use demo_token::DemoToken;
+pub(crate) use operator_registry::OperatorRegistry;
 pub(crate) use restaking_manager::RestakingManager;
 pub(crate) use score_board::ScoreBoard;
 pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
-/// The artifacts' text, for the errors in their ABIs.
-pub(crate) const ARTIFACTS: [&str; 5] = [
-    include_str!("../artifacts/DemoToken.json"),
-    include_str!("../artifacts/RestakingManager.json"),
-    include_str!("../artifacts/ScoreBoard.json"),
-    include_str!("../artifacts/ServiceManager.json"),
-    include_str!("../artifacts/Strategy.json"),
+/// The artifacts' text, for the names in their ABIs.
+pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
+    (Contract::AllocationManager, include_str!("../artifacts/AllocationManager.json")),
+    (Contract::OperatorRegistry, include_str!("../artifacts/OperatorRegistry.json")),
+    (Contract::RestakingManager, include_str!("../artifacts/RestakingManager.json")),
+    (Contract::ServiceManager, include_str!("../artifacts/ServiceManager.json")),
+    (Contract::Strategy, include_str!("../artifacts/Strategy.json")),
+    (Contract::Token, include_str!("../artifacts/DemoToken.json")),
+    (Contract::ScoreBoard, include_str!("../artifacts/ScoreBoard.json")),
 ];
 
 /// What a contract holds that Tandem's types do not admit.
@@ -102,17 +114,17 @@ macro_rules! points {
     };
 }
 
-points!(RestakingManager);
+points!(OperatorRegistry);
 points!(ServiceManager);
 
-impl From<&RestakingManager::G1> for G1Point {
-    fn from(point: &RestakingManager::G1) -> Self {
+impl From<&OperatorRegistry::G1> for G1Point {
+    fn from(point: &OperatorRegistry::G1) -> Self {
         Self::from_words([point.x, point.y])
     }
 }
 
-impl From<&RestakingManager::G2> for G2Point {
-    fn from(point: &RestakingManager::G2) -> Self {
+impl From<&OperatorRegistry::G2> for G2Point {
+    fn from(point: &OperatorRegistry::G2) -> Self {
         Self::from_words([point.xIm, point.xRe, point.yIm, point.yRe])
     }
 }

@@ -1,4 +1,4 @@
-//! What operators registered, read from the RestakingManager's events: the G2 half of a key and a node's address are kept nowhere else.
+//! What operators registered, read from the OperatorRegistry's events: the G2 half of a key and a node's address are kept nowhere else.
 //! Remembers what it read; an operator that a reorganisation took back stays known, which harms nobody.
 
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use alloy::sol_types::SolEvent;
 use tandem_types::{Address, B256, G1Point, G2Point};
 
-use crate::bindings::RestakingManager;
+use crate::bindings::OperatorRegistry;
 use crate::error::RpcError;
 use crate::event::raw;
 use crate::log::{LogFilter, LogRecord};
@@ -45,9 +45,9 @@ impl Registry {
     pub(crate) async fn refresh<S: ChainSource>(&mut self, source: &S) -> Result<(), RpcError> {
         let head = source.head().await?;
         let kinds =
-            vec![RestakingManager::OperatorRegistered::SIGNATURE_HASH, RestakingManager::SocketUpdated::SIGNATURE_HASH];
+            vec![OperatorRegistry::OperatorRegistered::SIGNATURE_HASH, OperatorRegistry::SocketUpdated::SIGNATURE_HASH];
         let first = self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head);
-        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, subjects: Vec::new() };
+        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, ..LogFilter::default() };
         while filter.first <= filter.last {
             let (logs, last) = self.scanner.next(source, &filter).await?;
             logs.iter().for_each(|log| self.apply(log));
@@ -66,11 +66,11 @@ impl Registry {
     }
 
     fn apply(&mut self, log: &LogRecord) {
-        if let Ok(event) = raw::<RestakingManager::OperatorRegistered>(log) {
+        if let Ok(event) = raw::<OperatorRegistry::OperatorRegistered>(log) {
             let keys = KeyHalves { g1: G1Point::from(&event.g1), g2: G2Point::from(&event.g2) };
             let registration = Registration { keys, transport_key: event.transportKey, socket: event.socket };
             self.operators.insert(event.operator, registration);
-        } else if let Ok(event) = raw::<RestakingManager::SocketUpdated>(log)
+        } else if let Ok(event) = raw::<OperatorRegistry::SocketUpdated>(log)
             && let Some(registration) = self.operators.get_mut(&event.operator)
         {
             registration.socket = event.socket;

@@ -4,7 +4,7 @@ use alloy::sol_types::SolEvent;
 use tandem_types::{Address, B256, Domain, Epoch, ManifestHash, OperatorId, OperatorTable, Quorum, ServiceId};
 use tokio::sync::Mutex;
 
-use crate::bindings::{self, ConversionError, RestakingManager, ServiceManager};
+use crate::bindings::{self, AllocationManager, ConversionError, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 use crate::event::{self, ServiceEvent};
@@ -116,7 +116,7 @@ pub struct ServiceReader {
 }
 
 impl ServiceReader {
-    /// Reads what never changes. Registrations are looked for from `registry_block` on: the block in which the RestakingManager was
+    /// Reads what never changes. Registrations are looked for from `registry_block` on: the block in which the OperatorRegistry was
     /// deployed, or 0.
     ///
     /// # Errors
@@ -131,6 +131,7 @@ impl ServiceReader {
             _ => ServiceError::Rpc(error),
         };
         let stake_source = client.call(manager, &ServiceManager::stakeSourceCall {}).await.map_err(strange)?;
+        let registry = client.call(stake_source, &AllocationManager::operatorRegistryCall {}).await.map_err(strange)?;
         let block = client.call(manager, &ServiceManager::deploymentBlockCall {}).await.map_err(strange)?;
         let quorum = client.call(manager, &ServiceManager::quorumCall {}).await.map_err(strange)?;
         let table_window_s = client.call(manager, &ServiceManager::tableWindowCall {}).await.map_err(strange)?;
@@ -140,7 +141,7 @@ impl ServiceReader {
             deployment_block: block.saturating_to(),
             quorum: bindings::quorum(quorum.nativeBps, quorum.externalBps).map_err(ConversionError::from)?,
             table_window_s,
-            registry: Mutex::new(Registry::new(stake_source, registry_block)),
+            registry: Mutex::new(Registry::new(registry, registry_block)),
             client,
         })
     }
@@ -160,8 +161,8 @@ impl ServiceReader {
         self.id.into()
     }
 
-    /// The contract that keeps its operators and their stake.
-    pub fn restaking_manager(&self) -> Address {
+    /// The contract that says which operators serve it, with which stake.
+    pub fn stake_source(&self) -> Address {
         self.stake_source
     }
 
@@ -262,7 +263,7 @@ impl ServiceReader {
     }
 
     fn filter(&self, first: u64, last: u64, subject: B256) -> LogFilter {
-        LogFilter { contract: self.id.manager, first, last, kinds: Vec::new(), subjects: vec![subject] }
+        LogFilter { contract: self.id.manager, first, last, subjects: vec![subject], ..LogFilter::default() }
     }
 
     async fn last_event(&self, filter: LogFilter) -> Result<Option<ServiceEvent>, ServiceError> {
@@ -308,7 +309,7 @@ impl ServiceReader {
     /// # Errors
     /// [`ServiceError::Rpc`].
     pub async fn peers(&self) -> Result<Vec<Peer>, ServiceError> {
-        let call = RestakingManager::operatorsOfCall { service: self.id.manager };
+        let call = AllocationManager::operatorsOfCall { service: self.id.manager };
         let mut operators = self.client.call(self.stake_source, &call).await?;
         operators.sort_unstable();
         let mut registry = self.registry.lock().await;

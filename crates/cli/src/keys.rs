@@ -11,6 +11,9 @@ use tandem_node::keys::{KeysError, OperatorKeys};
 
 use crate::Failure;
 
+/// Holds the keystores' password where no file does.
+const PASSWORD_VARIABLE: &str = "TANDEM_PASSWORD";
+
 /// Make and show an operator's keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -22,8 +25,19 @@ pub(crate) struct Args {
 enum Command {
     /// Make a BLS key, a transport key and a transaction account, each in an encrypted keystore
     New(Place),
+    /// Make a new BLS key and a new transport key for the same account, under the same password, for `tandem operator rotate-key`
+    Renew(Renew),
     /// Show the public halves of an operator's keys; the password proves that they open
     Show(Place),
+}
+
+#[derive(Debug, clap::Args)]
+struct Renew {
+    #[command(flatten)]
+    place: Place,
+    /// Directory for the new keystores
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,8 +45,8 @@ struct Place {
     /// Directory of the keystores
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
-    /// File whose first line is the password; asked for on the terminal when it is not given
-    #[arg(long, value_name = "FILE")]
+    /// File whose first line is the password. Without it, TANDEM_PASSWORD; without that, the terminal is asked
+    #[arg(long, value_name = "FILE", env = "TANDEM_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -46,6 +60,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let password = read_password(place.password_file.as_deref(), Prompt::Twice)?;
             (OperatorKeys::create(&place.directory, &password, Strength::Standard).map_err(explain)?, place)
         }
+        Command::Renew(Renew { place, to }) => {
+            let password = read_password(place.password_file.as_deref(), Prompt::Once)?;
+            let keys = OperatorKeys::open(&place.directory, &password).map_err(explain)?;
+            (keys.renew(&to, &password, Strength::Standard).map_err(explain)?, place)
+        }
         Command::Show(place) => (open(&place.directory, place.password_file.as_deref())?, place),
     };
     print(&keys, place.json);
@@ -56,6 +75,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 pub(crate) fn open(directory: &Path, password_file: Option<&Path>) -> Result<OperatorKeys, Failure> {
     let password = read_password(password_file, Prompt::Once)?;
     OperatorKeys::open(directory, &password).map_err(explain)
+}
+
+/// The password that opens keystores: from the file, else from the environment, else from the terminal.
+pub(crate) fn password(file: Option<&Path>) -> Result<Password, Failure> {
+    read_password(file, Prompt::Once)
 }
 
 enum Prompt {
@@ -69,8 +93,13 @@ fn read_password(file: Option<&Path>, prompt: Prompt) -> Result<Password, Failur
         let text = zeroize::Zeroizing::new(text);
         return Ok(text.lines().next().unwrap_or_default().to_owned().into());
     }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        return Ok(password.into());
+    }
     let ask = |question: &str| rpassword::prompt_password(question).context("cannot ask for the password");
-    let no_terminal = |error: anyhow::Error| Failure::from(error).hint("give --password-file, or run it on a terminal");
+    let no_terminal = |error: anyhow::Error| {
+        Failure::from(error).hint("give --password-file, set TANDEM_PASSWORD, or run it on a terminal")
+    };
     let password = zeroize::Zeroizing::new(ask("Password of the keystores: ").map_err(no_terminal)?);
     if matches!(prompt, Prompt::Twice) {
         let again = zeroize::Zeroizing::new(ask("Once more: ").map_err(no_terminal)?);

@@ -66,6 +66,18 @@ impl OperatorKeys {
     /// # Errors
     /// [`KeysError::Exists`] when there is one already, [`KeysError::File`].
     pub fn create(directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
+        Self::write(Account::random(), directory, password, strength)
+    }
+
+    /// Makes a new BLS key and a new transport key for the same account, and writes the keystores of all three into `directory`.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn renew(&self, directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
+        Self::write(self.account.clone(), directory, password, strength)
+    }
+
+    fn write(account: Account, directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
         std::fs::create_dir_all(directory).map_err(|source| KeysError::File { path: directory.into(), source })?;
         for path in [BLS_FILE, TRANSPORT_FILE, TRANSACTION_FILE].map(|name| directory.join(name)) {
             if path.exists() {
@@ -75,7 +87,6 @@ impl OperatorKeys {
         let bls = SecretKey::from_random(&random_bytes::<48>()).expect("48 random bytes do not reduce to zero");
         let seed = random_bytes::<32>();
         let transport = TransportKey::from_seed(&seed);
-        let account = Account::random();
         let sealed = Sealed { directory, password, strength };
         sealed.write(BLS_FILE, &bls.to_bytes(), hex(&bls.public_key().g1().0), "Tandem BLS key on BN254")?;
         sealed.write(TRANSPORT_FILE, &seed, hex(transport.public().0.as_slice()), "Tandem transport key, Ed25519")?;
@@ -154,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_open_with_their_password_only_and_are_never_overwritten() {
+    fn keys_open_with_their_password_only_are_renewed_for_the_same_account_and_never_overwritten() {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let made = OperatorKeys::create(directory.path(), &password("right"), Strength::Light).expect("it is empty");
         let opened = OperatorKeys::open(directory.path(), &password("right")).expect("the password is right");
@@ -162,6 +173,11 @@ mod tests {
         assert_eq!(made.public_key(), opened.public_key());
         assert_eq!(made.transport_public(), opened.transport_public());
         assert!(matches!(OperatorKeys::open(directory.path(), &password("wrong")), Err(KeysError::Keystore { .. })));
+        let next = tempfile::tempdir().expect("there is room for a directory");
+        let renewed = opened.renew(next.path(), &password("right"), Strength::Light).expect("it is empty");
+        assert_eq!(renewed.operator(), made.operator());
+        assert_ne!(renewed.public_key(), made.public_key());
+        assert_ne!(renewed.transport_public(), made.transport_public());
         let again = OperatorKeys::create(directory.path(), &password("right"), Strength::Light);
         assert!(matches!(again, Err(KeysError::Exists(_))));
     }

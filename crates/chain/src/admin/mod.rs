@@ -7,11 +7,11 @@ mod staking;
 
 use tandem_types::Address;
 
-pub use deploy::{Deployment, ServiceSettings, deploy, deploy_service, deploy_token};
+pub use deploy::{Deployment, ServiceSettings, StakingSettings, deploy, deploy_service, deploy_token};
 pub use service::{
     CreatedTask, Score, TaskRequest, announce_manifest, create_task, refresh_table, score_of, strategies_of,
 };
-pub use staking::{OperatorRegistration, delegate, deposit, fund, mint, opt_in, register_operator, update_socket};
+pub use staking::{enlist, fund, mint};
 
 use crate::error::RpcError;
 use crate::revert::Revert;
@@ -80,7 +80,7 @@ impl AdminError {
 }
 
 /// Makes a call that has to succeed.
-async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
+pub(crate) async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
     let receipt = manager.send_for_receipt(&call).await?;
     match receipt.outcome.status {
         TransactionStatus::Succeeded => Ok(receipt),

@@ -4,7 +4,7 @@ use alloy::sol_types::SolCall;
 use tandem_types::{Address, Bps, Epoch, PerToken, ServiceId, Task, TaskId, WorkflowId};
 
 use super::{AdminError, Done, execute, perform};
-use crate::bindings::{RestakingManager, ScoreBoard, ServiceManager};
+use crate::bindings::{AllocationManager, ScoreBoard, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::RpcError;
 use crate::event::{self, ServiceEvent};
@@ -58,7 +58,7 @@ fn find<T>(service: ServiceId, receipt: &Receipt, pick: impl Fn(ServiceEvent) ->
 /// [`AdminError`], with `EmptyTable` and `TooManyOperators` among the reverts, and `IncompleteOperators` when an operator came or went meanwhile.
 pub async fn refresh_table(manager: &TransactionManager, service: Address) -> Result<Done<Epoch>, AdminError> {
     let stake_source = manager.client().call(service, &ServiceManager::stakeSourceCall {}).await?;
-    let mut operators = manager.client().call(stake_source, &RestakingManager::operatorsOfCall { service }).await?;
+    let mut operators = manager.client().call(stake_source, &AllocationManager::operatorsOfCall { service }).await?;
     operators.sort_unstable();
     let call = ServiceManager::refreshTableCall { operators };
     let receipt = execute(manager, Call::new(service, call.abi_encode())).await?;

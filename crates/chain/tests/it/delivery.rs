@@ -1,8 +1,9 @@
 //! From registration to a score that anyone can read.
 
-use tandem_chain::admin::{self, OperatorRegistration, TaskRequest};
+use tandem_chain::admin::{self, TaskRequest};
+use tandem_chain::staking::Registration;
 use tandem_chain::{AnnouncedManifest, ReaderConfig, ServiceError, ServiceEvent, ServiceReader, TransactionStatus};
-use tandem_types::{Address, B256, Bps, Domain, Epoch, OperatorId, PerToken, Weight};
+use tandem_types::{Address, B256, Bps, Epoch, OperatorId, PerToken, Weight};
 
 use crate::support::{self, ANSWER, GAME, Network, OPERATORS, STAKE, manifest};
 
@@ -25,7 +26,7 @@ async fn service_is_read_as_it_was_set_up() {
     let service = &network.service;
     assert_eq!(service.id(), network.deployment.service());
     assert_eq!(service.quorum(), PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS });
-    assert_eq!(service.restaking_manager(), network.deployment.restaking_manager);
+    assert_eq!(service.stake_source(), network.deployment.allocation_manager);
     assert_eq!(service.current_epoch().await, Ok(Some(Epoch(1))));
     let info = service.table_info(Epoch(1)).await.expect("the table is there");
     assert_eq!((usize::from(info.operators), info.valid_until), (OPERATORS, info.taken_at + 86_400));
@@ -54,10 +55,10 @@ async fn manifest_to_come_is_told_from_the_one_in_force() {
 #[tokio::test]
 async fn peers_are_known_and_follow_their_sockets() {
     let network = Network::start().await;
-    let restaking_manager = network.deployment.restaking_manager;
+    let staking = network.deployment.staking();
     let moved = &network.operators[2];
     assert_eq!(network.service.peers().await.expect("anvil answers").len(), OPERATORS);
-    admin::update_socket(&moved.manager, restaking_manager, "10.0.0.9:1").await.expect("it is an operator");
+    staking.perform(&moved.manager, &staking.update_socket("10.0.0.9:1")).await.expect("it is an operator");
     let peers = network.service.peers().await.expect("anvil answers");
     assert!(peers.is_sorted_by_key(|peer| peer.operator));
     let peer = peers.iter().find(|peer| peer.operator == moved.id()).expect("it serves");
@@ -132,7 +133,7 @@ async fn refusals_of_the_contracts_are_named_with_their_values() {
     let error = admin::create_task(&network.owner, service, &request).await.expect_err("there is no such workflow");
     let revert = error.revert().expect("the contract refused");
     assert_eq!(revert.name, "UnknownWorkflow");
-    assert_eq!(revert.value("manifest"), Some(manifest().hash.to_string().as_str()));
+    assert_eq!(revert.value("manifest").map(ToString::to_string), Some(manifest().hash.to_string()));
     let error = admin::refresh_table(&network.owner, service).await.expect_err("nobody serves");
     assert_eq!(error.revert().map(|revert| revert.name.as_str()), Some("EmptyTable"));
 }
@@ -141,16 +142,16 @@ async fn refusals_of_the_contracts_are_named_with_their_values() {
 async fn key_of_another_operator_is_refused() {
     let network = Network::start().await;
     let thief = support::manager(&network.anvil, &network.anvil.accounts()[7], support::quick()).await;
-    let restaking_manager = network.deployment.restaking_manager;
-    let domain = Domain { chain_id: network.deployment.chain_id, verifying_contract: restaking_manager };
+    let staking = network.deployment.staking();
     let victim = &network.operators[0].secret;
-    let registration = OperatorRegistration {
+    let registration = Registration {
         key: victim.public_key(),
-        possession: victim.prove_possession(&domain, OperatorId(thief.address())),
+        possession: victim.prove_possession(&staking.registry_domain(), OperatorId(thief.address())),
         transport_key: B256::repeat_byte(9),
         socket: String::new(),
+        metadata_uri: String::new(),
     };
-    let error = admin::register_operator(&thief, restaking_manager, &registration).await.expect_err("it is taken");
+    let error = staking.perform(&thief, &staking.register_operator(&registration)).await.expect_err("it is taken");
     assert_eq!(error.revert().map(|revert| revert.name.as_str()), Some("KeyInUse"));
 }
 

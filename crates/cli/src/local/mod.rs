@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, TaskRequest};
+use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, StakingSettings, TaskRequest};
 use tandem_chain::{
     AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig,
     TransactionManager,
@@ -94,7 +94,9 @@ impl Network {
         let account = anvil.accounts().first().context("Anvil has no accounts")?.clone();
         let owner = manager(&anvil, account).await?;
         let settings = ServiceSettings { quorum: Self::QUORUM, table_window_s: 7 * 24 * 3_600, handler_gas: 1_000_000 };
-        let deployed = admin::deploy(&owner, &settings).await.context("cannot deploy the contracts")?;
+        let deployed = admin::deploy(&owner, &settings, &StakingSettings::default())
+            .await
+            .context("cannot deploy the contracts")?;
         watch(Progress::Deployed(&deployed.value, deployed.gas_used));
         let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
         network.publish(options).await?;
