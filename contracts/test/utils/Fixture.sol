@@ -95,6 +95,14 @@ abstract contract Fixture is Test {
     }
 
     function setUpService(uint256 count, Quorum memory quorum) internal {
+        setUpOperators(count, quorum);
+        writeTable();
+        handler = new RecordingHandler();
+        announce(MANIFEST, address(handler));
+    }
+
+    /// @notice A service and its operators, without a table.
+    function setUpOperators(uint256 count, Quorum memory quorum) internal {
         setUpStaking();
         serviceConfig = config(quorum);
         service = newService();
@@ -106,9 +114,23 @@ abstract contract Fixture is Test {
             vm.prank(operators[i].account);
             manager.optIn(address(service));
         }
-        service.refreshTable(accounts(), aggregate());
-        handler = new RecordingHandler();
-        announce(MANIFEST, address(handler));
+    }
+
+    /// @notice Writes a table, which must be due: in one transaction, or chunk by chunk.
+    function writeTable() internal returns (Epoch) {
+        address[] memory all = accounts();
+        for (uint256 i = 0; all.length > 256 && i < all.length; i += 256) {
+            service.stageChunk(chunkOf(all, i));
+        }
+        return service.refreshTable(all, aggregate());
+    }
+
+    /// @notice The up to 256 operators from `first` on.
+    function chunkOf(address[] memory all, uint256 first) internal pure returns (address[] memory chunk) {
+        chunk = new address[](all.length - first < 256 ? all.length - first : 256);
+        for (uint256 i = 0; i < chunk.length; i++) {
+            chunk[i] = all[first + i];
+        }
     }
 
     /// @notice A service as the last one was configured, without a table.
@@ -202,7 +224,7 @@ abstract contract Fixture is Test {
     /// @notice Writes the next table, at the end of the epoch.
     function nextEpoch() internal returns (Epoch) {
         vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
-        return service.refreshTable(accounts(), aggregate());
+        return writeTable();
     }
 
     /// @notice Sum and rows of the latest table.

@@ -12,7 +12,6 @@ interface Vm {
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
-    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function dumpState(string calldata path) external;
     function etch(address target, bytes calldata code) external;
     function expectCall(address callee, bytes calldata data, uint64 count) external;
