@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components build artifacts gas-table slither fuzz deny clean
+.PHONY: help demo test test-rust test-contracts lint setup components build artifacts bench-gas gas-table slither fuzz deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ build: ## Compile the `tandem` binary
 
 artifacts: setup ## Compile the contracts and write crates/chain/artifacts anew
 	scripts/build-artifacts
+
+bench-gas: setup ## Measure gas of whole transactions on Anvil, beside the bars and the peers' figures
+	@scripts/bench-gas
 
 gas-table: ## Print the README's gas table from the committed snapshots
 	scripts/gas-table

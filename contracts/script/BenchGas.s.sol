@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {Bls} from "../test/utils/Bls.sol";
 import {EmptyHandler} from "../test/utils/Handlers.sol";
 import {Fixture} from "../test/utils/Fixture.sol";
 import {Certificate} from "../test/utils/Packed.sol";
-import {Vm} from "../test/utils/Vm.sol";
-import {BN254} from "../src/libraries/BN254.sol";
-import {ServiceManager} from "../src/ServiceManager.sol";
 import {Policy, Result, Task} from "../src/types/Structs.sol";
 
 /// @notice Writes what scripts/bench-gas measures: states of a chain, and transactions upon each. Sends nothing.
 /// @dev Keys, stakes and certificates are made as in the tests.
 contract BenchGas is Fixture {
     string private constant FOLDER = "cache/bench";
-    uint256 private constant VECTORS = 200;
 
     /// @dev Half of the operators hold a little more or less than half of each token; 900 of 1 000 far more.
     Policy private policy = both(4000, 4000);
@@ -57,6 +52,38 @@ contract BenchGas is Fixture {
     function many() external {
         begin("many", 1000);
         measureVerify(100);
+        end();
+    }
+
+    function first() external {
+        scenario = "first";
+        setUpOperators(200, policy);
+        measure("table, first", abi.encodeCall(service.refreshTable, (accounts(), aggregate())));
+        end();
+    }
+
+    function changed() external {
+        begin("changed", 200);
+        address[] memory moved = new address[](10);
+        uint16[] memory positions = new uint16[](10);
+        for (uint256 i = 0; i < 10; i++) {
+            (moved[i], positions[i]) = (operators[20 * i].account, uint16(20 * i));
+            stake(moved[i], nativeStrategy, 10_000);
+            stake(moved[i], externalStrategy, 10_000);
+        }
+        measure("table, 5 % changed", abi.encodeCall(service.correctTable, (moved, positions)));
+        end();
+    }
+
+    /// @dev Four chunks, then the table over them.
+    function large() external {
+        scenario = "large";
+        setUpOperators(1000, policy);
+        address[] memory all = accounts();
+        for (uint256 i = 0; i < 1000; i += 256) {
+            measure("table, 1000 operators", abi.encodeCall(service.stageChunk, (chunkOf(all, i))));
+        }
+        measure("table, 1000 operators", abi.encodeCall(service.refreshTable, (all, aggregate())));
         end();
     }
 

@@ -24,10 +24,11 @@ contract CertificatesTest is Fixture {
 
     struct CertificateVector {
         TwistVector apk;
+        bytes32 digest;
         uint32 epoch;
         uint256 operators;
-        bytes32 root;
-        uint256[] roots;
+        uint256 ordinate;
+        uint8 passed;
         KeyVector sigma;
         uint96 signedExternal;
         uint96 signedNative;
@@ -60,25 +61,37 @@ contract CertificatesTest is Fixture {
         bytes32 domain = Digests.domainSeparator(
             vm.parseJsonUint(json, "$.chainId"), vm.parseJsonAddress(json, "$.verifyingContract")
         );
-        CertificateVector[] memory cases = abi.decode(
-            vm.parseJsonTypeArray(
-                json,
-                "$.certificates",
-                "CertificateVector(TwistVector apk,uint32 epoch,uint256 operators,bytes32 root,uint256[] roots,KeyVector sigma,uint96 signedExternal,uint96 signedNative,uint256[] signers,uint96 totalExternal,uint96 totalNative)KeyVector(uint256 x,uint256 y)TwistVector(uint256[2] x,uint256[2] y)"
-            ),
-            (CertificateVector[])
-        );
+        CertificateVector[] memory cases = read(json, "$.certificates");
         vm.assertGe(cases.length, 4);
         for (uint256 i = 0; i < cases.length; i++) {
-            CertificateVector memory c = cases[i];
-            bytes32 digest = Digests.batch(domain, Epoch.wrap(c.epoch), c.root);
-            Table table = tableOf(Epoch.wrap(c.epoch), c.operators);
-            (WeightPair signed, WeightPair total) = this.check(certificateOf(c).pack(), table, digest);
-            vm.assertEq(signed.nativeWeight(), c.signedNative);
-            vm.assertEq(signed.externalWeight(), c.signedExternal);
-            vm.assertEq(total.nativeWeight(), c.totalNative);
-            vm.assertEq(total.externalWeight(), c.totalExternal);
+            string memory path = string.concat("$.certificates[", vm.toString(i), "].root");
+            Epoch epoch = Epoch.wrap(cases[i].epoch);
+            vm.assertEq(cases[i].digest, Digests.batch(domain, epoch, vm.parseJsonBytes32(json, path)));
+            verify(cases[i]);
         }
+        cases = read(json, "$.vetoes");
+        vm.assertGe(cases.length, 1);
+        for (uint256 i = 0; i < cases.length; i++) {
+            string memory path = string.concat("$.vetoes[", vm.toString(i), "].leaf");
+            Epoch epoch = Epoch.wrap(cases[i].epoch);
+            vm.assertEq(cases[i].digest, Digests.veto(domain, epoch, vm.parseJsonBytes32(json, path)));
+            verify(cases[i]);
+        }
+    }
+
+    function read(string memory json, string memory path) private pure returns (CertificateVector[] memory) {
+        string memory shape =
+            "CertificateVector(TwistVector apk,bytes32 digest,uint32 epoch,uint256 operators,uint256 ordinate,uint8 passed,KeyVector sigma,uint96 signedExternal,uint96 signedNative,uint256[] signers,uint96 totalExternal,uint96 totalNative)KeyVector(uint256 x,uint256 y)TwistVector(uint256[2] x,uint256[2] y)";
+        return abi.decode(vm.parseJsonTypeArray(json, path, shape), (CertificateVector[]));
+    }
+
+    function verify(CertificateVector memory c) private {
+        Table table = tableOf(Epoch.wrap(c.epoch), c.operators);
+        (WeightPair signed, WeightPair total) = this.check(certificateOf(c).pack(), table, c.digest);
+        vm.assertEq(signed.nativeWeight(), c.signedNative);
+        vm.assertEq(signed.externalWeight(), c.signedExternal);
+        vm.assertEq(total.nativeWeight(), c.totalNative);
+        vm.assertEq(total.externalWeight(), c.totalExternal);
     }
 
     function certificateOf(CertificateVector memory c) private pure returns (Certificate memory) {
@@ -88,8 +101,8 @@ contract CertificatesTest is Fixture {
             signers: c.signers,
             sigma: G1(c.sigma.x, c.sigma.y),
             apk: G2({xIm: c.apk.x[0], xRe: c.apk.x[1], yIm: c.apk.y[0], yRe: c.apk.y[1]}),
-            passed: uint8(c.roots.length - 1),
-            ordinate: c.roots[c.roots.length - 1]
+            passed: c.passed,
+            ordinate: c.ordinate
         });
     }
 }

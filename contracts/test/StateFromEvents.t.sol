@@ -237,6 +237,9 @@ contract Mirror {
         } else if (topic == ITableKeeper.TableRefreshed.selector) {
             epoch = uint32(uint256(log.topics[1]));
             (pointerOf[epoch],,) = abi.decode(log.data, (address, uint256, address[]));
+        } else if (topic == ITableKeeper.TableCorrected.selector) {
+            epoch = uint32(uint256(log.topics[1]));
+            (, pointerOf[epoch],) = abi.decode(log.data, (Epoch, address, uint16[]));
         } else if (topic == IServiceManager.TaskCreated.selector) {
             (Task memory task,) = abi.decode(log.data, (Task, bytes));
             taskCount = task.number;
@@ -475,7 +478,7 @@ contract StateFromEventsTest is Fixture {
         mirror = new Mirror(WITHDRAWAL_DELAY);
         setUpService(4, vetoable(6667, 3334, 1 days));
         stake(operators[3].account, externalStrategy, 1_000_000);
-        nextEpoch();
+        correct(3);
         Result[][4] memory results;
         for (uint256 i = 0; i < 4; i++) {
             if (i == 3) vm.warp(START + 1 days);
@@ -492,6 +495,8 @@ contract StateFromEventsTest is Fixture {
             vm.assertTrue(status == expected[number - 1]);
             vm.assertTrue(mirror.statusOf(number) == status);
         }
+        vm.assertEq(mirror.epoch(), 2);
+        vm.assertEq(mirror.pointerOf(2), service.tableInfo(Epoch.wrap(2)).pointer);
         (bytes32 leaf, uint64 until) = service.pendingResult(4);
         vm.assertEq(mirror.pendingLeafOf(4), leaf);
         vm.assertEq(mirror.pendingUntilOf(4), until);

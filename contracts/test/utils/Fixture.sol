@@ -48,6 +48,14 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     // Set-up
 
     function setUpService(uint256 count, Policy memory policy) internal {
+        setUpOperators(count, policy);
+        writeTable();
+        handler = new RecordingHandler();
+        announce(MANIFEST, address(handler));
+    }
+
+    /// @notice A service and its operators, without a table.
+    function setUpOperators(uint256 count, Policy memory policy) internal {
         setUpStaking();
         deployService(policy);
         loadOperators(count);
@@ -57,9 +65,23 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
             stake(operators[i].account, externalStrategy, 1000 - i);
             optIn(operators[i].account);
         }
-        service.refreshTable(accounts(), aggregate());
-        handler = new RecordingHandler();
-        announce(MANIFEST, address(handler));
+    }
+
+    /// @notice Writes a table, which must be due: in one transaction, or chunk by chunk.
+    function writeTable() internal returns (Epoch) {
+        address[] memory all = accounts();
+        for (uint256 i = 0; all.length > 256 && i < all.length; i += 256) {
+            service.stageChunk(chunkOf(all, i));
+        }
+        return service.refreshTable(all, aggregate());
+    }
+
+    /// @notice The up to 256 operators from `first` on.
+    function chunkOf(address[] memory all, uint256 first) internal pure returns (address[] memory chunk) {
+        chunk = new address[](all.length - first < 256 ? all.length - first : 256);
+        for (uint256 i = 0; i < chunk.length; i++) {
+            chunk[i] = all[first + i];
+        }
     }
 
     /// @dev Nobody slashes; everyone may serve.
@@ -121,7 +143,15 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     /// @notice Writes the next table, at the end of the epoch.
     function nextEpoch() internal returns (Epoch) {
         vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
-        return service.refreshTable(accounts(), aggregate());
+        return writeTable();
+    }
+
+    /// @notice Corrects the weights of the operator at a position, which must have moved.
+    function correct(uint16 position) internal returns (Epoch) {
+        address[] memory list = new address[](1);
+        uint16[] memory positions = new uint16[](1);
+        (list[0], positions[0]) = (operators[position].account, position);
+        return service.correctTable(list, positions);
     }
 
     /// @notice Sum and rows of the latest table.

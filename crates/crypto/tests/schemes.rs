@@ -99,7 +99,9 @@ fn bn254() -> Value {
         let hashed = keys.hint(root());
         let hint = [U256::from(hashed.passed), hashed.point().to_words()[1]];
         let hint = hint.iter().flat_map(U256::to_be_bytes::<32>);
-        certificate.sigma.0.into_iter().chain(certificate.apk.0).chain(hint).collect()
+        let everybody = signers.len() == keys.table().entries().len();
+        let apk = if everybody { keys.aggregate_key() } else { certificate.apk };
+        certificate.sigma.0.into_iter().chain(apk.0).chain(hint).collect()
     };
     json!({ "operators": rows.collect::<Vec<_>>(), "certificates": certificates(prove) })
 }
