@@ -147,7 +147,7 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     }
 
     /// @notice Corrects the weights of the operator at a position, which must have moved.
-    function correct(uint16 position) internal returns (Epoch) {
+    function correctOnly(uint16 position) internal returns (Epoch) {
         address[] memory list = new address[](1);
         uint16[] memory positions = new uint16[](1);
         (list[0], positions[0]) = (operators[position].account, position);

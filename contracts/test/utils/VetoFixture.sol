@@ -18,7 +18,7 @@ abstract contract VetoFixture is Fixture {
     function setUp() public virtual {
         setUpService(4, vetoable(6667, 3334, VETO_SECONDS));
         stake(operators[3].account, externalStrategy, 1_000_000);
-        correct(3);
+        correctOnly(3);
         certifiers.push(7);
         vetoer.push(8);
     }
