@@ -10,7 +10,7 @@ import {Policy, PolicyKind, Requirement, Token, Verdict} from "../src/types/Stru
 import {Terms, termsOf} from "../src/types/Terms.sol";
 
 /// @notice What one judgement is about.
-struct Case {
+struct Trial {
     Policy policy;
     Inputs inputs;
     uint96 signedNative;
@@ -30,32 +30,32 @@ contract PoliciesTest is PolicyFixture {
         Policies.validate(policy);
     }
 
-    function judge(Case memory c) private pure returns (Verdict) {
+    function judge(Trial memory c) private pure returns (Verdict) {
         return Policies.judge(termsOf(c.policy), c.inputs, signed(c), total(c), c.requirement);
     }
 
-    function demand(Case memory c) external pure returns (Verdict) {
+    function demand(Trial memory c) external pure returns (Verdict) {
         return Policies.demand(termsOf(c.policy), c.inputs, signed(c), total(c), c.requirement);
     }
 
-    function signed(Case memory c) private pure returns (WeightPair) {
+    function signed(Trial memory c) private pure returns (WeightPair) {
         return pair(c.signedNative, c.signedExternal);
     }
 
-    function total(Case memory c) private pure returns (WeightPair) {
+    function total(Trial memory c) private pure returns (WeightPair) {
         return pair(c.totalNative, c.totalExternal);
     }
 
     /// @notice A policy, and how many of how many signed.
-    function on(Policy memory policy, uint96 sn, uint96 tn, uint96 se, uint96 te) private view returns (Case memory) {
-        return Case(policy, Inputs(1, 1, false), sn, se, tn, te, nothing);
+    function on(Policy memory policy, uint96 sn, uint96 tn, uint96 se, uint96 te) private view returns (Trial memory) {
+        return Trial(policy, Inputs(1, 1, false), sn, se, tn, te, nothing);
     }
 
-    function expect(Verdict verdict, Case memory c) private pure {
+    function expect(Verdict verdict, Trial memory c) private pure {
         vm.assertEq(uint256(judge(c)), uint256(verdict));
     }
 
-    function refuse(Case memory c, bytes memory reason) private {
+    function refuse(Trial memory c, bytes memory reason) private {
         expect(Verdict.Refused, c);
         vm.expectRevert(reason);
         this.demand(c);
@@ -212,7 +212,7 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function test_fallback_needs_the_external_token_at_its_higher_threshold() public {
-        Case memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 85, 100);
+        Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 85, 100);
         refuse(c, shortOf(Token.Native, 0, 100, 6667));
         c.inputs.inFallback = true;
         expect(Verdict.Final, c);
@@ -225,13 +225,13 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function test_fallback_of_another_kind_means_nothing() public {
-        Case memory c = on(both(6667, 6667), 0, 100, 100, 100);
+        Trial memory c = on(both(6667, 6667), 0, 100, 100, 100);
         c.inputs.inFallback = true;
         refuse(c, shortOf(Token.Native, 0, 100, 6667));
     }
 
     function test_combined_adds_up_values() public {
-        Case memory c = on(combined(6667, 10_000, address(1)), 10, 30, 50, 100);
+        Trial memory c = on(combined(6667, 10_000, address(1)), 10, 30, 50, 100);
         c.inputs = Inputs(2, 3, false);
         // 20 + 150 of 60 + 300.
         refuse(c, abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 170, 360, 6667));
@@ -241,7 +241,7 @@ contract PoliciesTest is PolicyFixture {
 
     function test_cap_bounds_what_the_native_token_counts_for() public {
         // The native token is worth nine times as much, and counts for a quarter.
-        Case memory c = on(combined(6667, 2500, address(1)), 900, 900, 55, 100);
+        Trial memory c = on(combined(6667, 2500, address(1)), 900, 900, 55, 100);
         // (900 · 100 · 2500 + 55 · 900 · 7500) / (900 · 100 · 10 000) = 0.6625.
         refuse(c, abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 596_250_000, 900_000_000, 6667));
         c.signedExternal = 56;
@@ -249,14 +249,14 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function test_cap_without_external_stake_counts_nothing() public {
-        Case memory c = on(combined(1, 2500, address(1)), 900, 900, 0, 0);
+        Trial memory c = on(combined(1, 2500, address(1)), 900, 900, 0, 0);
         refuse(c, abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 0, 0, 1));
         c.policy.nativeCapBps = 10_000;
         expect(Verdict.Final, c);
     }
 
     function test_prices_that_are_not_known_refuse() public {
-        Case memory c = on(combined(1, 10_000, address(1)), 100, 100, 100, 100);
+        Trial memory c = on(combined(1, 10_000, address(1)), 100, 100, 100, 100);
         c.inputs = Inputs(0, 5, false);
         refuse(c, abi.encodeWithSelector(Policies.PricesUnknown.selector, 0, 5));
         c.inputs = Inputs(5, 0, false);
@@ -276,7 +276,7 @@ contract PoliciesTest is PolicyFixture {
             on(combined(1, 10_000, address(1)), 0, 0, 0, 0),
             abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 0, 0, 1)
         );
-        Case memory c = on(bothOrFallback(1, 1, 2, address(1)), 100, 100, 0, 0);
+        Trial memory c = on(bothOrFallback(1, 1, 2, address(1)), 100, 100, 0, 0);
         c.inputs.inFallback = true;
         refuse(c, abi.encodeWithSelector(Policies.FallbackQuorumNotReached.selector, 0, 0, 2));
     }
@@ -293,7 +293,7 @@ contract PoliciesTest is PolicyFixture {
         Policy[6] memory all = kinds();
         all[5] = single(Token.External, 6667);
         for (uint256 i = 0; i < 6; i++) {
-            Case memory c = on(all[i], 80, 100, 90, 100);
+            Trial memory c = on(all[i], 80, 100, 90, 100);
             expect(Verdict.Final, c);
             c.requirement = Requirement(8000, 9000, 0);
             expect(Verdict.Final, c);
@@ -305,7 +305,7 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function test_requirement_holds_in_fallback_too() public {
-        Case memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 100, 100);
+        Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 100, 100);
         c.inputs.inFallback = true;
         expect(Verdict.Final, c);
         c.requirement.nativeBps = 1;
@@ -313,19 +313,19 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function test_requirement_does_not_make_a_pending_result_final() public view {
-        Case memory c = on(vetoable(6667, 3400, 3600), 80, 100, 66, 100);
+        Trial memory c = on(vetoable(6667, 3400, 3600), 80, 100, 66, 100);
         c.requirement = Requirement(8000, 6600, 0);
         expect(Verdict.Pending, c);
     }
 
     function test_requirement_can_not_save_what_the_policy_refuses() public {
-        Case memory c = on(both(6667, 6667), 66, 100, 100, 100);
+        Trial memory c = on(both(6667, 6667), 66, 100, 100, 100);
         c.requirement = Requirement(1, 10_000, 0);
         refuse(c, shortOf(Token.Native, 66, 100, 6667));
     }
 
     function test_combined_value_may_be_required_with_the_services_cap() public {
-        Case memory c = on(combined(6667, 2500, address(1)), 900, 900, 56, 100);
+        Trial memory c = on(combined(6667, 2500, address(1)), 900, 900, 56, 100);
         c.requirement.combinedBps = 6700;
         expect(Verdict.Final, c);
         c.requirement.combinedBps = 6701;
@@ -336,7 +336,7 @@ contract PoliciesTest is PolicyFixture {
         Policy[6] memory all = kinds();
         for (uint256 i = 0; i < 6; i++) {
             if (all[i].kind == PolicyKind.Combined) continue;
-            Case memory c = on(all[i], 100, 100, 100, 100);
+            Trial memory c = on(all[i], 100, 100, 100, 100);
             c.requirement.combinedBps = 1;
             refuse(c, abi.encodeWithSelector(Policies.CombinedNotSupported.selector, all[i].kind, 1));
         }
@@ -350,7 +350,7 @@ contract PoliciesTest is PolicyFixture {
 
     /// @dev With A, B the values of all stake and s, e of what signed, the share is (f·s + e) / (f·A + B) with f the
     /// least of 1 and c·B / ((1 − c)·A). Both sides times (1 − c)·A where f is less than 1.
-    function reachesCombined(Case memory c, uint256 bps) private pure returns (bool) {
+    function reachesCombined(Trial memory c, uint256 bps) private pure returns (bool) {
         uint256 cap = c.policy.nativeCapBps;
         uint256 allNative = uint256(c.totalNative) * c.inputs.nativePrice;
         uint256 allExternal = uint256(c.totalExternal) * c.inputs.externalPrice;
@@ -365,7 +365,7 @@ contract PoliciesTest is PolicyFixture {
         return allExternal > 0 && some.isAtLeast(times(allNative * bps, allExternal));
     }
 
-    function defined(Case memory c) private pure returns (Verdict) {
+    function defined(Trial memory c) private pure returns (Verdict) {
         Policy memory p = c.policy;
         Requirement memory r = c.requirement;
         bool native = reaches(c.signedNative, c.totalNative, p.nativeBps);
@@ -403,7 +403,7 @@ contract PoliciesTest is PolicyFixture {
         return bound(seed, 0, most);
     }
 
-    function invent(uint256 seed) private view returns (Case memory c) {
+    function invent(uint256 seed) private view returns (Trial memory c) {
         uint256[16] memory s;
         for (uint256 i = 0; i < 16; i++) {
             s[i] = uint256(keccak256(abi.encode(seed, i)));
@@ -441,7 +441,7 @@ contract PoliciesTest is PolicyFixture {
 
     function testFuzz_verdict_is_that_of_the_definition(uint256 seed) public view {
         for (uint256 i = 0; i < 16; i++) {
-            Case memory c = invent(uint256(keccak256(abi.encode(seed, i))));
+            Trial memory c = invent(uint256(keccak256(abi.encode(seed, i))));
             vm.assertEq(uint256(judge(c)), uint256(defined(c)));
         }
     }
@@ -450,7 +450,7 @@ contract PoliciesTest is PolicyFixture {
     function test_definition_is_met_on_all_sides() public view {
         bool[3][6] memory met;
         for (uint256 seed = 0; seed < 2000; seed++) {
-            Case memory c = invent(seed);
+            Trial memory c = invent(seed);
             met[uint256(c.policy.kind)][uint256(defined(c))] = true;
         }
         for (uint256 kind = 0; kind < 6; kind++) {
@@ -462,7 +462,7 @@ contract PoliciesTest is PolicyFixture {
 
     /// @dev A refusal always has a reason.
     function testFuzz_demand_reverts_exactly_when_refused(uint256 seed) public view {
-        Case memory c = invent(seed);
+        Trial memory c = invent(seed);
         Verdict verdict = judge(c);
         try this.demand(c) returns (Verdict demanded) {
             vm.assertEq(uint256(demanded), uint256(verdict));
@@ -475,14 +475,14 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function testFuzz_requirement_never_loosens(uint256 seed) public view {
-        Case memory c = invent(seed);
+        Trial memory c = invent(seed);
         Verdict with_ = judge(c);
         c.requirement = nothing;
         vm.assertTrue(with_ == Verdict.Refused || with_ == judge(c));
     }
 
     function testFuzz_more_signatures_never_hurt(uint256 seed, uint96 more, bool native) public view {
-        Case memory c = invent(seed);
+        Trial memory c = invent(seed);
         Verdict before = judge(c);
         if (native) c.signedNative += uint96(bound(more, 0, c.totalNative - c.signedNative));
         else c.signedExternal += uint96(bound(more, 0, c.totalExternal - c.signedExternal));
@@ -490,7 +490,7 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function testFuzz_capped_native_token_counts_for_at_most_the_cap(uint256 seed) public view {
-        Case memory c = invent(seed);
+        Trial memory c = invent(seed);
         uint16 cap = anyBps(seed >> 128);
         vm.assume(c.inputs.nativePrice > 0 && c.inputs.externalPrice > 0);
         (uint256 value, uint256 whole) =
@@ -502,7 +502,7 @@ contract PoliciesTest is PolicyFixture {
 
     // Oracles
 
-    function read(Case memory c) private view returns (Inputs memory) {
+    function read(Trial memory c) private view returns (Inputs memory) {
         return Policies.read(termsOf(c.policy), c.policy.oracle, signed(c), total(c));
     }
 
@@ -516,7 +516,7 @@ contract PoliciesTest is PolicyFixture {
     function test_condition_is_asked_only_when_both_is_not_reached() public {
         FixedCondition condition = new FixedCondition();
         condition.set(true);
-        Case memory c = on(bothOrFallback(6667, 6667, 8500, address(condition)), 66, 100, 100, 100);
+        Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(condition)), 66, 100, 100, 100);
         vm.assertTrue(read(c).inFallback);
         c.signedNative = 67;
         vm.expectCall(address(condition), abi.encodeWithSignature("active()"), 0);
@@ -525,8 +525,8 @@ contract PoliciesTest is PolicyFixture {
 
     function test_rude_oracle_has_given_no_answer() public {
         RudeOracle rude = new RudeOracle();
-        Case memory price = on(combined(1, 10_000, address(rude)), 1, 1, 1, 1);
-        Case memory condition = on(bothOrFallback(1, 1, 2, address(rude)), 0, 1, 1, 1);
+        Trial memory price = on(combined(1, 10_000, address(rude)), 1, 1, 1, 1);
+        Trial memory condition = on(bothOrFallback(1, 1, 2, address(rude)), 0, 1, 1, 1);
         bytes[5] memory answers = [
             bytes(""),
             hex"01",

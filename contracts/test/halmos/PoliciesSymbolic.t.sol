@@ -6,7 +6,7 @@ import {Inputs, Policies} from "../../src/libraries/Policies.sol";
 import {Policy, PolicyKind, Requirement, Verdict} from "../../src/types/Structs.sol";
 import {termsOf} from "../../src/types/Terms.sol";
 
-/// @notice Statements over all inputs, for halmos: what it proved is in docs/reference/policies.md.
+/// @notice Statements over all inputs, which halmos proves: `halmos --contract PoliciesSymbolic`.
 /// @dev Checked arithmetic here panics where unchecked arithmetic there would wrap: equality excludes both.
 contract PoliciesSymbolic {
     struct Weights {
@@ -46,21 +46,6 @@ contract PoliciesSymbolic {
         uint256 right = uint256(all) * bps;
         assert(Policies.reaches(some, all, bps) == (all != 0 && left >= right));
         assert(Policies.exceeds(some, all, bps) == (all != 0 && left > right));
-    }
-
-    function check_combined_value_never_overflows(uint128 pn, uint128 pe, Weights memory w, uint16 cap) external pure {
-        if (cap > 10_000) return;
-        (uint256 some, uint256 all) = Policies.combinedValue(pn, pe, signed(w), total(w), cap);
-        uint256 native = uint256(w.totalNative) * pn;
-        uint256 ext = uint256(w.totalExternal) * pe;
-        if (native * (10_000 - cap) <= ext * cap) {
-            assert(some == uint256(w.signedNative) * pn + uint256(w.signedExternal) * pe);
-            assert(all == native + ext);
-        } else {
-            uint256 counted = uint256(w.signedNative) * w.totalExternal * cap;
-            assert(some == counted + uint256(w.signedExternal) * w.totalNative * (10_000 - cap));
-            assert(all == uint256(w.totalNative) * w.totalExternal * 10_000);
-        }
     }
 
     function check_both_is_final_exactly_when_each_token_is(uint16 nativeBps, uint16 externalBps, Weights memory w)
