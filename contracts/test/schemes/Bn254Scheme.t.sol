@@ -65,9 +65,8 @@ contract Bn254SchemeTest is AggregateSuite {
 
     function test_sum_in_g2_of_other_keys_is_refused() public {
         uint256 sum = secrets[0] + secrets[1];
-        bytes memory proof = abi.encodePacked(
-            abi.encode(Bls.sign(sum, DIGEST)), abi.encode(Bls.publicKeyG2(secrets[0])), hint(DIGEST)
-        );
+        bytes memory proof =
+            abi.encodePacked(abi.encode(Bls.sign(sum, DIGEST)), abi.encode(Bls.publicKeyG2(secrets[0])), hint(DIGEST));
         vm.expectRevert(invalidSignature(DIGEST));
         verify(3, proof);
     }

@@ -156,9 +156,7 @@ contract CorrectTableTest is ServiceFixture {
         stake(operators[2].account, nativeStrategy, 10_000);
         Epoch epoch = correct(2);
         bytes memory certificate = certify(ROOT, epoch, without(2)).pack();
-        vm.expectRevert(
-            abi.encodeWithSelector(Policies.QuorumNotReached.selector, Token.Native, 304, 10_406, 6667)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Policies.QuorumNotReached.selector, Token.Native, 304, 10_406, 6667));
         service.verifyRoot(certificate, ROOT);
         service.verifyRoot(certify(ROOT, epoch, without(1)).pack(), ROOT);
         service.verifyRoot(certify(ROOT, epoch, everyone()).pack(), ROOT);

@@ -30,7 +30,9 @@ contract VerifyTest is Fixture {
         Certificate memory certificate = certify(results, signers(bitmap));
         Judgement memory judgement = service.verify(certificate.pack(), results, requirement);
         vm.assertEq(uint256(judgement.verdict), uint256(verdict));
-        vm.assertEq(abi.encode(service.verifyRoot(certificate.pack(), rootOf(results), requirement)), abi.encode(judgement));
+        vm.assertEq(
+            abi.encode(service.verifyRoot(certificate.pack(), rootOf(results), requirement)), abi.encode(judgement)
+        );
     }
 
     function refuse(Certificate memory certificate, Requirement memory requirement, bytes memory reason) private {

@@ -21,6 +21,22 @@ struct Operator {
     G2 g2;
 }
 
+/// @notice Deploys staking. Each contract knows the others: they come to addresses that are known beforehand.
+contract StakingDeployer {
+    OperatorRegistry public registry;
+    RestakingManager public manager;
+    AllocationManager public source;
+
+    constructor(address owner, uint32 keyOverlap, uint32 commissionNotice, uint32 withdrawalDelay) {
+        // The third contract that this one creates: its nonces begin at 1.
+        address third = address(uint160(uint256(keccak256(abi.encodePacked(hex"d694", address(this), hex"03")))));
+        registry = new OperatorRegistry(third, keyOverlap, commissionNotice);
+        manager = new RestakingManager(owner, registry, third, withdrawalDelay);
+        source = new AllocationManager(registry, manager, 0);
+        require(address(source) == third);
+    }
+}
+
 /// @notice The contracts of staking, as they are deployed together, with two strategies.
 abstract contract StakingFixture is Test {
     uint256 internal constant START = 1_800_000_000;
@@ -72,18 +88,9 @@ abstract contract StakingFixture is Test {
         externalStrategy = addStrategy(externalToken);
     }
 
-    /// @notice Each contract knows the others: they come to addresses that are known beforehand.
     function deployStaking() private {
-        uint256 nonce = vm.getNonce(address(this));
-        address registryAddress = vm.computeCreateAddress(address(this), nonce);
-        address managerAddress = vm.computeCreateAddress(address(this), nonce + 1);
-        address sourceAddress = vm.computeCreateAddress(address(this), nonce + 2);
-        registry = new OperatorRegistry(sourceAddress, KEY_OVERLAP, COMMISSION_NOTICE);
-        manager = new RestakingManager(owner, registry, sourceAddress, WITHDRAWAL_DELAY);
-        source = new AllocationManager(registry, manager, 0);
-        vm.assertEq(address(registry), registryAddress);
-        vm.assertEq(address(manager), managerAddress);
-        vm.assertEq(address(source), sourceAddress);
+        StakingDeployer deployer = new StakingDeployer(owner, KEY_OVERLAP, COMMISSION_NOTICE, WITHDRAWAL_DELAY);
+        (registry, manager, source) = (deployer.registry(), deployer.manager(), deployer.source());
     }
 
     function addStrategy(DemoToken token) internal returns (Strategy strategy) {
