@@ -1,10 +1,18 @@
 //! The contracts' calls, events and creation code, from the compiled artifacts, and their conversion to Tandem's types. Nothing of
 //! this leaves the crate.
 
-use tandem_types::{Bps, BpsError, G1Point, G2Point, IdError, ManifestHash, PerToken, Quorum, Task, WorkflowId};
+use tandem_types::{
+    BpsError, DemandError, FallbackError, G1Point, G2Point, IdError, ManifestHash, Requirement, Task, WorkflowId,
+};
 
+mod allocation_manager {
+    alloy::sol!(AllocationManager, "artifacts/AllocationManager.json");
+}
 mod demo_token {
     alloy::sol!(DemoToken, "artifacts/DemoToken.json");
+}
+mod operator_registry {
+    alloy::sol!(OperatorRegistry, "artifacts/OperatorRegistry.json");
 }
 mod restaking_manager {
     alloy::sol!(RestakingManager, "artifacts/RestakingManager.json");
@@ -19,14 +27,18 @@ mod strategy {
     alloy::sol!(Strategy, "artifacts/Strategy.json");
 }
 
+pub(crate) use allocation_manager::AllocationManager;
 pub(crate) use demo_token::DemoToken;
+pub(crate) use operator_registry::OperatorRegistry;
 pub(crate) use restaking_manager::RestakingManager;
 pub(crate) use score_board::ScoreBoard;
 pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
 /// The artifacts' text, for the errors in their ABIs.
-pub(crate) const ARTIFACTS: [&str; 5] = [
+pub(crate) const ARTIFACTS: [&str; 7] = [
+    include_str!("../artifacts/AllocationManager.json"),
+    include_str!("../artifacts/OperatorRegistry.json"),
     include_str!("../artifacts/DemoToken.json"),
     include_str!("../artifacts/RestakingManager.json"),
     include_str!("../artifacts/ScoreBoard.json"),
@@ -40,13 +52,29 @@ pub enum ConversionError {
     /// The workflow is no name.
     #[error(transparent)]
     Workflow(#[from] IdError),
-    /// A quorum is out of range.
+    /// A threshold is out of range.
     #[error(transparent)]
-    Quorum(#[from] BpsError),
-}
-
-pub(crate) fn quorum(native: u16, external: u16) -> Result<Quorum, BpsError> {
-    Ok(PerToken { native: Bps::new(native)?, external: Bps::new(external)? })
+    Threshold(#[from] BpsError),
+    /// A requirement is out of range.
+    #[error(transparent)]
+    Requirement(#[from] DemandError),
+    /// A fallback would be the cheaper way.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
+    /// A kind of policy that Tandem does not know.
+    #[error("{0} is no kind of policy")]
+    PolicyKind(u8),
+    /// A policy with vetoes gives no time for them.
+    #[error("results wait 0 seconds for vetoes")]
+    NoVetoWindow,
+    /// A policy that names one token names none or both.
+    #[error("a policy for one token has the thresholds {native} and {external}")]
+    NotOneToken {
+        /// Threshold of the native token, 0 for none.
+        native: u16,
+        /// Threshold of the external token, 0 for none.
+        external: u16,
+    },
 }
 
 impl From<&Task> for ServiceManager::Task {
@@ -58,8 +86,9 @@ impl From<&Task> for ServiceManager::Task {
             handler: task.handler,
             requester: task.requester,
             deadline: task.deadline,
-            nativeBps: task.quorum.native.get(),
-            externalBps: task.quorum.external.get(),
+            nativeBps: task.requirement.native.get(),
+            externalBps: task.requirement.external.get(),
+            combinedBps: task.requirement.combined.get(),
             inputHash: task.input_hash,
         }
     }
@@ -76,7 +105,7 @@ impl TryFrom<ServiceManager::Task> for Task {
             handler: task.handler,
             requester: task.requester,
             deadline: task.deadline,
-            quorum: quorum(task.nativeBps, task.externalBps)?,
+            requirement: Requirement::new(task.nativeBps, task.externalBps, task.combinedBps)?,
             input_hash: task.inputHash,
         })
     }
@@ -102,17 +131,24 @@ macro_rules! points {
     };
 }
 
+points!(OperatorRegistry);
 points!(RestakingManager);
 points!(ServiceManager);
 
-impl From<&RestakingManager::G1> for G1Point {
-    fn from(point: &RestakingManager::G1) -> Self {
+impl From<&OperatorRegistry::G1> for G1Point {
+    fn from(point: &OperatorRegistry::G1) -> Self {
         Self::from_words([point.x, point.y])
     }
 }
 
-impl From<&RestakingManager::G2> for G2Point {
-    fn from(point: &RestakingManager::G2) -> Self {
+impl From<&OperatorRegistry::G2> for G2Point {
+    fn from(point: &OperatorRegistry::G2) -> Self {
         Self::from_words([point.xIm, point.xRe, point.yIm, point.yRe])
+    }
+}
+
+impl From<&ServiceManager::G1> for G1Point {
+    fn from(point: &ServiceManager::G1) -> Self {
+        Self::from_words([point.x, point.y])
     }
 }

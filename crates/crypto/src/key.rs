@@ -1,7 +1,7 @@
 //! BLS keys and signatures. Secret keys sign by purpose and are never printed.
 
 use alloy_primitives::{U256, keccak256};
-use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, Zero};
@@ -110,6 +110,11 @@ impl PublicKey {
     pub fn g2(&self) -> G2Point {
         curve::encode_g2(&self.g2)
     }
+}
+
+/// The sum of the halves in G2, which a ServiceManager is told with an operator table and checks; infinity for no keys.
+pub fn aggregate_keys(keys: &[PublicKey]) -> G2Point {
+    curve::encode_g2(&keys.iter().fold(G2Projective::zero(), |sum, key| sum + key.g2).into_affine())
 }
 
 /// A signature, or a sum of some, in G1.

@@ -4,7 +4,7 @@
 use alloy::primitives::Bytes;
 use alloy::sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
-use tandem_types::{Address, Quorum, ServiceId};
+use tandem_types::{Address, Policy, ServiceId};
 
 use super::{AdminError, Done, execute};
 use crate::bindings::{DemoToken, RestakingManager, ScoreBoard, ServiceManager, Strategy};
@@ -13,8 +13,10 @@ use crate::tx::{Call, TransactionManager};
 /// How a service is set up, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceSettings {
-    /// Share of each token that every result needs at least.
-    pub quorum: Quorum,
+    /// What signed stake every result needs.
+    pub policy: Policy,
+    /// Price source or fallback condition of the policy, zero where it needs none.
+    pub oracle: Address,
     /// Seconds for which an operator table is believed after it was written.
     pub table_window_s: u32,
     /// Gas that a handler is called with, 50 000 to 8 000 000.
@@ -85,10 +87,7 @@ impl Deployer<'_> {
             owner: self.manager.address(),
             nativeStrategy: stake.native_strategy,
             externalStrategy: stake.external_strategy,
-            quorum: ServiceManager::Quorum {
-                nativeBps: settings.quorum.native.get(),
-                externalBps: settings.quorum.external.get(),
-            },
+            policy: crate::policy::to_chain(&settings.policy, settings.oracle),
             tableWindow: settings.table_window_s,
             handlerGas: settings.handler_gas,
         };

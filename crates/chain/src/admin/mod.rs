@@ -15,6 +15,7 @@ pub use staking::{OperatorRegistration, delegate, deposit, fund, mint, opt_in, r
 
 use crate::error::RpcError;
 use crate::revert::Revert;
+use crate::service::ServiceError;
 use crate::tx::{Call, Receipt, SendError, TransactionManager, TransactionOutcome, TransactionStatus};
 
 /// What a function did, and what it cost.
@@ -35,6 +36,9 @@ pub enum AdminError {
     /// The chain could not be read.
     #[error(transparent)]
     Rpc(#[from] RpcError),
+    /// The service could not be read.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     /// The transaction reverted after it had been simulated with success.
     #[error("transaction {} reverted on the chain", .0.tx_hash)]
     Failed(TransactionOutcome),
@@ -54,6 +58,7 @@ impl AdminError {
         match self {
             Self::Send(error) => error.is_retryable(),
             Self::Rpc(error) => error.is_retryable(),
+            Self::Service(error) => error.is_retryable(),
             Self::Failed(_) => true,
             Self::NotOurs { .. } => false,
         }
@@ -73,6 +78,7 @@ impl AdminError {
         match self {
             Self::Send(error) => error.hint(),
             Self::Rpc(error) => error.hint(),
+            Self::Service(error) => error.hint(),
             Self::Failed(_) => Some("somebody else's transaction came first: look at the state and try again"),
             Self::NotOurs { .. } => Some("check the contract's address"),
         }
