@@ -71,7 +71,8 @@ fn task(number: u64) -> Task {
         handler: Address::repeat_byte(0x4a),
         requester: Address::repeat_byte(0x9e),
         deadline: 1_900_000_000 + number,
-        requirement: Requirement::new(6_667, 7_500, if number % 2 == 0 { 8_000 } else { 0 }).expect("in range"),
+        requirement: Requirement::new(6_667, 7_500, if number.is_multiple_of(2) { 8_000 } else { 0 })
+            .expect("in range"),
         input_hash: keccak256(input),
     }
 }

@@ -1,147 +1,30 @@
 //! The state machine of one operator for one service: inputs in, effects out, nothing else.
 
 mod follow;
+mod interface;
 mod lead;
+mod veto;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tandem_crypto::{CertifiedBatch, KeyTable};
-use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId, Weight};
+use tandem_crypto::KeyTable;
+use tandem_types::{BatchEntry, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId, Weight};
 
 use crate::attestations::{ATTESTED_PER_SLOT_MAX, Attestations};
 use crate::delivery::Deliveries;
-use crate::flight::{Flight, Patience};
+use crate::flight::{Flight, Goal, Patience};
 use crate::message::{ATTESTATIONS_PER_MESSAGE_MAX, Message};
+use crate::pending::{Pending, Pendings};
 use crate::policy::{Conditions, Rule};
 use crate::schedule::{Slot, Timestamp};
 
+pub use interface::{Effect, Fault, Input, OwnResult, PendingResult, Settings};
+
 /// Operator tables kept: the newest, and those that batches in flight may still name.
-const TABLES_MAX: usize = 3;
+pub(crate) const TABLES_MAX: usize = 3;
 /// Settled tasks remembered, so that late proposals about them are refused instead of left waiting.
 const CLOSED_MAX: usize = 8_192;
-
-/// Times of the agreement, in milliseconds. All operators of a service use the same slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How long one operator leads. Clocks may differ by as much.
-    pub slot_ms: u64,
-    /// How long a leader waits for late votes once there are enough: more signers make a cheaper certificate.
-    pub vote_grace_ms: u64,
-    /// How long each operator has to deliver a certified batch before the next one does.
-    pub takeover_ms: u64,
-    /// How long a sender of forged shares is not listened to.
-    pub shut_out_ms: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { slot_ms: 2_000, vote_grace_ms: 200, takeover_ms: 30_000, shut_out_ms: 600_000 }
-    }
-}
-
-/// This operator's result for a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnResult {
-    /// The task and the hash of the result.
-    pub entry: BatchEntry,
-    /// What the task demands beside the service's policy.
-    pub requirement: Requirement,
-    /// When the task expires.
-    pub deadline: Timestamp,
-    /// Size of the result, which a delivery has to carry.
-    pub payload_bytes: usize,
-}
-
-/// What happens to the agreement.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "inputs are handed over one at a time and never kept")]
-pub enum Input {
-    /// A new operator table is in force.
-    Table(Arc<KeyTable>),
-    /// What the policy depends on besides stake has been read from the chain.
-    Conditions(Conditions),
-    /// This operator has a result, and its journal has it too.
-    Executed(OwnResult),
-    /// A peer, or this operator itself, says something.
-    Received {
-        /// Who, as authenticated by the transport.
-        from: OperatorId,
-        /// What.
-        message: Message,
-    },
-    /// The chain says that a task was delivered, or will never be.
-    Settled(TaskId),
-    /// Time has passed. Comes several times a slot.
-    Tick,
-}
-
-/// What the daemon is to do, in order.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// Send a message to one operator.
-    Send {
-        /// Receiver, never this operator.
-        to: OperatorId,
-        /// The message.
-        message: Message,
-    },
-    /// Send a message to every other operator of the table.
-    Broadcast(Message),
-    /// Record in the journal that this batch is signed, then sign it and send the vote. When `to` is this operator, the vote comes
-    /// back as [`Input::Received`].
-    Vote {
-        /// The proposer.
-        to: OperatorId,
-        /// Table to sign under.
-        epoch: Epoch,
-        /// The batch; all its results are this operator's own.
-        batch: Batch,
-    },
-    /// Submit a certified batch to the chain.
-    Deliver {
-        /// The certificate, checked, and accepted by the policy.
-        certified: CertifiedBatch,
-        /// Its results.
-        batch: Batch,
-        /// The table that it was certified under.
-        keys: Arc<KeyTable>,
-    },
-    /// A task passed its deadline without delivery.
-    Expired {
-        /// The task.
-        task: TaskId,
-        /// The most weight that attested this operator's result while it led.
-        attested: PerToken<Weight>,
-    },
-    /// Another operator did something that an honest one does not.
-    Report {
-        /// Who.
-        operator: OperatorId,
-        /// What.
-        fault: Fault,
-    },
-}
-
-/// What an operator did wrong, or seems to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Fault {
-    /// It sent a share that is not its signature.
-    #[error("sent a share that is not its signature")]
-    ForgedShare,
-    /// It sent a certificate that does not verify or that the policy never accepts.
-    #[error("sent a void certificate")]
-    VoidCertificate,
-    /// It proposed in a slot that it does not lead.
-    #[error("proposed out of turn")]
-    OutOfTurn,
-    /// It proposed or certified a result that is not this operator's. One of the two is wrong.
-    #[error("has another result than ours")]
-    OtherResult,
-    /// It attests or proposes more than anyone may.
-    #[error("attested or proposed too much")]
-    Flood,
-}
 
 /// Where this operator stands with a task of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +59,8 @@ pub struct Agreement {
     /// Proposals taken from each operator in this slot.
     pub(crate) proposals: BTreeMap<OperatorId, u32>,
     pub(crate) deliveries: Deliveries,
+    /// Results that wait on the chain for vetoes.
+    pub(crate) pending: Pendings,
     shut_out: BTreeMap<OperatorId, Timestamp>,
     closed: BTreeSet<TaskId>,
     closed_order: VecDeque<TaskId>,
@@ -199,6 +84,7 @@ impl Agreement {
             waiting: BTreeMap::new(),
             proposals: BTreeMap::new(),
             deliveries: Deliveries::default(),
+            pending: Pendings::default(),
             shut_out: BTreeMap::new(),
             closed: BTreeSet::new(),
             closed_order: VecDeque::new(),
@@ -218,6 +104,7 @@ impl Agreement {
             Input::Conditions(conditions) => self.on_conditions(now, conditions),
             Input::Executed(result) => self.on_executed(now, result, &mut effects),
             Input::Received { from, message } => self.on_message(now, (from, message), &mut effects),
+            Input::Pending(result) => self.on_pending(now, result, &mut effects),
             Input::Settled(task) => self.close(task),
             Input::Tick => self.on_tick(now, &mut effects),
         }
@@ -289,6 +176,16 @@ impl Agreement {
         tasks.into_iter().for_each(|task| self.weigh(task));
     }
 
+    /// What it takes to help a task on: a certificate that the chain accepts, or one that is final when the result is pending already.
+    /// Nothing helps a task that is certified, of which another result is pending, or whose window has passed.
+    pub(crate) fn goal(&self, own: &Own) -> Option<Goal> {
+        let entry = own.result.entry;
+        let pending = self.pending.get(entry.task_id);
+        let can_be_waved_through = |pending: &Pending| pending.leaf == entry.leaf && pending.finalized_at.is_none();
+        let is_open = own.certified.is_none() && pending.is_none_or(can_be_waved_through);
+        is_open.then(|| Goal { rule: self.rule(own.result.requirement), is_final: pending.is_some() })
+    }
+
     /// What a batch that demands `requirement` is held to.
     pub(crate) fn rule(&self, requirement: Requirement) -> Rule {
         Rule { policy: self.policy, requirement, conditions: self.conditions }
@@ -310,6 +207,7 @@ impl Agreement {
         self.own.insert(task, own);
         self.attest(now, vec![result.entry], effects);
         self.weigh(task);
+        self.veto(now, &[task], effects);
         self.reconsider(effects);
     }
 
@@ -330,6 +228,9 @@ impl Agreement {
             Message::Certified { batch, certificate } => {
                 self.on_certified(now, (from, batch), &certificate, effects);
             }
+            Message::Veto { epoch, entry, share } => {
+                self.on_veto(now, veto::Ballot { from, epoch, entry }, &share, effects);
+            }
         }
     }
 
@@ -346,6 +247,8 @@ impl Agreement {
             self.on_slot(now, effects);
         }
         self.deliver_due(now, effects);
+        self.submit_vetoes(now, effects);
+        self.finalize(now, effects);
     }
 
     /// A new slot: what has expired goes, and what is uncertified is attested to the slot's leader and the next.
@@ -360,6 +263,8 @@ impl Agreement {
         self.forget_undelivered(now);
         let window = self.window(slot);
         self.attest(now, window, effects);
+        let vetoed = self.vetoed_in(now);
+        self.veto(now, &vetoed, effects);
         let ready: Vec<_> = self.ready.values().copied().collect();
         ready.into_iter().for_each(|task| self.weigh(task));
     }
@@ -384,11 +289,9 @@ impl Agreement {
     /// The uncertified results that are attested in `slot`: all, or a window of them that is the same for all operators and another in
     /// every slot, so that tasks which are never agreed on do not crowd out the others.
     fn window(&self, slot: Slot) -> Vec<BatchEntry> {
-        let mut start = [0; 32];
-        start[..8].copy_from_slice(&slot.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-        let start = TaskId(start.into());
+        let start = slot.window_start();
         let tasks = self.own.range(start..).chain(self.own.range(..start));
-        let uncertified = tasks.filter(|(_, own)| own.certified.is_none()).map(|(_, own)| own.result.entry);
+        let uncertified = tasks.filter(|(_, own)| self.goal(own).is_some()).map(|(_, own)| own.result.entry);
         uncertified.take(ATTESTED_PER_SLOT_MAX).collect()
     }
 
@@ -400,8 +303,7 @@ impl Agreement {
         for entry in &entries {
             self.attestations.record(self.me, *entry, slot);
         }
-        let leaders: BTreeSet<_> = [slot, slot.next()].map(|slot| slot.leader(table.table())).into();
-        for to in leaders.into_iter().filter(|leader| *leader != self.me) {
+        for to in slot.leaders(table.table()).into_iter().filter(|leader| *leader != self.me) {
             for chunk in entries.chunks(ATTESTATIONS_PER_MESSAGE_MAX) {
                 effects.push(Effect::Send { to, message: Message::Attest(chunk.to_vec()) });
             }
@@ -412,7 +314,7 @@ impl Agreement {
         let expired: Vec<_> = self
             .own
             .iter()
-            .filter(|(_, own)| own.result.deadline < now)
+            .filter(|(task, own)| own.result.deadline < now && self.pending.leaf(**task).is_none())
             .map(|(task, own)| (*task, own.attested))
             .collect();
         for (task, attested) in expired {
@@ -428,6 +330,7 @@ impl Agreement {
         }
         self.attestations.forget(task);
         self.deliveries.close(task);
+        self.pending.remove(task);
         if self.closed.insert(task) {
             self.closed_order.push_back(task);
         }

@@ -4,18 +4,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tandem_crypto::{CertifiedBatch, KeyTable, Share, SharesError, Signature};
-use tandem_types::{Batch, OperatorId};
+use tandem_types::{Batch, OperatorId, OperatorTable};
 
-use crate::policy::{Conditions, Rule};
+use crate::policy::{Conditions, Rule, Stake, Verdict};
 use crate::positions::Positions;
 use crate::schedule::Timestamp;
+
+/// What the tasks of a batch have in common: what they are held to, and whether only a final verdict helps them on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Goal {
+    pub(crate) rule: Rule,
+    pub(crate) is_final: bool,
+}
+
+impl Goal {
+    pub(crate) fn is_met(&self, stake: &Stake) -> bool {
+        let verdict = self.rule.judge(stake);
+        if self.is_final { verdict == Verdict::Final } else { verdict.is_acceptable() }
+    }
+
+    pub(crate) fn is_met_by(&self, table: &OperatorTable, positions: &Positions) -> bool {
+        self.is_met(&Stake { signed: table.weight_of(positions.iter()), total: table.total() })
+    }
+}
 
 /// A batch on its way to a certificate.
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) batch: Batch,
     pub(crate) keys: Arc<KeyTable>,
-    rule: Rule,
+    goal: Goal,
     started: Timestamp,
     shares: BTreeMap<usize, Signature>,
     /// Operators that will not vote for this batch any more.
@@ -49,9 +67,9 @@ pub(crate) struct Patience {
 }
 
 impl Flight {
-    pub(crate) fn new(batch: Batch, keys: Arc<KeyTable>, rule: Rule, started: Timestamp) -> Self {
+    pub(crate) fn new(batch: Batch, keys: Arc<KeyTable>, goal: Goal, started: Timestamp) -> Self {
         let (shares, lost) = (BTreeMap::new(), Positions::default());
-        Self { batch, keys, rule, started, shares, lost, enough_since: None }
+        Self { batch, keys, goal, started, shares, lost, enough_since: None }
     }
 
     /// Adds a vote; the first of each operator counts.
@@ -72,7 +90,7 @@ impl Flight {
 
     /// Judges the votes anew.
     pub(crate) fn reconsider(&mut self, conditions: Conditions, now: Timestamp) {
-        self.rule.conditions = conditions;
+        self.goal.rule.conditions = conditions;
         self.recount(now);
     }
 
@@ -119,6 +137,6 @@ impl Flight {
     }
 
     fn is_enough(&self, positions: &Positions) -> bool {
-        self.rule.judge_operators(self.keys.table(), positions.iter()).is_acceptable()
+        self.goal.is_met_by(self.keys.table(), positions)
     }
 }

@@ -51,6 +51,15 @@ pub enum Message {
         /// The certificate over them.
         certificate: Certificate,
     },
+    /// "This pending result is not mine": to the leader of the slot and the next.
+    Veto {
+        /// Table that the veto is signed under.
+        epoch: Epoch,
+        /// The task and the result that is vetoed.
+        entry: BatchEntry,
+        /// The sender's signature over epoch and leaf.
+        share: G1Point,
+    },
 }
 
 /// Why bytes are no message.
@@ -89,6 +98,7 @@ enum Wire {
     Vote { epoch: Epoch, root: BatchRoot, share: G1Point },
     Refuse { epoch: Epoch, root: BatchRoot, tasks: Vec<TaskId> },
     Certified { entries: Vec<BatchEntry>, certificate: Certificate },
+    Veto { epoch: Epoch, entry: BatchEntry, share: G1Point },
 }
 
 impl Message {
@@ -124,6 +134,7 @@ impl Message {
             Self::Certified { batch, certificate } => {
                 Wire::Certified { entries: batch.entries().to_vec(), certificate }
             }
+            Self::Veto { epoch, entry, share } => Wire::Veto { epoch, entry, share },
         }
     }
 
@@ -143,6 +154,7 @@ impl Message {
                 }
                 Self::Certified { batch: batch_of(entries)?, certificate }
             }
+            Wire::Veto { epoch, entry, share } => Self::Veto { epoch, entry, share },
         })
     }
 }
@@ -184,6 +196,7 @@ mod tests {
             Message::Vote { epoch, root, share: G1Point([5; 64]) },
             Message::Refuse { epoch, root, tasks: vec![TaskId(B256::ZERO)] },
             Message::Certified { batch: batch(), certificate },
+            Message::Veto { epoch, entry: entry(1), share: G1Point([6; 64]) },
         ]
     }
 
@@ -192,6 +205,12 @@ mod tests {
         for message in messages() {
             assert_eq!(Message::decode(&message.encode()), Ok(message));
         }
+    }
+
+    #[test]
+    fn tags_are_those_of_the_reference() {
+        let tags: Vec<_> = messages().iter().map(|message| message.encode()[1]).collect();
+        assert_eq!(tags, [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 mod refusal;
 
-use tandem_types::{Bps, Demand, OperatorTable, PerToken, Policy, Requirement, Token, U256, Weight};
+use tandem_types::{Bps, Demand, PerToken, Policy, Requirement, Token, U256, Weight};
 
 pub use refusal::{Refusal, Shortfall, ValueShortfall};
 
@@ -65,11 +65,6 @@ impl Rule {
             Err(refusal) => return Verdict::Refused(refusal),
         };
         self.by_requirement(stake).map_or_else(Verdict::Refused, |()| verdict)
-    }
-
-    /// Judges the operators at `positions` of `table`.
-    pub fn judge_operators(&self, table: &OperatorTable, positions: impl Iterator<Item = usize>) -> Verdict {
-        self.judge(&Stake { signed: table.weight_of(positions), total: table.total() })
     }
 
     /// Whether [`judge`](Self::judge) might accept `stake` under other conditions: a combined share never exceeds both tokens' own.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Bps, Demand, DemandError, Token};
 
 /// How signed stake makes a certificate acceptable. A service chooses one at deployment, for good.
+///
+/// In JSON and TOML it is an object with its `kind` and thresholds in basis points, such as
+/// `{"kind": "both-or-fallback", "native": 6667, "external": 6667, "fallback": 8500}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Policy {

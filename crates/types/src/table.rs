@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, G1Point, G2Point, OperatorId, PerToken, Weight};
 
-/// Most operators that one table may hold: what fits one contract's code.
-pub const OPERATORS_PER_TABLE_MAX: usize = 278;
+/// Most operators that one table may hold.
+pub const OPERATORS_PER_TABLE_MAX: usize = 1_000;
 
 /// One operator of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(new(vec![entry(2, one), entry(1, one)]), Err(TableError::NotAscending(1)));
         assert_eq!(new(vec![entry(1, one), entry(1, one)]), Err(TableError::NotAscending(1)));
         assert_eq!(new(vec![entry(1, Weight::MAX), entry(2, one)]), Err(TableError::TotalTooLarge));
-        assert_eq!(new(vec![entry(1, one); 279]), Err(TableError::TooLarge(279)));
+        assert_eq!(new(vec![entry(1, one); 1_001]), Err(TableError::TooLarge(1_001)));
     }
 
     #[test]

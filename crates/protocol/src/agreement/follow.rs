@@ -1,11 +1,12 @@
 //! The follower's side: vote for proposals that hold one's own results, and check certificates.
 
-use tandem_types::{Batch, Certificate, Epoch, OperatorId, Requirement, TaskId};
+use tandem_crypto::CertifiedBatch;
+use tandem_types::{Batch, BatchEntry, Certificate, Epoch, OperatorId, Requirement, TaskId};
 
 use super::{Agreement, Effect, Fault};
 use crate::delivery::{Due, Turn};
 use crate::message::Message;
-use crate::policy::{Rule, Stake};
+use crate::policy::{Rule, Stake, Verdict};
 use crate::schedule::Timestamp;
 
 /// Most proposals that are taken from one operator in one slot: each may cost a write to disk and a signature.
@@ -95,17 +96,17 @@ impl Agreement {
             return;
         };
         let rule = self.rule_of(&batch);
-        let verified = keys.verify(batch.root(), certificate);
-        let Some((certified, stake)) = verified
-            .map(|certified| (certified.clone(), Stake { signed: certified.signed(), total: keys.table().total() }))
-            .ok()
-            .filter(|(_, stake)| rule.may_accept(stake))
-        else {
-            self.shut_out(from, now);
-            effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
-            return;
+        let stake_of = |certified: &CertifiedBatch| Stake { signed: certified.signed(), total: keys.table().total() };
+        let certified = match keys.verify(batch.root(), certificate) {
+            Ok(certified) if rule.may_accept(&stake_of(&certified)) => certified,
+            _ => {
+                self.shut_out(from, now);
+                effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
+                return;
+            }
         };
-        if !rule.judge(&stake).is_acceptable() {
+        let verdict = rule.judge(&stake_of(&certified));
+        if !verdict.is_acceptable() || !self.is_news(&batch, verdict) {
             return;
         }
         let differs = |leaf, task| self.own_leaf(task).is_some_and(|own| own != leaf);
@@ -116,6 +117,15 @@ impl Agreement {
         let turn = Turn::of(self.me, from, &keys, self.settings.takeover_ms);
         self.deliveries.insert(Due { certified, batch, keys }, now, turn);
         self.deliver_due(now, effects);
+    }
+
+    /// Whether a verdict helps any of this operator's tasks on: results that are pending already need a final one.
+    fn is_news(&self, batch: &Batch, verdict: Verdict) -> bool {
+        let helps = |entry: &BatchEntry| {
+            let pending = self.pending.leaf(entry.task_id);
+            pending.is_none_or(|leaf| leaf == entry.leaf && verdict == Verdict::Final)
+        };
+        batch.entries().iter().filter(|entry| self.own.contains_key(&entry.task_id)).any(helps)
     }
 
     /// What a batch is held to: the policy, and what its tasks demand, as far as this operator knows them.

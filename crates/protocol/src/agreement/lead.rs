@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tandem_crypto::{KeyTable, Signature};
-use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, Requirement, TaskId};
+use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, TaskId};
 
 use super::{Agreement, Effect, Fault};
 use crate::delivery::{Due, Turn};
-use crate::flight::{Flight, Progress};
+use crate::flight::{Flight, Goal, Progress};
 use crate::message::{Message, RESULTS_PER_MESSAGE_MAX};
 use crate::policy::Stake;
 use crate::positions::Positions;
@@ -56,11 +56,11 @@ impl Agreement {
         let table = keys.table();
         let attested = table.weight_of(self.attestations.attesters(&own.result.entry, table).iter());
         let stake = Stake { signed: attested, total: table.total() };
-        let is_agreed = self.rule(own.result.requirement).judge(&stake).is_acceptable();
+        let is_ready = self.goal(&own).is_some_and(|goal| goal.is_met(&stake));
         if let Some(own) = self.own.get_mut(&task) {
             own.attested = attested.zip_with(own.attested, Ord::max);
         }
-        if is_agreed && own.certified.is_none() {
+        if is_ready {
             self.ready.insert(own.order, task);
         } else {
             self.ready.remove(&own.order);
@@ -76,34 +76,34 @@ impl Agreement {
         if self.flight.is_some() || self.ready.is_empty() || self.slot_at(now).leader(keys.table()) != self.me {
             return;
         }
-        let Some((batch, requirement)) = self.assemble(now, &keys) else {
+        let Some((batch, goal)) = self.assemble(now, &keys) else {
             return;
         };
         let epoch = keys.table().epoch();
         effects.push(Effect::Broadcast(Message::Propose { epoch, batch: batch.clone() }));
         effects.push(Effect::Vote { to: self.me, epoch, batch: batch.clone() });
-        self.flight = Some(Flight::new(batch, keys, self.rule(requirement), now));
+        self.flight = Some(Flight::new(batch, keys, goal, now));
     }
 
-    /// The oldest agreed task, and the others of the same requirement whose attesters it shares.
-    fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Requirement)> {
+    /// The oldest agreed task, and the others of the same goal whose attesters it shares.
+    fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Goal)> {
         let table = keys.table();
-        let mut chosen: Option<(Requirement, Positions)> = None;
+        let mut chosen: Option<(Goal, Positions)> = None;
         let (mut entries, mut bytes) = (Vec::new(), 0);
         let ready = self.ready.values().filter_map(|task| self.own.get(task)).filter(|own| own.not_before <= now);
         for own in ready.take(CANDIDATES_MAX) {
-            let (entry, requirement) = (own.result.entry, own.result.requirement);
-            let size = own.result.payload_bytes + RESULT_BYTES;
+            let (entry, size) = (own.result.entry, own.result.payload_bytes + RESULT_BYTES);
             let fits = entries.is_empty() || bytes + size <= PROPOSED_BYTES_MAX;
-            if !fits || chosen.is_some_and(|(of_batch, _)| of_batch != requirement) {
+            let of_batch = |goal: &Goal| chosen.is_none_or(|(of_batch, _)| of_batch == *goal);
+            let Some(goal) = self.goal(own).filter(of_batch).filter(|_| fits) else {
                 continue;
-            }
+            };
             let attesters = self.attestations.attesters(&entry, table);
             let common = chosen.map_or(attesters, |(_, common)| common.intersection(&attesters));
-            if !self.rule(requirement).judge_operators(table, common.iter()).is_acceptable() {
+            if !goal.is_met_by(table, &common) {
                 continue;
             }
-            chosen = Some((requirement, common));
+            chosen = Some((goal, common));
             entries.push(entry);
             bytes += size;
             if entries.len() == PROPOSED_MAX {
@@ -112,7 +112,7 @@ impl Agreement {
         }
         entries.sort_by_key(|entry| entry.task_id);
         let batch = Batch::new(entries).ok()?;
-        chosen.map(|(requirement, _)| (batch, requirement))
+        chosen.map(|(goal, _)| (batch, goal))
     }
 
     pub(super) fn on_vote(&mut self, now: Timestamp, ballot: Ballot, share: &G1Point, effects: &mut Vec<Effect>) {
@@ -123,10 +123,15 @@ impl Agreement {
             Ok(signature) => flight.vote(position, signature, now),
             Err(_) => {
                 flight.lose(position);
-                self.shut_out(ballot.from, now);
-                effects.push(Effect::Report { operator: ballot.from, fault: Fault::ForgedShare });
+                self.blame_forger(ballot.from, now, effects);
             }
         }
+    }
+
+    /// Who sends a share that is not its signature is not listened to for a while.
+    pub(super) fn blame_forger(&mut self, operator: OperatorId, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.shut_out(operator, now);
+        effects.push(Effect::Report { operator, fault: Fault::ForgedShare });
     }
 
     pub(super) fn on_refuse(&mut self, ballot: Ballot, tasks: &[TaskId]) {
@@ -159,10 +164,7 @@ impl Agreement {
             match flight.progress(now, patience) {
                 Progress::Waiting => return,
                 Progress::Faulty(operators) => {
-                    for operator in operators {
-                        self.shut_out(operator, now);
-                        effects.push(Effect::Report { operator, fault: Fault::ForgedShare });
-                    }
+                    operators.into_iter().for_each(|operator| self.blame_forger(operator, now, effects));
                 }
                 Progress::Refused => self.flight = None,
                 Progress::TimedOut => self.give_up(now),

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, keccak256};
-use tandem_crypto::{CertifiedBatch, KeyTable, SecretKey};
-use tandem_protocol::{Agreement, Effect, Fault, Input, Message, OwnResult, Settings, Slot, Timestamp};
+use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable, SecretKey};
+use tandem_protocol::{Agreement, Effect, Fault, Input, Message, OwnResult, PendingResult, Settings, Slot, Timestamp};
 use tandem_types::{
     Batch, BatchEntry, Bps, Domain, Epoch, OperatorEntry, OperatorId, OperatorTable, PerToken, Policy, Requirement,
     ResultLeaf, TaskId, Weight,
@@ -19,6 +19,8 @@ pub(crate) const TWO_THIRDS: Policy = Policy::Both { native: Bps::TWO_THIRDS, ex
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event {
     Delivered { by: usize, certified: Box<CertifiedBatch>, batch: Batch },
+    Vetoed { by: usize, task: TaskId, certified: Box<CertifiedVeto> },
+    Finalized { by: usize, entries: Vec<BatchEntry> },
     Expired { by: usize, task: TaskId, attested: PerToken<Weight> },
     Reported { by: usize, operator: OperatorId, fault: Fault },
 }
@@ -48,10 +50,16 @@ pub(crate) fn domain() -> Domain {
     Domain { chain_id: 1, verifying_contract: Address::ZERO }
 }
 
+/// Everybody has 10 native and 20 external.
 pub(crate) fn key_table(epoch: u32, operators: impl IntoIterator<Item = usize>) -> Arc<KeyTable> {
-    let entry = |index| {
+    weighted_table(epoch, operators.into_iter().map(|index| (index, 10, 20)))
+}
+
+/// Operators with their native and external weights.
+pub(crate) fn weighted_table(epoch: u32, operators: impl IntoIterator<Item = (usize, u64, u64)>) -> Arc<KeyTable> {
+    let entry = |(index, native, external): (usize, u64, u64)| {
         let key = secret(index).public_key();
-        let weight = PerToken { native: Weight::from(10), external: Weight::from(20) };
+        let weight = PerToken { native: Weight::from(native), external: Weight::from(external) };
         OperatorEntry { operator: operator(index), key_g1: key.g1(), key_g2: key.g2(), weight }
     };
     let entries = operators.into_iter().map(entry).collect();
@@ -71,11 +79,15 @@ pub(crate) fn entry(number: u64, result: u8) -> BatchEntry {
 
 impl Network {
     pub(crate) fn new(operators: usize) -> Self {
-        let keys = key_table(1, 0..operators);
+        Self::with(TWO_THIRDS, key_table(1, 0..operators))
+    }
+
+    pub(crate) fn with(policy: Policy, keys: Arc<KeyTable>) -> Self {
+        let operators = keys.table().entries().len();
         let settings = Settings { slot_ms: SLOT_MS, vote_grace_ms: 100, takeover_ms: TAKEOVER_MS, shut_out_ms: 60_000 };
         let mut network = Self {
             now: Timestamp(1_000_000_000),
-            nodes: (0..operators).map(|index| Agreement::new(operator(index), TWO_THIRDS, settings)).collect(),
+            nodes: (0..operators).map(|index| Agreement::new(operator(index), policy, settings)).collect(),
             events: Vec::new(),
             silent: BTreeSet::new(),
             forgers: BTreeSet::new(),
@@ -104,6 +116,12 @@ impl Network {
     pub(crate) fn execute_with(&mut self, index: usize, entry: BatchEntry, requirement: Requirement) {
         let deadline = self.now.plus_ms(60_000);
         self.input(index, Input::Executed(OwnResult { entry, requirement, deadline, payload_bytes: 200 }));
+    }
+
+    /// The chain tells everyone that a result is pending.
+    pub(crate) fn pending(&mut self, entry: BatchEntry, until: Timestamp) {
+        let input = Input::Pending(PendingResult { entry, until });
+        (0..self.nodes.len()).for_each(|index| self.input(index, input.clone()));
     }
 
     pub(crate) fn receive(&mut self, to: usize, from: usize, message: Message) {
@@ -146,6 +164,16 @@ impl Network {
             Effect::Deliver { certified, batch, .. } => {
                 self.events.push(Event::Delivered { by, certified: Box::new(certified), batch })
             }
+            Effect::SignVeto { to, epoch, entry } => {
+                let signed = if self.forgers.contains(&by) { Epoch(epoch.0 + 1) } else { epoch };
+                let share = secret(by).sign_veto(&domain(), signed, entry.leaf).encode();
+                let message = Message::Veto { epoch, entry, share };
+                to.into_iter().for_each(|to| self.deliver(by, to, message.clone(), queue));
+            }
+            Effect::Veto { task, certified, .. } => {
+                self.events.push(Event::Vetoed { by, task, certified: Box::new(certified) });
+            }
+            Effect::Finalize(entries) => self.events.push(Event::Finalized { by, entries }),
             Effect::Expired { task, attested } => self.events.push(Event::Expired { by, task, attested }),
             Effect::Report { operator, fault } => self.events.push(Event::Reported { by, operator, fault }),
         }
@@ -168,6 +196,27 @@ impl Network {
             _ => None,
         };
         self.events.iter().filter_map(delivery).collect()
+    }
+
+    /// The vetoes submitted so far: by whom, under which table, and who signed.
+    pub(crate) fn vetoes(&self) -> Vec<(usize, u32, Vec<usize>)> {
+        let veto = |event: &Event| match event {
+            Event::Vetoed { by, certified, .. } => {
+                let certificate = certified.certificate();
+                let signers = certificate.signers.positions(self.nodes.len()).expect("fits the table");
+                Some((*by, certificate.epoch.0, signers))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(veto).collect()
+    }
+
+    pub(crate) fn finalizations(&self) -> Vec<(usize, Vec<TaskId>)> {
+        let finalization = |event: &Event| match event {
+            Event::Finalized { by, entries } => Some((*by, entries.iter().map(|entry| entry.task_id).collect())),
+            _ => None,
+        };
+        self.events.iter().filter_map(finalization).collect()
     }
 
     pub(crate) fn faults(&self) -> Vec<(usize, OperatorId, Fault)> {
