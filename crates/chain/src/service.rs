@@ -16,7 +16,7 @@ use crate::event::{self, ServiceEvent};
 use crate::log::{LogFilter, LogRecord};
 use crate::policy::{Conditions, Judged};
 use crate::refresh::{RefreshError, TableRefresh};
-use crate::registry::Registry;
+use crate::registry::{Registration, Registry};
 use crate::scan::{RangeSize, Scanner};
 use crate::table::{self, Holder, TableRowsError};
 
@@ -334,7 +334,24 @@ impl ServiceReader {
         Ok(TableRefresh::new(self.id.manager, &members)?)
     }
 
-    /// The accounts that serve now, ascending.
+    /// The operators that serve now, ascending.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn serving(&self) -> Result<Vec<OperatorId>, ServiceError> {
+        Ok(self.operators().await?.into_iter().map(OperatorId).collect())
+    }
+
+    /// What an operator has registered, whether it serves or not; none when it is no operator.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn registration(&self, operator: OperatorId) -> Result<Option<Peer>, ServiceError> {
+        let mut registry = self.registry.lock().await;
+        registry.refresh(&self.client).await?;
+        Ok(registry.get(operator.0).map(|registered| peer(operator, registered)))
+    }
+
     async fn operators(&self) -> Result<Vec<Address>, RpcError> {
         let call = AllocationManager::operatorsOfCall { service: self.id.manager };
         let mut operators = self.client.call(self.stake_source, &call).await?;
@@ -350,16 +367,17 @@ impl ServiceReader {
         let operators = self.operators().await?;
         let mut registry = self.registry.lock().await;
         registry.refresh(&self.client).await?;
-        let peer = |operator: Address| {
-            let registered = registry.get(operator)?;
-            Some(Peer {
-                operator: OperatorId(operator),
-                transport_key: registered.transport_key,
-                previous_transport_key: registered.previous_transport,
-                socket: registered.socket.clone(),
-            })
-        };
+        let peer = |account: Address| registry.get(account).map(|registered| peer(OperatorId(account), registered));
         Ok(operators.into_iter().filter_map(peer).collect())
+    }
+}
+
+fn peer(operator: OperatorId, registered: &Registration) -> Peer {
+    Peer {
+        operator,
+        transport_key: registered.transport_key,
+        previous_transport_key: registered.previous_transport,
+        socket: registered.socket.clone(),
     }
 }
 
