@@ -6,7 +6,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
-const CONTRACTS = ["DemoToken", "RestakingManager", "ScoreBoard", "ServiceManager", "Strategy"];
+const CONTRACTS = ["ChainlinkPrices", "DemoFeed", "DemoToken", "FallbackMonitor", "RestakingManager", "ScoreBoard", "ServiceManager", "Strategy"];
 
 const contracts = path.join(__dirname, "..");
 const target = path.join(contracts, "..", "crates", "chain", "artifacts");

@@ -5,11 +5,22 @@ use tandem_types::{
     BpsError, DemandError, FallbackError, G1Point, G2Point, IdError, ManifestHash, Requirement, Task, WorkflowId,
 };
 
+use crate::abi::Contract;
+
 mod allocation_manager {
     alloy::sol!(AllocationManager, "artifacts/AllocationManager.json");
 }
+mod chainlink_prices {
+    alloy::sol!(ChainlinkPrices, "artifacts/ChainlinkPrices.json");
+}
+mod demo_feed {
+    alloy::sol!(DemoFeed, "artifacts/DemoFeed.json");
+}
 mod demo_token {
     alloy::sol!(DemoToken, "artifacts/DemoToken.json");
+}
+mod fallback_monitor {
+    alloy::sol!(FallbackMonitor, "artifacts/FallbackMonitor.json");
 }
 mod operator_registry {
     alloy::sol!(OperatorRegistry, "artifacts/OperatorRegistry.json");
@@ -27,23 +38,40 @@ mod strategy {
     alloy::sol!(Strategy, "artifacts/Strategy.json");
 }
 
+/// Interfaces that replace the contracts of the same names.
+pub(crate) mod next {
+    mod restaking_manager {
+        alloy::sol!(RestakingManager, "artifacts/next/RestakingManager.json");
+    }
+    mod strategy {
+        alloy::sol!(Strategy, "artifacts/next/Strategy.json");
+    }
+    pub(crate) use restaking_manager::RestakingManager;
+    pub(crate) use strategy::Strategy;
+}
+
 pub(crate) use allocation_manager::AllocationManager;
+pub(crate) use chainlink_prices::ChainlinkPrices;
+pub(crate) use demo_feed::DemoFeed;
 pub(crate) use demo_token::DemoToken;
+pub(crate) use fallback_monitor::FallbackMonitor;
 pub(crate) use operator_registry::OperatorRegistry;
 pub(crate) use restaking_manager::RestakingManager;
 pub(crate) use score_board::ScoreBoard;
 pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
-/// The artifacts' text, for the errors in their ABIs.
-pub(crate) const ARTIFACTS: [&str; 7] = [
-    include_str!("../artifacts/AllocationManager.json"),
-    include_str!("../artifacts/OperatorRegistry.json"),
-    include_str!("../artifacts/DemoToken.json"),
-    include_str!("../artifacts/RestakingManager.json"),
-    include_str!("../artifacts/ScoreBoard.json"),
-    include_str!("../artifacts/ServiceManager.json"),
-    include_str!("../artifacts/Strategy.json"),
+/// The artifacts' text, for the names in their ABIs.
+pub(crate) const ARTIFACTS: [(Contract, &str); 9] = [
+    (Contract::AllocationManager, include_str!("../artifacts/AllocationManager.json")),
+    (Contract::OperatorRegistry, include_str!("../artifacts/OperatorRegistry.json")),
+    (Contract::RestakingManager, include_str!("../artifacts/next/RestakingManager.json")),
+    (Contract::ServiceManager, include_str!("../artifacts/ServiceManager.json")),
+    (Contract::Strategy, include_str!("../artifacts/next/Strategy.json")),
+    (Contract::RestakingManager, include_str!("../artifacts/RestakingManager.json")),
+    (Contract::Strategy, include_str!("../artifacts/Strategy.json")),
+    (Contract::Token, include_str!("../artifacts/DemoToken.json")),
+    (Contract::ScoreBoard, include_str!("../artifacts/ScoreBoard.json")),
 ];
 
 /// What a contract holds that Tandem's types do not admit.

@@ -7,6 +7,7 @@
 //! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned |
 //! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
 //! | deliver a certified batch, veto, finalize | [`Delivery`], then [`Delivery::submit`] |
+//! | read stake, operators and allocations, change them | [`staking`]: a reader, and actions to look at, estimate or send |
 //! | deploy, stake, register, ask | the functions of [`admin`], which name the gas they used |
 //! | keep a transaction key | [`Account`] and its keystores |
 //! | have a local chain | [`Anvil`] |
@@ -19,6 +20,7 @@
 //! The crate stores nothing, retries nothing but what a transaction needs to be mined, and knows nothing of agreement between
 //! operators.
 
+mod abi;
 mod accounts;
 pub mod admin;
 mod anvil;
@@ -38,10 +40,12 @@ mod revert;
 mod scan;
 mod service;
 mod source;
+pub mod staking;
 mod table;
 mod transport;
 mod tx;
 
+pub use abi::{Contract, DecodedCall, DecodedEvent, Field, Value, error_names};
 pub use accounts::{Account, AccountError, Password, random_bytes};
 pub use anvil::{ANVIL_CHAIN_ID, ANVIL_VARIABLE, Anvil, AnvilError, Mining};
 pub use bindings::ConversionError;
@@ -53,7 +57,7 @@ pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
 pub use policy::Conditions;
 pub use reader::{Cursor, EventReader, ReadError, ReaderConfig, Rewind, Span};
 pub use refresh::{Due, RefreshError, TableRefresh};
-pub use revert::{Revert, RevertValue};
+pub use revert::Revert;
 pub use service::{AnnouncedManifest, Peer, ServiceError, ServiceReader, TableInfo};
 pub use table::TableRowsError;
 pub use tx::{Call, SendError, TransactionConfig, TransactionManager, TransactionOutcome, TransactionStatus};

@@ -42,20 +42,24 @@ impl LogRecord {
 }
 
 /// Which logs are asked for: of one contract, in a range of blocks, by topics. An empty set of topics matches all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogFilter {
     pub(crate) contract: Address,
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) kinds: Vec<B256>,
+    /// The event's first indexed value.
     pub(crate) subjects: Vec<B256>,
+    /// Its second.
+    pub(crate) objects: Vec<B256>,
 }
 
 impl LogFilter {
     pub(crate) fn to_rpc(&self) -> Filter {
         let filter = Filter::new().address(self.contract).from_block(self.first).to_block(self.last);
         let filter = if self.kinds.is_empty() { filter } else { filter.event_signature(self.kinds.clone()) };
-        if self.subjects.is_empty() { filter } else { filter.topic1(self.subjects.clone()) }
+        let filter = if self.subjects.is_empty() { filter } else { filter.topic1(self.subjects.clone()) };
+        if self.objects.is_empty() { filter } else { filter.topic2(self.objects.clone()) }
     }
 
     /// Whether the endpoint was right to return `log`.
@@ -68,5 +72,6 @@ impl LogFilter {
             && (self.first..=self.last).contains(&log.block_number)
             && topic(0, &self.kinds)
             && topic(1, &self.subjects)
+            && topic(2, &self.objects)
     }
 }

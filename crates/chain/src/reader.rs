@@ -197,8 +197,13 @@ impl Walk {
     async fn span<S: ChainSource>(&mut self, source: &S, first: u64, end: u64) -> Result<Span, ReadError> {
         let end = self.scanner.range().last(first, end);
         let before = canonical(source, end).await?;
-        let filter =
-            LogFilter { contract: self.service.manager, first, last: end, kinds: event::kinds(), subjects: Vec::new() };
+        let filter = LogFilter {
+            contract: self.service.manager,
+            first,
+            last: end,
+            kinds: event::kinds(),
+            ..LogFilter::default()
+        };
         let (logs, last) = self.scanner.next(source, &filter).await?;
         let after = canonical(source, end).await?;
         if before != after {

@@ -65,6 +65,11 @@ impl TableRefresh {
         Ok(Self { service, operators, apk: aggregate_keys(&keys) })
     }
 
+    /// Whose table it is.
+    pub(crate) fn service(&self) -> Address {
+        self.service
+    }
+
     /// How many operators it will hold.
     pub fn operators(&self) -> usize {
         self.operators.len()

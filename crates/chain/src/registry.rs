@@ -57,7 +57,7 @@ impl Registry {
             OperatorRegistry::SocketUpdated::SIGNATURE_HASH,
         ];
         let first = self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head);
-        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, subjects: Vec::new() };
+        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, ..LogFilter::default() };
         while filter.first <= filter.last {
             let (logs, last) = self.scanner.next(source, &filter).await?;
             logs.iter().for_each(|log| self.apply(log));
@@ -144,13 +144,12 @@ mod tests {
     }
 
     fn rotated(key: u8, previous: u8) -> OperatorRegistry::KeyRotated {
-        let overlapUntil = U48::from(900);
         OperatorRegistry::KeyRotated {
             operator: OPERATOR,
             g1: g1(key),
             g2: g2(key),
             previous: g1(previous),
-            overlapUntil,
+            overlapUntil: U48::from(900),
         }
     }
 

@@ -276,7 +276,7 @@ impl ServiceReader {
     }
 
     fn filter(&self, first: u64, last: u64, subject: B256) -> LogFilter {
-        LogFilter { contract: self.id.manager, first, last, kinds: Vec::new(), subjects: vec![subject] }
+        LogFilter { contract: self.id.manager, first, last, subjects: vec![subject], ..LogFilter::default() }
     }
 
     async fn last_event(&self, filter: LogFilter) -> Result<Option<ServiceEvent>, ServiceError> {

@@ -85,7 +85,7 @@ pub(crate) mod fake {
         }
 
         pub(crate) fn filter(&self, first: u64, last: u64) -> LogFilter {
-            LogFilter { contract: CONTRACT, first, last, kinds: Vec::new(), subjects: Vec::new() }
+            LogFilter { contract: CONTRACT, first, last, kinds: Vec::new(), ..LogFilter::default() }
         }
 
         pub(crate) fn emit(&self, number: u64, data: LogData) {

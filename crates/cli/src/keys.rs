@@ -11,6 +11,9 @@ use tandem_node::keys::{KeysError, OperatorKeys};
 
 use crate::Failure;
 
+/// Holds the keystores' password where no file does.
+const PASSWORD_VARIABLE: &str = "TANDEM_PASSWORD";
+
 /// Make and show an operator's keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,7 +34,7 @@ struct Place {
     /// Directory of the keystores
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
-    /// File whose first line is the password; asked for on the terminal when it is not given
+    /// File whose first line is the password. Without it, TANDEM_PASSWORD; without that, the terminal is asked
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Print one JSON object
@@ -58,6 +61,11 @@ pub(crate) fn open(directory: &Path, password_file: Option<&Path>) -> Result<Ope
     OperatorKeys::open(directory, &password).map_err(explain)
 }
 
+/// The password that opens keystores: from the file, else from the environment, else from the terminal.
+pub(crate) fn password(file: Option<&Path>) -> Result<Password, Failure> {
+    read_password(file, Prompt::Once)
+}
+
 enum Prompt {
     Once,
     Twice,
@@ -69,8 +77,13 @@ fn read_password(file: Option<&Path>, prompt: Prompt) -> Result<Password, Failur
         let text = zeroize::Zeroizing::new(text);
         return Ok(text.lines().next().unwrap_or_default().to_owned().into());
     }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        return Ok(password.into());
+    }
     let ask = |question: &str| rpassword::prompt_password(question).context("cannot ask for the password");
-    let no_terminal = |error: anyhow::Error| Failure::from(error).hint("give --password-file, or run it on a terminal");
+    let no_terminal = |error: anyhow::Error| {
+        Failure::from(error).hint("give --password-file, set TANDEM_PASSWORD, or run it on a terminal")
+    };
     let password = zeroize::Zeroizing::new(ask("Password of the keystores: ").map_err(no_terminal)?);
     if matches!(prompt, Prompt::Twice) {
         let again = zeroize::Zeroizing::new(ask("Once more: ").map_err(no_terminal)?);
@@ -86,6 +99,7 @@ fn explain(error: KeysError) -> Failure {
         KeysError::Exists(_) => Some("choose another directory, or move the existing keystores away"),
         KeysError::Keystore { .. } => Some("check the password, or the password file for a stray character"),
         KeysError::File { .. } => Some("`tandem keys new` makes the keystores"),
+        KeysError::Foreign(_) => Some("use the directory of keys whose public halves are registered"),
         KeysError::Account(error) => error.hint(),
         KeysError::Bls { .. } => None,
     };

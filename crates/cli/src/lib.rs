@@ -13,7 +13,12 @@ mod keys;
 pub mod local;
 mod operator;
 mod report;
+mod service;
+mod session;
+mod stake;
+mod table;
 mod trace;
+mod units;
 
 pub use report::Failure;
 
@@ -31,14 +36,16 @@ enum Command {
     Exec(exec::Args),
     Keys(keys::Args),
     Operator(operator::Args),
+    Service(service::Args),
+    Stake(stake::Args),
 }
 
 /// Runs the command that the arguments name. Its exit code says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match &cli.command {
-        Command::Operator(args) => trace::init(trace::Default::Daemon, args.log_format()),
-        _ => trace::init(trace::Default::Command, trace::LogFormat::Text),
+    match daemon_log(&cli.command) {
+        Some(format) => trace::init(trace::Default::Daemon, format),
+        None => trace::init(trace::Default::Command, trace::LogFormat::Text),
     }
     // reqwest takes what is installed; an error says that it was installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -47,9 +54,19 @@ pub fn main() -> ExitCode {
         Command::Exec(args) => exec::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Operator(args) => operator::run(args),
+        Command::Service(args) => service::run(args),
+        Command::Stake(args) => stake::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// How a daemon is to log; none for commands that end by themselves.
+fn daemon_log(command: &Command) -> Option<trace::LogFormat> {
+    match command {
+        Command::Operator(args) => args.log_format(),
+        _ => None,
     }
 }

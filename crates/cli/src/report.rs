@@ -1,9 +1,10 @@
 //! How a command ends when it fails: the chain of causes, what can be done about it, and an exit code of its own per kind.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Error;
+use anyhow::{Context as _, Error};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -49,6 +50,11 @@ impl Failure {
         }
         text
     }
+}
+
+/// Writes to standard output, which belongs to results.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
 /// What is not foreseen ends with 1.

@@ -6,6 +6,7 @@ use alloy::sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
 use tandem_types::{Address, Policy, ServiceId};
 
+use super::oracles::{OracleSettings, Oracles};
 use super::{AdminError, Done, execute};
 use crate::bindings::{DemoToken, RestakingManager, ScoreBoard, ServiceManager, Strategy};
 use crate::tx::{Call, TransactionManager};
@@ -15,8 +16,8 @@ use crate::tx::{Call, TransactionManager};
 pub struct ServiceSettings {
     /// What signed stake every result needs.
     pub policy: Policy,
-    /// Price source or fallback condition of the policy, zero where it needs none.
-    pub oracle: Address,
+    /// What the feeds say that the policy asks, if it asks any.
+    pub oracle: OracleSettings,
     /// Seconds for which an operator table is believed after it was written.
     pub table_window_s: u32,
     /// Gas that a handler is called with, 50 000 to 8 000 000.
@@ -42,6 +43,8 @@ pub struct Deployment {
     pub restaking_manager: Address,
     /// The service.
     pub service_manager: Address,
+    /// What the service's policy asks besides stake, if it does.
+    pub oracles: Option<Oracles>,
     /// The handler that stores scores.
     pub score_board: Address,
 }
@@ -54,13 +57,17 @@ impl Deployment {
 }
 
 /// Creates contracts and adds up their gas.
-struct Deployer<'a> {
-    manager: &'a TransactionManager,
+pub(super) struct Deployer<'a> {
+    pub(super) manager: &'a TransactionManager,
     gas_used: u64,
 }
 
 impl Deployer<'_> {
-    async fn create<C: SolConstructor>(&mut self, code: &Bytes, constructor: &C) -> Result<Address, AdminError> {
+    pub(super) async fn create<C: SolConstructor>(
+        &mut self,
+        code: &Bytes,
+        constructor: &C,
+    ) -> Result<Address, AdminError> {
         let code = [code.as_ref(), &constructor.abi_encode()].concat();
         let receipt = execute(self.manager, Call::create(code)).await?;
         self.gas_used += receipt.outcome.gas_used;
@@ -81,17 +88,32 @@ impl Deployer<'_> {
         Ok(strategy)
     }
 
-    async fn service(&mut self, stake: Stake, settings: &ServiceSettings) -> Result<Address, AdminError> {
+    /// The oracles that the policy needs, and the service, in this order: nothing may come between a monitor and its service.
+    async fn service(
+        &mut self,
+        stake: Stake,
+        settings: &ServiceSettings,
+    ) -> Result<(Address, Option<Oracles>), AdminError> {
+        let (policy, mut oracle, mut oracles) = (&settings.policy, Address::ZERO, None);
+        if policy.needs_prices() || policy.needs_fallback() {
+            let mut deployed = self.prices(&settings.oracle).await?;
+            if policy.needs_fallback() {
+                deployed.monitor = Some(self.monitor(deployed.prices, settings.oracle.floor).await?);
+            }
+            oracle = deployed.monitor.unwrap_or(deployed.prices);
+            oracles = Some(deployed);
+        }
         let config = ServiceManager::ServiceConfig {
             stakeSource: stake.restaking_manager,
             owner: self.manager.address(),
             nativeStrategy: stake.native_strategy,
             externalStrategy: stake.external_strategy,
-            policy: crate::policy::to_chain(&settings.policy, settings.oracle),
+            policy: crate::policy::to_chain(policy, oracle),
             tableWindow: settings.table_window_s,
             handlerGas: settings.handler_gas,
         };
-        self.create(&ServiceManager::BYTECODE, &ServiceManager::constructorCall { config }).await
+        let service = self.create(&ServiceManager::BYTECODE, &ServiceManager::constructorCall { config }).await?;
+        Ok((service, oracles))
     }
 }
 
@@ -117,7 +139,7 @@ pub async fn deploy(manager: &TransactionManager, settings: &ServiceSettings) ->
     let native_strategy = deployer.strategy(native_token, restaking_manager).await?;
     let external_strategy = deployer.strategy(external_token, restaking_manager).await?;
     let stake = Stake { restaking_manager, native_strategy, external_strategy };
-    let service_manager = deployer.service(stake, settings).await?;
+    let (service_manager, oracles) = deployer.service(stake, settings).await?;
     let board = ScoreBoard::constructorCall { service_: service_manager };
     let score_board = deployer.create(&ScoreBoard::BYTECODE, &board).await?;
     let value = Deployment {
@@ -129,6 +151,7 @@ pub async fn deploy(manager: &TransactionManager, settings: &ServiceSettings) ->
         external_strategy,
         restaking_manager,
         service_manager,
+        oracles,
         score_board,
     };
     Ok(Done { value, gas_used: deployer.gas_used })
@@ -159,6 +182,6 @@ pub async fn deploy_service(
         native_strategy: network.native_strategy,
         external_strategy: network.external_strategy,
     };
-    let value = deployer.service(stake, settings).await?;
+    let (value, _) = deployer.service(stake, settings).await?;
     Ok(Done { value, gas_used: deployer.gas_used })
 }

@@ -2,12 +2,14 @@
 //! its transactions are confirmed and says what gas they used; none decides whether it should be called.
 
 mod deploy;
+mod oracles;
 mod service;
 mod staking;
 
 use tandem_types::Address;
 
 pub use deploy::{Deployment, ServiceSettings, deploy, deploy_service, deploy_token};
+pub use oracles::{OracleSettings, Oracles, observe, set_price};
 pub use service::{
     CreatedTask, Score, TaskRequest, announce_manifest, create_task, refresh_table, score_of, strategies_of,
 };
@@ -86,7 +88,7 @@ impl AdminError {
 }
 
 /// Makes a call that has to succeed.
-async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
+pub(crate) async fn execute(manager: &TransactionManager, call: Call) -> Result<Receipt, AdminError> {
     let receipt = manager.send_for_receipt(&call).await?;
     match receipt.outcome.status {
         TransactionStatus::Succeeded => Ok(receipt),

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy::eips::Encodable2718;
-use alloy::network::{TransactionBuilder, TxSignerSync};
+use alloy::network::TxSignerSync;
 use alloy::primitives::TxKind;
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
@@ -70,14 +70,7 @@ pub(crate) struct ChainMempool {
 
 impl ChainMempool {
     pub(crate) fn request(&self, call: &Call) -> TransactionRequest {
-        let request = TransactionRequest::default()
-            .with_from(self.account.address())
-            .with_value(call.value)
-            .with_input(call.data.clone());
-        match call.to {
-            Some(to) => request.with_to(to),
-            None => request.into_create(),
-        }
+        call.request(self.account.address())
     }
 }
 

@@ -2,6 +2,7 @@
 //! and sent again when they got lost. Decides nothing about what a call is worth, and never sends one that reverts when it is simulated.
 
 mod driver;
+mod estimate;
 mod fees;
 mod manager;
 mod mempool;
@@ -9,6 +10,8 @@ mod nonce;
 
 use std::time::Duration;
 
+use alloy::network::TransactionBuilder;
+use alloy::rpc::types::TransactionRequest;
 use tandem_types::{Address, B256, U256};
 
 pub(crate) use fees::Fees;
@@ -74,6 +77,15 @@ impl Call {
     /// Creation of a contract.
     pub fn create(code: Vec<u8>) -> Self {
         Self { to: None, value: U256::ZERO, data: code }
+    }
+
+    pub(crate) fn request(&self, sender: Address) -> TransactionRequest {
+        let request =
+            TransactionRequest::default().with_from(sender).with_value(self.value).with_input(self.data.clone());
+        match self.to {
+            Some(to) => request.with_to(to),
+            None => request.into_create(),
+        }
     }
 }
 

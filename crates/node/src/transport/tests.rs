@@ -268,7 +268,7 @@ async fn holder_of_a_shared_key_speaks_for_all_who_registered_it() {
 /// A connection of `name` to `to` whose sender keeps to no rules.
 async fn raw_connection(name: u8, to: &TestNode) -> (Endpoint, quinn::Connection) {
     let endpoint = Endpoint::client(ANY_PORT).expect("a port is free");
-    let config = tls::client_config(&key(name), to.transport.public_key(), &limits());
+    let config = tls::client_config(&key(name), &to.as_peer(), &limits());
     let connection = soon(endpoint.connect_with(config, to.address(), "x").expect("dialled")).await.expect("connected");
     (endpoint, connection)
 }
@@ -472,7 +472,7 @@ async fn garbage_is_ignored() {
 async fn first_packet(to: &TestNode) -> Vec<u8> {
     let catcher = tokio::net::UdpSocket::bind(ANY_PORT).await.expect("a port is free");
     let endpoint = Endpoint::client(ANY_PORT).expect("a port is free");
-    let config = tls::client_config(&key(9), to.transport.public_key(), &limits());
+    let config = tls::client_config(&key(9), &to.as_peer(), &limits());
     let _connecting = endpoint.connect_with(config, catcher.local_addr().expect("bound"), "x").expect("dialled");
     let mut packet = vec![0; 2048];
     let (size, _) = soon(catcher.recv_from(&mut packet)).await.expect("received");

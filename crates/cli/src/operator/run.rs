@@ -1,9 +1,8 @@
-//! `tandem operator`: runs an operator's node until it is told to stop.
+//! `tandem operator run`: runs an operator's node until it is told to stop.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::Subcommand;
 use tandem_node::config::Config;
 use tandem_node::node::{Node, NodeError};
 use tokio_util::sync::CancellationToken;
@@ -12,44 +11,18 @@ use zeroize::Zeroizing;
 use crate::trace::LogFormat;
 use crate::{Failure, keys};
 
-/// Run an operator.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the node: find tasks, execute them, agree with the other operators, deliver
-    ///
-    /// Secrets of components are taken from environment variables of the same names. SIGINT and SIGTERM end the node after
-    /// what is under way; a second one ends it at once. Logs go to standard error; RUST_LOG chooses what is logged.
-    #[command(verbatim_doc_comment)]
-    Run(Run),
-}
-
-#[derive(Debug, clap::Args)]
-struct Run {
+pub(super) struct Run {
     /// The operator's configuration, operator.toml
     #[arg(long, value_name = "FILE", default_value = "operator.toml")]
     config: PathBuf,
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-}
-
-impl Args {
-    /// How the daemon is to log.
-    pub(crate) fn log_format(&self) -> LogFormat {
-        let Command::Run(run) = &self.command;
-        run.log_format
-    }
+    pub(super) log_format: LogFormat,
 }
 
 /// Runs the command.
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let Command::Run(args) = args.command;
+pub(super) fn run(args: &Run) -> Result<(), Failure> {
     let config = Config::read(&args.config).map_err(|error| {
         Failure::new(2, anyhow::Error::new(error)).hint("docs/guide/operator.md describes every key of operator.toml")
     })?;

@@ -1,0 +1,208 @@
+//! `tandem operator`: runs an operator's node, and does on the chain what an operator does there.
+
+mod manage;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use tandem_chain::staking::AllocationBps;
+use tandem_types::{Address, PerToken};
+
+use crate::session::{self, NetworkArgs, SenderArgs};
+use crate::stake::examples;
+use crate::trace::LogFormat;
+use crate::{Failure, units};
+
+pub(crate) use run::signal;
+pub(crate) use show::weights_json;
+
+/// Run an operator, register it, and choose the services that it stands behind.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the node: find tasks, execute them, agree with the other operators, deliver
+    ///
+    /// Secrets of components are taken from environment variables of the same names. SIGINT and SIGTERM end the node after
+    /// what is under way; a second one ends it at once. Logs go to standard error; RUST_LOG chooses what is logged.
+    #[command(verbatim_doc_comment)]
+    Run(run::Run),
+    /// Register the account as an operator, with the keys that `tandem keys new` made
+    #[command(after_help = examples(REGISTER))]
+    Register(Register),
+    /// End being an operator, once it serves no service; its keys are spent
+    #[command(after_help = examples(DEREGISTER))]
+    Deregister(Common),
+    /// Change what the operator says of itself: socket, metadata, commission
+    #[command(after_help = examples(SET))]
+    Set(Set),
+    /// Enter a service with an allocation of the operator's stake
+    #[command(after_help = examples(OPT_IN))]
+    OptIn(OptIn),
+    /// Change the allocation to a service; more becomes effective after the allocation delay, less after the withdrawal delay
+    #[command(after_help = examples(ALLOCATE))]
+    Allocate(Allocate),
+    /// Leave a service; the allocation stays slashable for the withdrawal delay
+    #[command(after_help = examples(OPT_OUT))]
+    OptOut(Common),
+    /// Replace the BLS key and the transport key; the previous ones are honoured for the stated overlap
+    #[command(after_help = examples(ROTATE))]
+    RotateKey(RotateKey),
+    /// Show an operator: keys, commission, stake, allocations
+    #[command(after_help = examples(SHOW))]
+    Show(Show),
+}
+
+const REGISTER: &str = "  tandem keys new --directory keys
+  tandem operator register --keys keys --socket node.example.org:9000 --metadata https://example.org/operator.json
+  tandem stake delegate <own address> --keys keys";
+const DEREGISTER: &str = "  tandem operator deregister --keys keys --dry-run";
+const SET: &str = "  tandem operator set --socket node.example.org:9001 --keys keys
+  tandem operator set --commission 7.5% --keys keys";
+const OPT_IN: &str = "  tandem operator opt-in --native 50% --external 100% --keys keys --dry-run
+  tandem operator opt-in --native 50% --external 100% --replace 0x… --keys keys";
+const ALLOCATE: &str = "  tandem operator allocate --native 25% --keys keys
+  tandem operator allocate --native 25% --external 100% --keys keys --dry-run";
+const OPT_OUT: &str = "  tandem operator opt-out --service 0x… --keys keys";
+const ROTATE: &str = "  tandem keys renew --directory keys --to keys-2
+  tandem operator rotate-key --keys keys --new-keys keys-2
+  tandem operator rotate-key --keys keys --new-keys keys-2 --only transport";
+const SHOW: &str = "  tandem operator show 0x…
+  tandem operator show --keys keys --json";
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct Register {
+    /// Where the operator's node listens for the others; without it, it is not to be reached
+    #[arg(long, value_name = "HOST:PORT", default_value = "", hide_default_value = true)]
+    socket: String,
+    /// Where a description of the operator can be had
+    #[arg(long, value_name = "URI", default_value = "", hide_default_value = true)]
+    metadata: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+struct Set {
+    /// Where the operator's node listens for the others
+    #[arg(long, value_name = "HOST:PORT", group = "change")]
+    socket: Option<String>,
+    /// Where a description of the operator can be had
+    #[arg(long, value_name = "URI", group = "change")]
+    metadata: Option<String>,
+    /// Share of rewards that the operator keeps before its stakers, after the notice period
+    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    commission: Option<u16>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What is exposed to a service.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Allocation {
+    /// Share of the operator's stake of the native token, such as 50% or 5000bps
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    native: u16,
+    /// Share of the operator's stake of the external token
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    external: u16,
+}
+
+impl From<Allocation> for AllocationBps {
+    fn from(allocation: Allocation) -> Self {
+        PerToken { native: allocation.native, external: allocation.external }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct OptIn {
+    #[command(flatten)]
+    allocation: Allocation,
+    /// The service's weakest operator, to take its place when the service is full
+    #[arg(long, value_name = "OPERATOR")]
+    replace: Option<Address>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+struct Allocate {
+    /// Share of the operator's stake of the native token, such as 50% or 5000bps; without it, it stays as it is
+    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    native: Option<u16>,
+    /// Share of the operator's stake of the external token; without it, it stays as it is
+    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    external: Option<u16>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct RotateKey {
+    /// Directory of the new keys, under the same password; `tandem keys renew` makes it
+    #[arg(long, value_name = "DIR")]
+    new_keys: PathBuf,
+    /// Replace only one of the two
+    #[arg(long, value_enum)]
+    only: Option<Which>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// One of an operator's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// The key that signs results
+    Bls,
+    /// The key of the node
+    Transport,
+}
+
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The operator [default: the account of --keys]
+    operator: Option<Address>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Args {
+    /// How the daemon is to log; none for the other commands.
+    pub(crate) fn log_format(&self) -> Option<LogFormat> {
+        match &self.command {
+            Command::Run(run) => Some(run.log_format),
+            _ => None,
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::Register(args) => session::run(&args.common.network, |session| manage::register(session, &args)),
+        Command::Deregister(common) => session::run(&common.network, |session| manage::deregister(session, &common)),
+        Command::Set(args) => session::run(&args.common.network, |session| manage::set(session, &args)),
+        Command::OptIn(args) => session::run(&args.common.network, |session| manage::opt_in(session, &args)),
+        Command::Allocate(args) => session::run(&args.common.network, |session| manage::allocate(session, &args)),
+        Command::OptOut(common) => session::run(&common.network, |session| manage::opt_out(session, &common)),
+        Command::RotateKey(args) => session::run(&args.common.network, |session| manage::rotate(session, &args)),
+        Command::Show(args) => session::run(&args.common.network, |session| show::run(session, &args)),
+    }
+}

@@ -1,0 +1,178 @@
+//! `tandem operator show`: keys, commission, stake and allocations of an operator.
+
+use serde_json::{Value as Json, json};
+use tandem_chain::staking::{Allocation, KeyInfo, Operator, OperatorStake, ServiceAllocation};
+use tandem_types::{PerToken, U256, Weight};
+
+use crate::Failure;
+use crate::report::print;
+use crate::session::{Names, Session};
+use crate::stake::lost;
+use crate::table::{Table, lines};
+use crate::units;
+
+pub(super) async fn run(session: Session, args: &super::Show) -> Result<(), Failure> {
+    let operator = session.subject(args.operator, &args.common.sender)?;
+    let operator = session.reader.operator(operator).await.map_err(|error| session.read(error))?;
+    let names = &session.names;
+    let text = if session.json { format!("{}\n", page(&operator, names)) } else { text(&operator, names) };
+    Ok(print(&text)?)
+}
+
+fn text(operator: &Operator, names: &Names) -> String {
+    let mut text = lines(&profile(operator, names), 0);
+    text += "\n";
+    text += &stakes(operator, names);
+    for service in &operator.services {
+        text += "\n";
+        text += &service_text(service, operator, names);
+    }
+    text
+}
+
+fn profile(operator: &Operator, names: &Names) -> Vec<(&'static str, String)> {
+    let mut pairs = vec![("operator", operator.account.to_string())];
+    if !operator.registered {
+        pairs.push(("registered", "no".to_owned()));
+        return pairs;
+    }
+    let KeyInfo { bls, previous_bls, transport, previous_transport } = &operator.keys;
+    let honoured = |until: u64| format!("honoured until {}", names.time(until));
+    pairs.push(("BLS (G1)", format!("{bls:?}")));
+    if previous_bls.1 != 0 {
+        pairs.push(("  before", honoured(previous_bls.1)));
+    }
+    pairs.push(("transport", transport.to_string()));
+    if previous_transport.1 != 0 {
+        pairs.push(("  before", honoured(previous_transport.1)));
+    }
+    let said = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+    pairs.push(("socket", said(&operator.profile.socket)));
+    pairs.push(("metadata", said(&operator.profile.metadata_uri)));
+    pairs.push(("commission", commission(operator, names)));
+    pairs
+}
+
+fn commission(operator: &Operator, names: &Names) -> String {
+    let now = units::percent(operator.commission.bps.into());
+    match operator.commission.announced {
+        None => now,
+        Some((bps, from)) => format!("{now}, {} from {}", units::percent(bps.into()), names.time(from)),
+    }
+}
+
+fn stakes(operator: &Operator, names: &Names) -> String {
+    let mut table = Table::new(["stake", "slashed", "allocated", "cap", "strategy"]);
+    for stake in &operator.stakes {
+        let cap = names.strategy(stake.strategy).map_or(0, |strategy| strategy.leverage_cap_bps);
+        table.row([
+            names.amount(stake.strategy, stake.assets),
+            units::part(lost(stake.factor)),
+            units::part(of_present(stake.allocated, stake.factor)),
+            units::percent(cap.into()),
+            stake.strategy.to_string(),
+        ]);
+    }
+    if table.has_rows() { table.text(0) } else { "no stake\n".to_owned() }
+}
+
+/// Allocations are parts of the stake before slashing; people think of the present one.
+fn of_present(magnitude: U256, factor: u128) -> U256 {
+    let whole = U256::from(tandem_chain::staking::WHOLE);
+    magnitude.checked_mul(whole).and_then(|scaled| scaled.checked_div(U256::from(factor))).unwrap_or_default()
+}
+
+fn service_text(service: &ServiceAllocation, operator: &Operator, names: &Names) -> String {
+    let state = if service.opted_in { "" } else { ", left: can still be slashed" };
+    let mut table = Table::new(["token", "allocated", "becomes", "weight", "slashable"]);
+    let per_token = service.strategies.zip_with(service.allocation, |strategy, allocation| (strategy, allocation));
+    let counts = service.weight.zip_with(service.slashable, |weight, slashable| (weight, slashable));
+    for ((strategy, allocation), (weight, slashable)) in
+        [(per_token.native, counts.native), (per_token.external, counts.external)]
+    {
+        let factor = factor(operator, strategy);
+        table.row([
+            names.symbol(strategy),
+            units::part(of_present(U256::from(allocation.current), factor)),
+            pending(&allocation, factor, names),
+            names.amount(strategy, U256::from(weight.units())),
+            names.amount(strategy, slashable),
+        ]);
+    }
+    format!("service {}{state}\n{}", service.service, table.text(2))
+}
+
+fn factor(operator: &Operator, strategy: tandem_types::Address) -> u128 {
+    let stake = operator.stakes.iter().find(|stake| stake.strategy == strategy);
+    stake.map_or(tandem_chain::staking::WHOLE, |stake| stake.factor)
+}
+
+fn pending(allocation: &Allocation, factor: u128, names: &Names) -> String {
+    let describe = |(magnitude, at): (u128, u64)| {
+        format!("{} at {}", units::part(of_present(U256::from(magnitude), factor)), names.time(at))
+    };
+    allocation.pending.map_or_else(|| "-".to_owned(), describe)
+}
+
+fn page(operator: &Operator, names: &Names) -> Json {
+    json!({
+        "ok": true,
+        "operator": operator.account,
+        "registered": operator.registered,
+        "keys": keys_json(&operator.keys),
+        "socket": operator.profile.socket,
+        "metadata_uri": operator.profile.metadata_uri,
+        "commission_bps": operator.commission.bps,
+        "commission_announced": operator.commission.announced.map(|(bps, from)| json!({ "bps": bps, "effective_at": from })),
+        "stake": operator.stakes.iter().map(|stake| stake_json(stake, names)).collect::<Vec<_>>(),
+        "services": operator.services.iter().map(|service| service_json(service, names)).collect::<Vec<_>>(),
+    })
+}
+
+fn keys_json(keys: &KeyInfo) -> Json {
+    json!({
+        "bls": keys.bls,
+        "previous_bls": (keys.previous_bls.1 != 0).then(|| json!({ "g1": keys.previous_bls.0, "until": keys.previous_bls.1 })),
+        "transport": keys.transport,
+        "previous_transport": (keys.previous_transport.1 != 0)
+            .then(|| json!({ "key": keys.previous_transport.0, "until": keys.previous_transport.1 })),
+    })
+}
+
+fn stake_json(stake: &OperatorStake, names: &Names) -> Json {
+    json!({
+        "strategy": stake.strategy,
+        "slash_factor": stake.factor.to_string(),
+        "shares": stake.shares.to_string(),
+        "assets": names.amount_json(stake.strategy, stake.assets),
+        "queued_scaled": stake.queued_scaled.to_string(),
+        "allocated": stake.allocated.to_string(),
+        "leverage_cap_bps": names.strategy(stake.strategy).map(|strategy| strategy.leverage_cap_bps),
+    })
+}
+
+fn service_json(service: &ServiceAllocation, names: &Names) -> Json {
+    let allocation = |allocation: Allocation| {
+        let pending = allocation.pending;
+        json!({
+            "current": allocation.current.to_string(),
+            "pending": pending.map(|(part, at)| json!({ "part": part.to_string(), "effective_at": at })),
+        })
+    };
+    json!({
+        "service": service.service,
+        "opted_in": service.opted_in,
+        "allocation": service.allocation.map(allocation),
+        "weight": weights_json(service.strategies, service.weight, names),
+        "slashable": service.strategies.zip_with(service.slashable, |strategy, amount| names.amount_json(strategy, amount)),
+    })
+}
+
+/// Weights of both tokens for machines.
+pub(crate) fn weights_json(
+    strategies: PerToken<tandem_types::Address>,
+    weight: PerToken<Weight>,
+    names: &Names,
+) -> PerToken<Json> {
+    strategies.zip_with(weight, |strategy, weight| names.amount_json(strategy, U256::from(weight.units())))
+}

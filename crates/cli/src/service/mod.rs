@@ -1,0 +1,182 @@
+//! `tandem service`: what stands behind a service, and what its owner, slasher and resolver do about it.
+
+mod manage;
+mod show;
+
+use clap::Subcommand;
+use tandem_types::{Address, B256};
+
+use crate::session::{self, NetworkArgs, SenderArgs};
+use crate::stake::examples;
+use crate::{Failure, units};
+
+/// Show a service, choose its operators, slash them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show a service: its operators and what they count for, its terms, the slashes that wait
+    #[command(after_help = examples(SHOW))]
+    Show(NetworkArgs),
+    /// Make the service known to the AllocationManager, with its slashing terms, for good, and its membership rules (owner)
+    #[command(after_help = examples(REGISTER))]
+    Register(Register),
+    /// Change whom the service takes; who serves already stays until ejected (owner)
+    #[command(after_help = examples(RULES))]
+    Rules(Rules),
+    /// Approve an operator (owner)
+    #[command(after_help = examples(APPROVE))]
+    Approve(Approve),
+    /// Make an operator leave: its weight is lost at once, its allocation stays slashable (owner)
+    #[command(after_help = examples(EJECT))]
+    Eject(OfOperator),
+    /// Write a new operator table from the stake as it is now (anyone)
+    #[command(after_help = examples(REFRESH))]
+    Refresh(Common),
+    /// Ask for a slash of an operator's allocation (slasher)
+    #[command(after_help = examples(SLASH))]
+    Slash(Slash),
+    /// Stop a slash that was asked for, while it waits (resolver)
+    #[command(after_help = examples(VETO))]
+    VetoSlash(OfRequest),
+    /// Execute a slash that waited and was not stopped (anyone)
+    #[command(after_help = examples(EXECUTE))]
+    ExecuteSlash(OfRequest),
+}
+
+const SHOW: &str = "  tandem service show --service 0x… --rpc https://… --chain-id 1
+  tandem service show --json";
+const REGISTER: &str = "  tandem service register --slasher 0x… --recipient 0x… --veto-window 2d --largest-slash 50% \\
+      --operators-max 100 --least-native 1000 --least-external 32 --keys owner.json --dry-run";
+const RULES: &str =
+    "  tandem service rules --operators-max 50 --least-native 1000 --least-external 32 --keys owner.json";
+const APPROVE: &str = "  tandem service approve 0x… --keys owner.json
+  tandem service approve 0x… --revoke --keys owner.json";
+const EJECT: &str = "  tandem service eject 0x… --keys owner.json --dry-run";
+const REFRESH: &str = "  tandem service refresh --keys any.json";
+const SLASH: &str =
+    "  tandem service slash 0x… --native 30% --external 30% --fault-at 1795344763 --evidence 0x… --keys slasher.json";
+const VETO: &str = "  tandem service veto-slash 3 --keys resolver.json";
+const EXECUTE: &str = "  tandem service execute-slash 3 --keys any.json";
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// Whom a service takes.
+#[derive(Debug, clap::Args)]
+struct Membership {
+    /// Take only operators that the owner approved
+    #[arg(long)]
+    approval_required: bool,
+    /// Most operators
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    operators_max: u16,
+    /// Least stake of the native token that an operator needs, in whole tokens
+    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    least_native: String,
+    /// Least stake of the external token that an operator needs, in whole tokens
+    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    least_external: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Register {
+    /// May ask for slashes; without it the service never slashes
+    #[arg(long, value_name = "ADDRESS")]
+    slasher: Option<Address>,
+    /// May stop slashes while they wait
+    #[arg(long, value_name = "ADDRESS")]
+    resolver: Option<Address>,
+    /// Receives what is slashed; without it, it is burned
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<Address>,
+    /// How long a slash waits for the resolver, such as 2d
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    veto_window: u32,
+    /// Most that one slash may take of an operator's allocation
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    largest_slash: u16,
+    #[command(flatten)]
+    membership: Membership,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rules {
+    #[command(flatten)]
+    membership: Membership,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Approve {
+    /// The operator
+    operator: Address,
+    /// Take the approval back, which ejects nobody
+    #[arg(long)]
+    revoke: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct OfOperator {
+    /// The operator
+    operator: Address,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Slash {
+    /// The operator
+    operator: Address,
+    /// Proportion of its allocation of the native token
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    native: u16,
+    /// Proportion of its allocation of the external token
+    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    external: u16,
+    /// When the fault happened, in Unix seconds
+    #[arg(long, value_name = "SECONDS")]
+    fault_at: u64,
+    /// What shows the fault: 32 bytes as the service defines them
+    #[arg(long, value_name = "HEX")]
+    evidence: B256,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct OfRequest {
+    /// Number of the request
+    id: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::Show(network) => session::run(&network, show::run),
+        Command::Register(args) => session::run(&args.common.network, |session| manage::register(session, &args)),
+        Command::Rules(args) => session::run(&args.common.network, |session| manage::rules(session, &args)),
+        Command::Approve(args) => session::run(&args.common.network, |session| manage::approve(session, &args)),
+        Command::Eject(args) => session::run(&args.common.network, |session| manage::eject(session, &args)),
+        Command::Refresh(common) => session::run(&common.network, |session| manage::refresh(session, &common)),
+        Command::Slash(args) => session::run(&args.common.network, |session| manage::slash(session, &args)),
+        Command::VetoSlash(args) => session::run(&args.common.network, |session| manage::veto(session, &args)),
+        Command::ExecuteSlash(args) => session::run(&args.common.network, |session| manage::execute(session, &args)),
+    }
+}

@@ -1,0 +1,218 @@
+//! Amounts, shares of a whole, times and durations as people write and read them. Exact both ways: what is printed without `≈` is the value, and what
+//! cannot be meant exactly is refused.
+
+use tandem_chain::staking::{TokenInfo, WHOLE};
+use tandem_types::U256;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// An amount without its unit: `12.5`.
+pub(crate) fn decimal(amount: U256, decimals: u8) -> String {
+    let digits = format!("{:0>width$}", amount.to_string(), width = usize::from(decimals) + 1);
+    let (whole, part) = digits.split_at(digits.len() - usize::from(decimals));
+    match part.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        part => format!("{whole}.{part}"),
+    }
+}
+
+/// An amount with its unit: `12.5 stETH`.
+pub(crate) fn amount(amount: U256, token: &TokenInfo) -> String {
+    match token.decimals {
+        Some(decimals) => format!("{} {}", decimal(amount, decimals), token.symbol),
+        None => format!("{amount} of the smallest unit of {}", token.symbol),
+    }
+}
+
+/// An amount that is not known exactly, to six digits behind the point: `≈ 12.5 stETH`.
+pub(crate) fn about(amount: U256, token: &TokenInfo) -> String {
+    let coarse = U256::from(10).pow(U256::from(token.decimals.unwrap_or(0).saturating_sub(6)));
+    let rounded = amount.saturating_add(coarse / U256::from(2)) / coarse * coarse;
+    format!("≈ {}", self::amount(rounded, token))
+}
+
+/// Reads an amount in whole tokens.
+pub(crate) fn parse_amount(text: &str, token: &TokenInfo) -> Result<U256, String> {
+    let decimals = usize::from(token.decimals.unwrap_or(0));
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.chars().all(|char| char.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || text.ends_with('.') {
+        return Err(format!("`{text}` is no amount, expected digits with at most one point, such as 12.5"));
+    }
+    if part.len() > decimals {
+        return Err(format!("{} has {decimals} digits behind the point, {text} has {}", token.symbol, part.len()));
+    }
+    let padded = format!("{whole}{part:0<decimals$}");
+    U256::from_str_radix(&padded, 10).map_err(|_| format!("{text} is more than there can be"))
+}
+
+/// Basis points as percent: `33.33 %`.
+pub(crate) fn percent(bps: u64) -> String {
+    format!("{} %", decimal(U256::from(bps), 2))
+}
+
+/// A part of 1e27 as percent, cut after four digits: `33.3333 %`.
+pub(crate) fn part(part: U256) -> String {
+    let millionths = part.saturating_mul(U256::from(1_000_000)) / U256::from(WHOLE);
+    format!("{} %", decimal(millionths, 4))
+}
+
+/// Reads `30%`, `33.33%` or `3333bps`.
+pub(crate) fn parse_bps(text: &str) -> Result<u16, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no share, expected 0% to 100% with at most two digits behind the point, or basis points such as 3333bps"
+        )
+    };
+    let text = text.trim();
+    let bps = if let Some(digits) = text.strip_suffix("bps") {
+        digits.trim().parse::<u16>().ok()
+    } else {
+        let percent = TokenInfo { address: Default::default(), symbol: String::new(), decimals: Some(2) };
+        let digits = text.strip_suffix('%').ok_or_else(wrong)?;
+        parse_amount(digits.trim(), &percent).ok().and_then(|bps| u16::try_from(bps).ok())
+    };
+    bps.filter(|bps| *bps <= 10_000).ok_or_else(wrong)
+}
+
+/// A duration by its two largest units: `6 d 23 h`.
+pub(crate) fn duration(seconds: u64) -> String {
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s")];
+    let largest = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(units.len() - 1);
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (unit, name) in units.iter().skip(largest).take(2) {
+        if rest >= *unit || words.is_empty() {
+            words.push(format!("{} {name}", rest / unit));
+        }
+        rest %= unit;
+    }
+    words.join(" ")
+}
+
+/// Reads `7d`, `12h`, `30min`, `90s`.
+pub(crate) fn parse_duration(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is no duration, expected a number with s, min, h or d, such as 7d");
+    let end = text.find(|char: char| !char.is_ascii_digit()).ok_or_else(wrong)?;
+    let unit = match text[end..].trim() {
+        "s" => 1,
+        "min" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        _ => return Err(wrong()),
+    };
+    let seconds = text[..end].parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    seconds.and_then(|seconds| u32::try_from(seconds).ok()).ok_or_else(wrong)
+}
+
+/// A time: `2026-11-29 10:52:43 UTC`.
+pub(crate) fn time(unix_seconds: u64) -> String {
+    let (days, second) = (unix_seconds / DAY, unix_seconds % DAY);
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        second / HOUR,
+        second % HOUR / MINUTE,
+        second % MINUTE
+    )
+}
+
+/// A time, and how far it is from `now`: `2026-11-29 10:52:43 UTC (in 6 d 23 h)`.
+pub(crate) fn time_from(unix_seconds: u64, now: u64) -> String {
+    let distance = duration(unix_seconds.abs_diff(now));
+    let words = if unix_seconds > now { format!("in {distance}") } else { format!("{distance} ago") };
+    format!("{} ({words})", time(unix_seconds))
+}
+
+/// The Gregorian date of a day since 1970, by eras of 400 years that begin in March.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(decimals: Option<u8>) -> TokenInfo {
+        TokenInfo { address: Default::default(), symbol: "stETH".to_owned(), decimals }
+    }
+
+    #[test]
+    fn amounts_are_exact_both_ways() {
+        let (wei, usdc) = (token(Some(18)), token(Some(6)));
+        for (text, units) in [("12.5", 12_500_000_000_000_000_000u128), ("0.000000000000000001", 1), ("0", 0)] {
+            assert_eq!(parse_amount(text, &wei), Ok(U256::from(units)));
+            assert_eq!(decimal(U256::from(units), 18), text);
+        }
+        assert_eq!(amount(U256::from(1_500_000), &usdc), "1.5 stETH");
+        assert_eq!(amount(U256::from(15), &token(Some(0))), "15 stETH");
+        assert_eq!(amount(U256::from(15), &token(None)), "15 of the smallest unit of stETH");
+        assert_eq!(parse_amount("15", &token(None)), Ok(U256::from(15)));
+    }
+
+    #[test]
+    fn amounts_that_cannot_be_meant_are_refused() {
+        let usdc = token(Some(6));
+        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.2.3", "0x10", "1.0000001", " 1"] {
+            assert!(parse_amount(text, &usdc).is_err(), "{text}");
+        }
+        assert!(parse_amount(&"9".repeat(80), &usdc).is_err());
+    }
+
+    #[test]
+    fn approximations_are_marked_and_rounded() {
+        let almost = U256::from(12_499_999_999_999_999_999u128);
+        assert_eq!(about(almost, &token(Some(18))), "≈ 12.5 stETH");
+        assert_eq!(about(U256::from(7), &token(Some(0))), "≈ 7 stETH");
+        assert!(about(U256::MAX, &token(Some(18))).starts_with('≈'));
+    }
+
+    #[test]
+    fn shares_of_a_whole_are_read_in_percent_and_basis_points() {
+        assert_eq!(parse_bps("30%"), Ok(3_000));
+        assert_eq!(parse_bps("33.33 %"), Ok(3_333));
+        assert_eq!(parse_bps("3333bps"), Ok(3_333));
+        assert_eq!(parse_bps("100%"), Ok(10_000));
+        for text in ["30", "100.01%", "10001bps", "-1%", "1.234%", "%", "bps"] {
+            assert!(parse_bps(text).is_err(), "{text}");
+        }
+        assert_eq!((percent(3_333), percent(10_000)), ("33.33 %".to_owned(), "100 %".to_owned()));
+        assert_eq!(part(U256::from(WHOLE / 3)), "33.3333 %");
+        assert_eq!(part(U256::from(WHOLE)), "100 %");
+    }
+
+    #[test]
+    fn durations_have_at_most_two_units() {
+        assert_eq!(duration(0), "0 s");
+        assert_eq!(duration(90), "1 min 30 s");
+        assert_eq!(duration(7 * DAY), "7 d");
+        assert_eq!(duration(6 * DAY + 23 * HOUR + 59 * MINUTE), "6 d 23 h");
+        assert_eq!(duration(DAY + 5), "1 d");
+        for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("30min", 1_800), ("90s", 90), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Ok(seconds));
+        }
+        for text in ["7", "d", "-1d", "1w", "99999999999d"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        assert_eq!(time(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(time(951_782_399), "2000-02-28 23:59:59 UTC");
+        assert_eq!(time(951_782_400), "2000-02-29 00:00:00 UTC");
+        assert_eq!(time(1_795_344_763), "2026-11-22 10:52:43 UTC");
+        assert_eq!(time(4_107_542_400), "2100-03-01 00:00:00 UTC");
+        assert_eq!(time_from(100, 10), "1970-01-01 00:01:40 UTC (in 1 min 30 s)");
+        assert_eq!(time_from(10, 100), "1970-01-01 00:00:10 UTC (1 min 30 s ago)");
+    }
+}
