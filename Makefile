@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components build artifacts gas-table deny clean
+.PHONY: help demo test test-rust test-contracts lint setup components build artifacts gas-table slither fuzz deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -45,6 +45,12 @@ artifacts: setup ## Compile the contracts and write crates/chain/artifacts anew
 
 gas-table: ## Print the README's gas table from the committed snapshots
 	scripts/gas-table
+
+slither: setup ## Static analysis of the contracts; every finding is mended or argued (needs Python)
+	scripts/slither
+
+fuzz: setup ## Fuzz tests and invariants of the contracts at length
+	cd contracts && FOUNDRY_PROFILE=long forge test
 
 deny: ## Check licences, duplicates and sources of dependencies (needs cargo-deny)
 	cargo deny --all-features check bans licenses sources

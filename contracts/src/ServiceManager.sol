@@ -2,56 +2,49 @@
 pragma solidity ^0.8.31;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {
-    IServiceManager,
-    ServiceConfig,
-    SkipReason,
-    TableInfo,
-    TaskStatus,
-    Workflow
-} from "./interfaces/IServiceManager.sol";
-import {IStakeSource} from "./interfaces/IStakeSource.sol";
+import {IServiceManager, ServiceConfig, SkipReason, TaskStatus, Workflow} from "./interfaces/IServiceManager.sol";
+import {TableConfig} from "./interfaces/ITableKeeper.sol";
 import {ITaskHandler} from "./interfaces/ITaskHandler.sol";
-import {G1} from "./libraries/BN254.sol";
+import {ITotalWeights} from "./interfaces/ITotalWeights.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
 import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
+import {Inputs, Policies} from "./libraries/Policies.sol";
+import {TableKeeper} from "./service/TableKeeper.sol";
+import {TableStates} from "./service/TableState.sol";
 import {Domain} from "./types/Domain.sol";
-import {Epoch, TaskId} from "./types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "./types/Structs.sol";
+import {TaskId} from "./types/Ids.sol";
+import {Judgement, Policy, PolicyKind, Requirement, Result, Task, Verdict} from "./types/Structs.sol";
+import {Table} from "./types/Table.sol";
+import {Terms, termsOf} from "./types/Terms.sol";
 
 /// @title ServiceManager
 /// @notice See `IServiceManager`, which is the manual. Services may inherit it; one that needs nothing more deploys it
 /// as it is.
-contract ServiceManager is IServiceManager, Ownable2Step, Domain {
+contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     /// @notice Most results under one certificate.
-    uint256 public constant MAX_BATCH = 64;
+    uint256 public constant MAX_BATCH = 128;
     /// @notice Longest input of a task.
     uint256 public constant MAX_INPUT_BYTES = 16_384;
     /// @notice Furthest deadline of a task.
     uint256 public constant MAX_TASK_SECONDS = 30 days;
 
-    uint256 private constant ONE_IN_BPS = 10_000;
     uint256 private constant HANDLER_GAS_LEAST = 50_000;
     uint256 private constant HANDLER_GAS_MOST = 8_000_000;
     /// @dev What a call costs before its own gas: a cold account.
     uint256 private constant CALL_GAS = 2_600;
 
     /// @inheritdoc IServiceManager
-    IStakeSource public immutable stakeSource;
-    /// @inheritdoc IServiceManager
     address public immutable nativeStrategy;
     /// @inheritdoc IServiceManager
     address public immutable externalStrategy;
     /// @inheritdoc IServiceManager
-    uint32 public immutable tableWindow;
-    /// @inheritdoc IServiceManager
     uint32 public immutable handlerGas;
     /// @inheritdoc IServiceManager
     uint256 public immutable deploymentBlock = block.number;
-    uint16 private immutable _nativeBps;
-    uint16 private immutable _externalBps;
+    Terms private immutable _terms;
+    address private immutable _oracle;
 
     // One slot:
     //
@@ -59,40 +52,45 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     // |---|---|
     // | 0-63 | number of the latest task |
     // | 64-127 | block from which `_nextManifest` is in force |
-    // | 128-159 | number of the latest table |
 
     /// @inheritdoc IServiceManager
     uint64 public taskCount;
     uint64 private _activationBlock;
-    uint32 private _epoch;
 
     bytes32 private _currentManifest;
     bytes32 private _nextManifest;
     /// @inheritdoc IServiceManager
     mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
-    /// @dev One slot each: pointer (160 bits), time (48), count (16).
-    mapping(uint32 epoch => TableInfo) private _tables;
-    /// @dev A task's id while it is open; zero before and after.
+    /// @dev A task's id while it is open or pending; zero before and after.
     mapping(uint64 number => TaskId) private _open;
+    /// @dev Only under the policy `Veto`.
+    mapping(uint64 number => Pending) private _pending;
     /// @dev The leaf of a result whose handler failed.
     mapping(uint64 number => bytes32) private _unhandled;
 
-    /// @dev What the first pass over a batch finds out. `ids` holds zero for results that are skipped.
-    struct Batch {
-        bytes32[] leaves;
-        TaskId[] ids;
-        Quorum strictest;
+    /// @dev A result that waits for vetoes, or the memory of one that was vetoed. Two slots:
+    ///
+    /// | slot | bits | field |
+    /// |---|---|---|
+    /// | 0 | | its leaf; zero when none waits |
+    /// | 1 | 0-63 | first second in which it can be finalized |
+    /// | 1 | 64-71 | whether it was vetoed |
+    struct Pending {
+        bytes32 leaf;
+        uint64 until;
+        bool vetoed;
     }
 
-    constructor(ServiceConfig memory config) Ownable(config.owner) {
+    constructor(ServiceConfig memory config)
+        Ownable(config.owner)
+        TableKeeper(TableConfig(config.stakeSource, config.tableWindow, config.epochSeconds, config.moveBps))
+    {
         _checkConfig(config);
-        stakeSource = config.stakeSource;
         nativeStrategy = config.nativeStrategy;
         externalStrategy = config.externalStrategy;
-        tableWindow = config.tableWindow;
         handlerGas = config.handlerGas;
-        _nativeBps = config.quorum.nativeBps;
-        _externalBps = config.quorum.externalBps;
+        _terms = termsOf(config.policy);
+        _oracle = config.policy.oracle;
     }
 
     /// @inheritdoc IServiceManager
@@ -111,24 +109,14 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function refreshTable(address[] calldata operators) public virtual returns (Epoch epoch) {
-        _checkOperators(operators);
-        Row[] memory rows = stakeSource.rows(address(this), operators, nativeStrategy, externalStrategy);
-        address pointer = OperatorTables.write(rows);
-        uint32 number = ++_epoch;
-        _tables[number] = TableInfo(pointer, uint48(block.timestamp), uint16(operators.length));
-        epoch = Epoch.wrap(number);
-        emit TableRefreshed(epoch, pointer, operators);
-    }
-
-    /// @inheritdoc IServiceManager
-    function createTask(bytes32 workflow, bytes calldata input, Quorum calldata stricter, uint64 deadline)
+    function createTask(bytes32 workflow, bytes calldata input, Requirement calldata requirement, uint64 deadline)
         public
         virtual
         returns (TaskId taskId)
     {
         if (input.length > MAX_INPUT_BYTES) revert InputTooLong(input.length, MAX_INPUT_BYTES);
         _checkDeadline(deadline);
+        Policies.validate(requirement, _terms.kind());
         Task memory task;
         task.manifest = manifestInForce();
         if (task.manifest == 0) revert NoManifestInForce();
@@ -138,8 +126,9 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         task.workflow = workflow;
         task.requester = msg.sender;
         task.deadline = deadline;
-        task.nativeBps = _tighten(Token.Native, stricter.nativeBps, _nativeBps);
-        task.externalBps = _tighten(Token.External, stricter.externalBps, _externalBps);
+        task.nativeBps = requirement.nativeBps;
+        task.externalBps = requirement.externalBps;
+        task.combinedBps = requirement.combinedBps;
         task.inputHash = keccak256(input);
         taskId = Digests.taskId(domainSeparator(), task);
         _open[task.number] = taskId;
@@ -147,15 +136,70 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    /// @dev All tasks are settled before anything is believed or called: a failure undoes it, a handler that calls back
-    /// finds nothing open.
-    function submit(Result[] calldata results, Certificate calldata certificate) public virtual {
+    /// @dev All calls up to the verdict are static. Then all tasks are settled before the first handler is called: one
+    /// that calls back finds nothing open.
+    function submit(Result[] calldata results, bytes calldata certificate) public virtual {
+        (TaskId[] memory ids, bytes32 root) = _hash(results);
+        Requirement memory strictest = _pass(results, ids);
+        Judgement memory judgement = _judge(certificate, root, strictest);
+        emit CertificateVerified(
+            Certificates.epochOf(certificate),
+            root,
+            judgement.verdict,
+            judgement.signedNative,
+            judgement.signedExternal,
+            judgement.totalNative,
+            judgement.totalExternal,
+            _signersOf(certificate)
+        );
+        if (judgement.verdict == Verdict.Pending) return _suspendAll(results, ids);
+        _settleAll(results, ids);
+        _deliverAll(results, ids);
+    }
+
+    /// @inheritdoc IServiceManager
+    function veto(uint64 number, bytes calldata certificate) public virtual {
+        Pending storage pending = _pending[number];
+        (bytes32 leaf, uint64 until) = (pending.leaf, pending.until);
+        if (leaf == 0) revert NotPending(number);
+        if (block.timestamp >= until) revert VetoTooLate(number, until);
+        (WeightPair signed, WeightPair total) =
+            _verified(certificate, Digests.veto(domainSeparator(), Certificates.epochOf(certificate), leaf));
+        Policies.demandVeto(_terms, signed, total);
+        TaskId taskId = _open[number];
+        _open[number] = TaskId.wrap(0);
+        delete pending.leaf;
+        pending.vetoed = true;
+        emit TaskVetoed(
+            taskId,
+            leaf,
+            Certificates.epochOf(certificate),
+            signed.externalWeight(),
+            total.externalWeight(),
+            _signersOf(certificate)
+        );
+    }
+
+    /// @inheritdoc IServiceManager
+    function finalize(Result[] calldata results) public virtual {
+        _checkSize(results.length);
         bytes32 domain = domainSeparator();
-        Batch memory batch = _settle(results, domain);
-        _verify(certificate, Digests.rootInPlace(batch.leaves), domain, batch.strictest);
+        TaskId[] memory ids = new TaskId[](results.length);
+        bool any;
         for (uint256 i = 0; i < results.length; i++) {
-            if (TaskId.unwrap(batch.ids[i]) != 0) _deliver(batch.ids[i], results[i]);
+            Result calldata result = results[i];
+            TaskId taskId = Digests.taskIdOf(domain, result.task);
+            (bool due, SkipReason reason) = _isDue(taskId, result);
+            if (!due) {
+                emit TaskSkipped(taskId, reason);
+                continue;
+            }
+            any = true;
+            ids[i] = taskId;
+            _settle(result.task.number);
         }
+        if (!any) revert NothingToDeliver();
+        _deliverAll(results, ids);
     }
 
     /// @inheritdoc IServiceManager
@@ -169,31 +213,58 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
+    function verify(bytes calldata certificate, Result[] calldata results, Requirement calldata requirement)
+        public
+        view
+        virtual
+        returns (Judgement memory)
+    {
+        (, bytes32 root) = _hash(results);
+        return _judge(certificate, root, requirement);
+    }
+
+    /// @inheritdoc IServiceManager
+    function verifyRoot(bytes calldata certificate, bytes32 root) public view virtual returns (Judgement memory) {
+        return _judge(certificate, root, Requirement(0, 0, 0));
+    }
+
+    /// @inheritdoc IServiceManager
+    function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
+        public
+        view
+        virtual
+        returns (Judgement memory)
+    {
+        return _judge(certificate, root, requirement);
+    }
+
+    /// @notice Always reverts.
+    function renounceOwnership() public view override onlyOwner {
+        revert OwnershipNotRenounceable();
+    }
+
+    /// @inheritdoc IServiceManager
     function taskStatus(uint64 number) external view returns (TaskStatus status, TaskId taskId) {
         taskId = _open[number];
-        if (TaskId.unwrap(taskId) != 0) return (TaskStatus.Open, taskId);
+        if (TaskId.unwrap(taskId) != 0) {
+            return (_pending[number].leaf == 0 ? TaskStatus.Open : TaskStatus.Pending, taskId);
+        }
+        if (_pending[number].vetoed) return (TaskStatus.Vetoed, taskId);
         if (_unhandled[number] != 0) return (TaskStatus.Unhandled, taskId);
         return (_exists(number) ? TaskStatus.Settled : TaskStatus.None, taskId);
     }
 
     /// @inheritdoc IServiceManager
-    function currentEpoch() external view returns (Epoch) {
-        return Epoch.wrap(_epoch);
+    function pendingResult(uint64 number) external view returns (bytes32 leaf, uint64 until) {
+        leaf = _pending[number].leaf;
+        if (leaf != 0) until = _pending[number].until;
     }
 
-    /// @inheritdoc IServiceManager
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory) {
-        return _tables[Epoch.unwrap(epoch)];
-    }
-
-    /// @inheritdoc IServiceManager
-    function tableRows(Epoch epoch) external view returns (Row[] memory rows) {
-        TableInfo memory table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        rows = new Row[](uint256(table.count) + 1);
-        for (uint256 i = 0; i < rows.length; i++) {
-            rows[i] = OperatorTables.read(table.pointer, i);
-        }
+    /// @inheritdoc ITotalWeights
+    function totalWeights() external view returns (uint96 native, uint96 ext) {
+        Table table = TableStates.live(currentEpoch());
+        Row memory sum = OperatorTables.readRow(table.pointer(), OperatorTables.headOffset(table));
+        return (sum.nativeWeight, sum.externalWeight);
     }
 
     /// @inheritdoc IServiceManager
@@ -207,69 +278,137 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function quorum() external view returns (Quorum memory) {
-        return Quorum(_nativeBps, _externalBps);
+    function policy() public view returns (Policy memory) {
+        return _terms.withOracle(_oracle);
     }
 
-    /// @dev First pass over a batch: closes the tasks that are open, hashes every leaf.
-    function _settle(Result[] calldata results, bytes32 domain) private returns (Batch memory batch) {
+    /// @dev The ids of a batch's tasks, which must ascend, and its root.
+    function _hash(Result[] calldata results) private view returns (TaskId[] memory ids, bytes32 root) {
         uint256 size = results.length;
-        if (size == 0 || size > MAX_BATCH) revert BatchSizeOutOfBounds(size, MAX_BATCH);
-        batch.leaves = new bytes32[](size);
-        batch.ids = new TaskId[](size);
+        _checkSize(size);
+        bytes32 domain = domainSeparator();
+        ids = new TaskId[](size);
+        bytes32[] memory leaves = new bytes32[](size);
         TaskId previous;
-        bool any;
         for (uint256 i = 0; i < size; i++) {
             Result calldata result = results[i];
             TaskId taskId = Digests.taskIdOf(domain, result.task);
             if (i != 0 && !(taskId > previous)) revert TasksNotAscending(previous, taskId);
             previous = taskId;
-            batch.leaves[i] = _leaf(taskId, result);
-            if (!_close(taskId, result.task)) continue;
+            ids[i] = taskId;
+            leaves[i] = _leaf(taskId, result);
+        }
+        root = Digests.rootInPlace(leaves);
+    }
+
+    /// @dev Sets the ids of results that are passed over to zero, and says in an event why.
+    /// @return strictest The most that the requesters of the others require, field by field.
+    function _pass(Result[] calldata results, TaskId[] memory ids) private returns (Requirement memory strictest) {
+        bool any;
+        for (uint256 i = 0; i < results.length; i++) {
+            Result calldata result = results[i];
+            (bool deliverable, SkipReason reason) = _isDeliverable(ids[i], result);
+            if (!deliverable) {
+                emit TaskSkipped(ids[i], reason);
+                ids[i] = TaskId.wrap(0);
+                continue;
+            }
             any = true;
-            batch.ids[i] = taskId;
-            _raise(batch.strictest, result.task);
+            _raise(strictest, result.task);
         }
         if (!any) revert NothingToDeliver();
     }
 
-    /// @dev Closes the task if it is open and in time; says in an event why not.
-    function _close(TaskId taskId, Task calldata task) private returns (bool) {
-        uint64 number = task.number;
-        TaskId recorded = _open[number];
-        if (recorded != taskId) {
-            bool settled = TaskId.unwrap(recorded) == 0 && _exists(number);
-            emit TaskSkipped(taskId, settled ? SkipReason.Settled : SkipReason.Unknown);
-            return false;
+    /// @dev Whether a final certificate would deliver the result.
+    function _isDeliverable(TaskId taskId, Result calldata result) private view returns (bool, SkipReason) {
+        if (_open[result.task.number] != taskId) return (false, _whyClosed(result.task.number));
+        bytes32 pending = _pendingLeaf(result.task.number);
+        if (pending == 0) return (block.timestamp <= result.task.deadline, SkipReason.Expired);
+        return (pending == _leaf(taskId, result), SkipReason.Conflicting);
+    }
+
+    /// @dev Whether the result waited for vetoes, and need not any more.
+    function _isDue(TaskId taskId, Result calldata result) private view returns (bool, SkipReason) {
+        uint64 number = result.task.number;
+        if (_open[number] != taskId) return (false, _whyClosed(number));
+        bytes32 pending = _pendingLeaf(number);
+        if (pending == 0) return (false, SkipReason.Uncertified);
+        if (pending != _leaf(taskId, result)) return (false, SkipReason.Conflicting);
+        return (block.timestamp >= _pending[number].until, SkipReason.Waiting);
+    }
+
+    function _whyClosed(uint64 number) private view returns (SkipReason) {
+        if (TaskId.unwrap(_open[number]) != 0 || !_exists(number)) return SkipReason.Unknown;
+        return _mayVeto() && _pending[number].vetoed ? SkipReason.Vetoed : SkipReason.Settled;
+    }
+
+    function _mayVeto() private view returns (bool) {
+        return _terms.isKind(PolicyKind.Veto);
+    }
+
+    /// @dev Reads nothing where no result can be pending.
+    function _pendingLeaf(uint64 number) private view returns (bytes32) {
+        return _mayVeto() ? _pending[number].leaf : bytes32(0);
+    }
+
+    function _raise(Requirement memory strictest, Task calldata task) private pure {
+        (uint16 native, uint16 ext, uint16 combined) = (task.nativeBps, task.externalBps, task.combinedBps);
+        if (native > strictest.nativeBps) strictest.nativeBps = native;
+        if (ext > strictest.externalBps) strictest.externalBps = ext;
+        if (combined > strictest.combinedBps) strictest.combinedBps = combined;
+    }
+
+    /// @dev Verifies the certificate over a batch's root, and demands that it is enough.
+    function _judge(bytes calldata certificate, bytes32 root, Requirement memory requirement)
+        private
+        view
+        returns (Judgement memory judgement)
+    {
+        (WeightPair signed, WeightPair total) =
+            _verified(certificate, Digests.batch(domainSeparator(), Certificates.epochOf(certificate), root));
+        Inputs memory inputs = Policies.read(_terms, _oracle, signed, total);
+        judgement.verdict = Policies.demand(_terms, inputs, signed, total, requirement);
+        judgement.signedNative = signed.nativeWeight();
+        judgement.signedExternal = signed.externalWeight();
+        judgement.totalNative = total.nativeWeight();
+        judgement.totalExternal = total.externalWeight();
+    }
+
+    /// @dev Has the results with an id wait for vetoes, unless they do already.
+    function _suspendAll(Result[] calldata results, TaskId[] memory ids) private {
+        uint64 until = uint64(block.timestamp + _terms.vetoSeconds());
+        bool any;
+        for (uint256 i = 0; i < results.length; i++) {
+            if (TaskId.unwrap(ids[i]) == 0) continue;
+            Pending storage pending = _pending[results[i].task.number];
+            if (pending.leaf != 0) {
+                emit TaskSkipped(ids[i], SkipReason.Waiting);
+                continue;
+            }
+            any = true;
+            pending.leaf = _leaf(ids[i], results[i]);
+            pending.until = until;
+            emit TaskPending(ids[i], pending.leaf, until);
         }
-        if (block.timestamp > task.deadline) {
-            emit TaskSkipped(taskId, SkipReason.Expired);
-            return false;
+        if (!any) revert NothingToDeliver();
+    }
+
+    function _settleAll(Result[] calldata results, TaskId[] memory ids) private {
+        for (uint256 i = 0; i < results.length; i++) {
+            if (TaskId.unwrap(ids[i]) != 0) _settle(results[i].task.number);
         }
+    }
+
+    /// @dev Hands the results with an id, whose tasks must be settled, to their handlers.
+    function _deliverAll(Result[] calldata results, TaskId[] memory ids) private {
+        for (uint256 i = 0; i < results.length; i++) {
+            if (TaskId.unwrap(ids[i]) != 0) _deliver(ids[i], results[i]);
+        }
+    }
+
+    function _settle(uint64 number) private {
         _open[number] = TaskId.wrap(0);
-        return true;
-    }
-
-    function _raise(Quorum memory strictest, Task calldata task) private pure {
-        if (task.nativeBps > strictest.nativeBps) strictest.nativeBps = task.nativeBps;
-        if (task.externalBps > strictest.externalBps) strictest.externalBps = task.externalBps;
-    }
-
-    /// @dev Demands a fresh table, the quorum, then the signature: dearest last.
-    function _verify(Certificate calldata certificate, bytes32 root, bytes32 domain, Quorum memory strictest) private {
-        TableInfo memory table = _freshTable(certificate.epoch);
-        (G1 memory key, WeightPair signed, WeightPair total) =
-            Certificates.requireQuorum(certificate, table.pointer, table.count, strictest);
-        Certificates.requireSignature(certificate, key, Digests.batch(domain, certificate.epoch, root));
-        emit CertificateVerified(
-            certificate.epoch,
-            root,
-            signed.nativeWeight(),
-            signed.externalWeight(),
-            total.nativeWeight(),
-            total.externalWeight(),
-            certificate.signers
-        );
+        if (_mayVeto()) delete _pending[number];
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make
@@ -314,24 +453,6 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         handlerOf[manifest][workflow.name] = workflow.handler;
     }
 
-    /// @dev Completeness by counting: as many distinct members as there are members.
-    function _checkOperators(address[] calldata operators) private view {
-        uint256 optedIn = stakeSource.operatorCount(address(this));
-        if (operators.length == 0) revert EmptyTable();
-        if (operators.length != optedIn) revert IncompleteOperators(operators.length, optedIn);
-        for (uint256 i = 1; i < operators.length; i++) {
-            if (operators[i] <= operators[i - 1]) revert OperatorsNotAscending(operators[i - 1], operators[i]);
-        }
-    }
-
-    function _freshTable(Epoch epoch) private view returns (TableInfo memory table) {
-        table = _tables[Epoch.unwrap(epoch)];
-        if (table.pointer == address(0)) revert UnknownEpoch(epoch);
-        if (block.timestamp > uint256(table.takenAt) + tableWindow) {
-            revert TableExpired(epoch, table.takenAt, tableWindow);
-        }
-    }
-
     function _checkDeadline(uint64 deadline) private view {
         uint256 earliest = block.timestamp + 1;
         uint256 latest = block.timestamp + MAX_TASK_SECONDS;
@@ -346,21 +467,15 @@ contract ServiceManager is IServiceManager, Ownable2Step, Domain {
         return number != 0 && number <= taskCount;
     }
 
-    function _tighten(Token token, uint16 asked, uint16 least) private pure returns (uint16) {
-        if (asked == 0) return least;
-        if (asked < least || asked > ONE_IN_BPS) revert QuorumOutOfBounds(token, asked, least);
-        return asked;
+    function _checkSize(uint256 size) private pure {
+        if (size == 0 || size > MAX_BATCH) revert BatchSizeOutOfBounds(size, MAX_BATCH);
     }
 
-    function _checkConfig(ServiceConfig memory config) private pure {
+    function _checkConfig(ServiceConfig memory config) private view {
         bool incomplete = address(config.stakeSource) == address(0) || config.nativeStrategy == address(0)
             || config.externalStrategy == address(0);
         if (incomplete) revert ZeroAddress();
-        Quorum memory q = config.quorum;
-        bool bounded =
-            q.nativeBps != 0 && q.nativeBps <= ONE_IN_BPS && q.externalBps != 0 && q.externalBps <= ONE_IN_BPS;
-        if (!bounded) revert InvalidQuorum(q.nativeBps, q.externalBps);
-        if (config.tableWindow == 0) revert InvalidTableWindow(config.tableWindow);
+        Policies.validate(config.policy);
         if (config.handlerGas < HANDLER_GAS_LEAST || config.handlerGas > HANDLER_GAS_MOST) {
             revert InvalidHandlerGas(config.handlerGas, HANDLER_GAS_LEAST, HANDLER_GAS_MOST);
         }

@@ -13,8 +13,8 @@ contract BN254Test is Test {
         uint256[] roots;
     }
 
-    function withRoots(bytes32 digest, uint256[] calldata roots) external pure returns (G1 memory) {
-        return BN254.hashToG1WithRoots(digest, roots);
+    function withHint(bytes32 digest, uint256 passed, uint256 y) external pure returns (G1 memory) {
+        return G1(BN254.hashToG1WithHint(digest, passed, y), y);
     }
 
     function addition(G1 memory a, G1 memory b) external view returns (G1 memory) {
@@ -51,8 +51,12 @@ contract BN254Test is Test {
         for (uint256 i = 0; i < cases.length; i++) {
             Case memory c = cases[i];
             assertSame(BN254.hashToG1(c.digest), G1(c.x, c.y));
-            vm.assertEq(keccak256(abi.encode(c.roots)), keccak256(abi.encode(Bls.roots(c.digest))));
-            assertSame(this.withRoots(c.digest, c.roots), G1(c.x, c.y));
+            uint256 passed = c.roots.length - 1;
+            vm.assertEq(c.roots[passed], c.y);
+            assertSame(this.withHint(c.digest, passed, c.y), G1(c.x, c.y));
+            (uint8 found, uint256 y) = Bls.hint(c.digest);
+            vm.assertEq(found, passed);
+            vm.assertEq(y, c.y);
         }
     }
 
@@ -115,42 +119,31 @@ contract BN254Test is Test {
     // The hint
 
     function testFuzz_hint_leads_to_the_same_point(bytes32 digest) public view {
-        assertSame(this.withRoots(digest, Bls.roots(digest)), BN254.hashToG1(digest));
+        (uint8 passed, uint256 y) = Bls.hint(digest);
+        assertSame(this.withHint(digest, passed, y), BN254.hashToG1(digest));
     }
 
-    function testFuzz_hint_with_a_changed_root_is_refused(bytes32 digest, uint256 index, uint256 root) public {
-        uint256[] memory roots = Bls.roots(digest);
-        index = bound(index, 0, roots.length - 1);
-        vm.assume(mulmod(root, root, BN254.P) != mulmod(roots[index], roots[index], BN254.P));
-        roots[index] = root;
-        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidRoots.selector, digest));
-        this.withRoots(digest, roots);
-    }
-
-    function testFuzz_hint_that_is_too_short_is_refused(bytes32 digest) public {
-        uint256[] memory roots = Bls.roots(digest);
-        assembly {
-            mstore(roots, sub(mload(roots), 1))
+    function testFuzz_hint_equals_plain_solidity(bytes32 digest, uint8 passed, uint256 y) public {
+        uint256 x = addmod(uint256(digest), passed, BN254.P);
+        bool right = mulmod(y, y, BN254.P) == BN254.cubePlus3(x);
+        if (right) {
+            assertSame(this.withHint(digest, passed, y), G1(x, y));
+        } else {
+            vm.expectRevert(abi.encodeWithSelector(BN254.InvalidHint.selector, digest));
+            this.withHint(digest, passed, y);
         }
-        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidRoots.selector, digest));
-        this.withRoots(digest, roots);
     }
 
-    function testFuzz_hint_that_is_too_long_is_refused(bytes32 digest, uint256 extra) public {
-        uint256[] memory roots = Bls.roots(digest);
-        uint256[] memory longer = new uint256[](roots.length + 1);
-        for (uint256 i = 0; i < roots.length; i++) {
-            longer[i] = roots[i];
-        }
-        longer[roots.length] = extra;
-        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidRoots.selector, digest));
-        this.withRoots(digest, longer);
+    function testFuzz_hint_with_another_ordinate_is_refused(bytes32 digest, uint256 y) public {
+        (uint8 passed, uint256 right) = Bls.hint(digest);
+        vm.assume(mulmod(y, y, BN254.P) != mulmod(right, right, BN254.P));
+        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidHint.selector, digest));
+        this.withHint(digest, passed, y);
     }
 
     function testFuzz_other_root_yields_the_negated_point(bytes32 digest) public view {
-        uint256[] memory roots = Bls.roots(digest);
-        roots[roots.length - 1] = BN254.P - roots[roots.length - 1];
-        assertSame(this.withRoots(digest, roots), BN254.negate(BN254.hashToG1(digest)));
+        (uint8 passed, uint256 y) = Bls.hint(digest);
+        assertSame(this.withHint(digest, passed, BN254.P - y), BN254.negate(BN254.hashToG1(digest)));
     }
 
     // Assembly against the Solidity that it replaces

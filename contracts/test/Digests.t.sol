@@ -12,6 +12,7 @@ contract BareDomain is Domain {}
 
 contract DigestsTest is Test {
     struct TaskVector {
+        uint16 combinedBps;
         bytes32 component;
         uint64 deadline;
         uint16 externalBps;
@@ -28,13 +29,19 @@ contract DigestsTest is Test {
     }
 
     string private constant TASK_VECTOR =
-        "TaskVector(bytes32 component,uint64 deadline,uint16 externalBps,address handler,bytes32 inputHash,bytes32 leaf,bytes32 manifest,uint16 nativeBps,uint64 number,bytes payload,address requester,bytes32 taskId,bytes32 workflow)";
+        "TaskVector(uint16 combinedBps,bytes32 component,uint64 deadline,uint16 externalBps,address handler,bytes32 inputHash,bytes32 leaf,bytes32 manifest,uint16 nativeBps,uint64 number,bytes payload,address requester,bytes32 taskId,bytes32 workflow)";
 
     struct BatchCase {
         bytes32 digest;
         uint32 epoch;
         bytes32[] leaves;
         bytes32 root;
+    }
+
+    struct VetoCase {
+        bytes32 digest;
+        uint32 epoch;
+        bytes32 leaf;
     }
 
     string private json;
@@ -76,6 +83,7 @@ contract DigestsTest is Test {
                 c.deadline,
                 c.nativeBps,
                 c.externalBps,
+                c.combinedBps,
                 c.inputHash
             );
             TaskId id = Digests.taskId(domain, task);
@@ -99,6 +107,16 @@ contract DigestsTest is Test {
         }
     }
 
+    function test_veto_digests_match_the_shared_vectors() public view {
+        VetoCase[] memory cases = abi.decode(
+            vm.parseJsonTypeArray(json, "$.vetoes", "VetoCase(bytes32 digest,uint32 epoch,bytes32 leaf)"), (VetoCase[])
+        );
+        vm.assertGe(cases.length, 3);
+        for (uint256 i = 0; i < cases.length; i++) {
+            vm.assertEq(Digests.veto(domain, Epoch.wrap(cases[i].epoch), cases[i].leaf), cases[i].digest);
+        }
+    }
+
     function testFuzz_task_id_in_calldata_equals_that_in_memory(bytes32 separator, Task calldata task) public view {
         assertEq(this.taskIdOfCalldata(separator, task), Digests.taskId(separator, task));
     }
@@ -115,6 +133,7 @@ contract DigestsTest is Test {
                 task.deadline,
                 task.nativeBps,
                 task.externalBps,
+                task.combinedBps,
                 task.inputHash
             )
         );
@@ -152,7 +171,11 @@ contract DigestsTest is Test {
         pure
     {
         bytes32 possession = Digests.possession(separator, operator, G1(1, 2), G2(1, 2, 3, 4));
-        vm.assertTrue(possession != Digests.batch(separator, Epoch.wrap(epoch), root));
+        bytes32 batch = Digests.batch(separator, Epoch.wrap(epoch), root);
+        bytes32 veto = Digests.veto(separator, Epoch.wrap(epoch), root);
+        vm.assertTrue(possession != batch);
+        vm.assertTrue(possession != veto);
+        vm.assertTrue(batch != veto);
     }
 
     function rootOf(bytes32[] memory nodes) private pure returns (bytes32) {

@@ -6,7 +6,10 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
-const CONTRACTS = ["ChainlinkPrices", "DemoFeed", "DemoToken", "FallbackMonitor", "RestakingManager", "ScoreBoard", "ServiceManager", "Strategy"];
+const CONTRACTS = [
+  "AllocationManager", "ChainlinkPrices", "DemoFeed", "DemoToken", "EtherStrategy", "FallbackMonitor", "OperatorRegistry",
+  "RestakingManager", "ScoreBoard", "ServiceManager", "Strategy", "WrappedEther",
+];
 
 const contracts = path.join(__dirname, "..");
 const target = path.join(contracts, "..", "crates", "chain", "artifacts");

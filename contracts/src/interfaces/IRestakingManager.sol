@@ -1,19 +1,43 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {G1, G2} from "../libraries/BN254.sol";
-import {IStakeSource} from "./IStakeSource.sol";
+import {IOperatorRegistry} from "./IOperatorRegistry.sol";
 import {IStrategy} from "./IStrategy.sol";
 
+/// @notice Stake on its way out.
+struct Withdrawal {
+    address staker;
+    /// Operator whose slashing still reaches it; zero when the stake was not delegated.
+    address operator;
+    IStrategy strategy;
+    /// Stake in units that slashing does not change; see `IRestakingManager`.
+    uint128 scaled;
+    uint48 queuedAt;
+    /// First second at which it can be completed, and no slash reaches it any more.
+    uint48 maturesAt;
+}
+
 /// @title IRestakingManager
-/// @notice Where stakers deposit and delegate, and operators register keys and opt in to services.
+/// @notice Where stakers deposit, delegate and withdraw.
 ///
-/// Trust: the owner chooses which strategies there are, and nothing else. An operator's BLS key is believed because it
-/// proved possession of it. Stake counts for the operator that its staker delegated to, in every service that the
-/// operator serves.
+/// Stake is counted in a strategy's shares. What is delegated to an operator is kept *scaled*: each operator has, per
+/// strategy, a **slash factor** that begins at 1e27 and only falls, and
 ///
-/// Its whole state follows from its events.
-interface IRestakingManager is IStakeSource {
+///     shares = scaled · factor / 1e27, rounded down.
+///
+/// So one number slashes all of an operator's stakers and all of its queued withdrawals that are not mature, whatever
+/// their number. Stake that is not delegated has the factor 1e27. Shares become scaled rounded down, and are taken away
+/// rounded up: rounding is always against the caller.
+///
+/// Stake that leaves an operator waits `withdrawalDelay` seconds, during which it is slashed like the rest and counts
+/// for no weight. After that it is out of reach, completed or not.
+///
+/// Trust: the owner chooses which strategies there are, and nothing else; it can neither touch nor hold up stake. The
+/// AllocationManager decides on slashing, within the terms that an operator opted in to. The OperatorRegistry says who
+/// is an operator.
+///
+/// Its whole state follows from its events, from block `deploymentBlock` on.
+interface IRestakingManager {
     error ZeroAddress();
     error ZeroAmount();
     /// @notice The owner has not added this strategy.
@@ -23,65 +47,100 @@ interface IRestakingManager is IStakeSource {
     error ForeignStrategy(address strategy, address manager);
     error TooManyStrategies(uint256 limit);
     error NotAnOperator(address account);
-    error AlreadyOperator(address account);
     /// @notice The staker has delegated already, and stays so until it undelegates.
     error AlreadyDelegated(address staker, address operator);
-    /// @notice A key half is the point at infinity.
-    error InfinityKey();
-    /// @notice The BLS key belongs to another operator.
-    error KeyInUse(bytes32 keyHash, address holder);
-    /// @notice The transport key belongs to another operator.
-    error TransportKeyInUse(bytes32 transportKey, address holder);
-    error ZeroTransportKey();
-    error SocketTooLong(uint256 length, uint256 limit);
-    /// @notice The signature does not prove possession of the key, or the key's halves do not belong together.
-    error InvalidPossession(address operator, bytes32 digest);
-    error AlreadyOptedIn(address operator, address service);
+    error NotDelegated(address staker);
+    /// @notice All stake of that operator in the strategy was slashed, or all but a billionth: it takes no more.
+    error SlashedOut(address operator, address strategy);
+    /// @notice The staker has fewer shares than it wants to withdraw.
+    error InsufficientShares(address staker, address strategy, uint256 asked, uint256 available);
+    error UnknownWithdrawal(uint64 id);
+    /// @notice Only the staker may complete its withdrawal.
+    error NotStaker(uint64 id, address caller);
+    error NotMature(uint64 id, uint48 maturesAt);
+    /// @notice The caller is not the AllocationManager.
+    error NotAllocationManager(address caller);
+    /// @notice A slash lowers the factor.
+    error FactorNotLower(uint96 asked, uint96 present);
+    /// @notice Nothing that was slashed waits for this recipient.
+    error NothingSlashed(address recipient, address strategy);
+    /// @notice Leaving stake waits for 1 second at least, and a year at most.
+    error InvalidWithdrawalDelay(uint32 delay, uint32 most);
+    /// @notice Without an owner no strategy could ever be added; hand ownership over instead.
+    error OwnershipNotRenounceable();
 
-    event StrategyAdded(address indexed strategy, address indexed token);
-    event Deposited(address indexed staker, address indexed strategy, uint256 amount, uint256 shares);
-    /// @notice All that `staker` holds, now and later, counts for `operator`.
+    event StrategyAdded(address indexed strategy, address indexed token, uint32 leverageCapBps);
+    /// @param assets What arrived, in the token's smallest unit.
+    event Deposited(address indexed staker, address indexed strategy, uint256 assets, uint256 shares, uint256 scaled);
+    /// @notice All that `staker` holds, now and later, stands behind `operator`.
     event Delegated(address indexed staker, address indexed operator);
-    /// @notice The G2 half of the key is kept nowhere else.
-    event OperatorRegistered(address indexed operator, G1 g1, G2 g2, bytes32 transportKey, string socket);
-    event SocketUpdated(address indexed operator, string socket);
-    event OptedIn(address indexed operator, address indexed service);
-    event OptedOut(address indexed operator, address indexed service);
+    event Undelegated(address indexed staker, address indexed operator);
+    event WithdrawalQueued(
+        uint64 indexed id,
+        address indexed staker,
+        address indexed strategy,
+        address operator,
+        uint256 scaled,
+        uint48 maturesAt
+    );
+    /// @param shares What was left of it after slashing.
+    /// @param assets What was paid.
+    event WithdrawalCompleted(uint64 indexed id, address recipient, uint256 shares, uint256 assets);
+    /// @notice A withdrawal became stake again, behind the staker's operator, if any.
+    /// @param shares What was left of it after slashing.
+    /// @param scaled The same in the units of that operator.
+    event WithdrawalRestaked(uint64 indexed id, uint256 shares, uint256 scaled);
+    /// @param factor The operator's slash factor from now on.
+    /// @param shares Shares taken from its stakers and immature withdrawals together.
+    /// @param recipient Who receives them; zero when they are burned.
+    event Slashed(
+        address indexed operator, address indexed strategy, uint96 factor, uint256 shares, address indexed recipient
+    );
+    event SlashedStakePaid(address indexed recipient, address indexed strategy, uint256 shares, uint256 assets);
 
-    /// @notice Lets stakers deposit into `strategy`. Owner only.
+    /// @notice Lets stakers deposit into `strategy`. Owner only; for good.
     function addStrategy(IStrategy strategy) external;
 
     /// @notice Stakes `amount` of the strategy's token, which the caller has approved to the *strategy*.
     /// @return shares Shares that the caller gained.
     function deposit(IStrategy strategy, uint256 amount) external returns (uint256 shares);
 
-    /// @notice Gives the weight of all of the caller's stake, now and later, to `operator`.
+    /// @notice Stakes the ether that comes with the call.
+    /// @return shares Shares that the caller gained.
+    function depositEther(IStrategy strategy) external payable returns (uint256 shares);
+
+    /// @notice Puts all of the caller's stake, now and later, behind `operator`. An operator that delegates to itself
+    /// operates its own stake.
     function delegateTo(address operator) external;
 
-    /// @notice Makes the caller an operator, delegated to itself.
-    /// @param g1 BLS public key in G1.
-    /// @param g2 The same key in G2.
-    /// @param possession Signature with that key over `possessionDigest(caller, g1, g2)`.
-    /// @param transportKey Ed25519 public key that the operator's node speaks with.
-    /// @param socket Where its node listens, `host:port`, at most 256 bytes; empty when it is not to be reached.
-    function registerOperator(
-        G1 calldata g1,
-        G2 calldata g2,
-        G1 calldata possession,
-        bytes32 transportKey,
-        string calldata socket
-    ) external;
+    /// @notice Takes all of the caller's stake from its operator and queues it, one withdrawal per strategy.
+    /// @dev To move to another operator: undelegate, delegate anew, and complete the withdrawals as stake.
+    function undelegate() external returns (uint64[] memory ids);
 
-    /// @notice Changes where the caller's node listens.
-    function updateSocket(string calldata socket) external;
+    /// @notice Queues a withdrawal of `shares`, or of everything when `shares` is the largest uint256.
+    function queueWithdrawal(IStrategy strategy, uint256 shares) external returns (uint64 id);
 
-    /// @notice Enters the caller, an operator, into the set of `service`.
-    /// @dev Warning: any operator may enter, whatever its stake, and a table holds 278; a service that needs approval
-    /// or a minimum stake must demand them.
-    function optIn(address service) external;
+    /// @notice Pays out a withdrawal of the caller's that is mature.
+    /// @param recipient Who receives the tokens.
+    /// @return assets What was sent.
+    function completeWithdrawal(uint64 id, address recipient) external returns (uint256 assets);
 
-    /// @notice Takes the caller out of the set of `service`. Tables that are written already keep it.
-    function optOut(address service) external;
+    /// @notice Turns a withdrawal of the caller's that is mature back into stake, behind its operator of now, if any.
+    /// @return shares What was staked.
+    function completeAsStake(uint64 id) external returns (uint256 shares);
+
+    /// @notice Lowers an operator's slash factor, and sets the shares that its stakers lose aside for `recipient`.
+    /// AllocationManager only.
+    /// @param factor The new factor, below the present one.
+    /// @param recipient Who may be paid what was taken; zero to burn it.
+    /// @return shares Shares taken, rounded down.
+    function slash(address operator, IStrategy strategy, uint96 factor, address recipient)
+        external
+        returns (uint256 shares);
+
+    /// @notice Sends what was slashed for `recipient`. Anyone may. What was slashed for zero goes to 0x…dEaD, where
+    /// nobody can move it.
+    function paySlashed(address recipient, IStrategy strategy) external returns (uint256 assets);
 
     /// @notice Whether deposits into `strategy` are accepted.
     function isStrategy(address strategy) external view returns (bool);
@@ -89,37 +148,48 @@ interface IRestakingManager is IStakeSource {
     /// @notice All strategies, in the order they were added.
     function strategies() external view returns (address[] memory);
 
-    /// @notice Shares that `staker` holds in `strategy`.
+    /// @notice Shares that `staker` holds in `strategy`, after slashing, without what it queued.
     function sharesOf(address staker, address strategy) external view returns (uint256);
 
-    /// @notice Shares in `strategy` that are delegated to `operator`.
+    /// @notice The same before slashing: what is kept.
+    function scaledOf(address staker, address strategy) external view returns (uint256);
+
+    /// @notice Shares in `strategy` that stand behind `operator`, after slashing, without what is queued.
     function operatorSharesOf(address operator, address strategy) external view returns (uint256);
 
-    /// @notice What they are worth: the operator's weight in that token.
-    function stakeOf(address operator, address strategy) external view returns (uint96);
+    /// @notice Scaled stake behind each operator, without what is queued, and each one's slash factor, in one call.
+    function stakesOf(address[] calldata operators, address strategy)
+        external
+        view
+        returns (uint128[] memory scaled, uint96[] memory factors);
+
+    /// @notice The operator's slash factor in `strategy`: 1e27 less what was slashed.
+    function slashFactorOf(address operator, address strategy) external view returns (uint96);
+
+    /// @notice Scaled stake of `operator` on its way out that slashing still reaches.
+    function queuedOf(address operator, address strategy) external view returns (uint256);
 
     /// @notice Operator that `staker` delegated to; zero when none.
     function delegateOf(address staker) external view returns (address);
 
-    /// @notice Whether `account` is registered as an operator.
-    function isOperator(address account) external view returns (bool);
+    /// @notice A withdrawal that is not completed; zeros when there is none.
+    function withdrawalOf(uint64 id) external view returns (Withdrawal memory);
 
-    /// @notice G1 half of the operator's BLS key; infinity when it is no operator.
-    function keyOf(address operator) external view returns (G1 memory);
+    /// @notice Shares that a withdrawal would yield now, or yields if it is mature.
+    function withdrawalShares(uint64 id) external view returns (uint256);
 
-    /// @notice Operator that holds the BLS key with keccak256(x, y) = `keyHash`; zero when none.
-    function holderOfKey(bytes32 keyHash) external view returns (address);
+    /// @notice Number of the latest withdrawal.
+    function withdrawalCount() external view returns (uint64);
 
-    /// @notice Operator that holds the transport key; zero when none.
-    function holderOfTransportKey(bytes32 transportKey) external view returns (address);
+    /// @notice Shares in `strategy` that were slashed and wait for `recipient`.
+    function slashedSharesOf(address recipient, address strategy) external view returns (uint256);
 
-    /// @notice Operators that serve `service`, in no particular order.
-    /// @dev Warning: unbounded; for reading off chain.
-    function operatorsOf(address service) external view returns (address[] memory);
+    /// @notice Seconds that leaving stake waits and can be slashed.
+    function withdrawalDelay() external view returns (uint32);
 
-    /// @notice Whether `operator` serves `service`.
-    function isOptedIn(address operator, address service) external view returns (bool);
+    function operatorRegistry() external view returns (IOperatorRegistry);
+    function allocationManager() external view returns (address);
 
-    /// @notice What `operator` signs to prove possession of the key.
-    function possessionDigest(address operator, G1 calldata g1, G2 calldata g2) external view returns (bytes32);
+    /// @notice Block of deployment: logs of this contract begin here.
+    function deploymentBlock() external view returns (uint256);
 }

@@ -2,9 +2,10 @@
 pragma solidity ^0.8.31;
 
 import {IStakeSource} from "./IStakeSource.sol";
-import {Row} from "../libraries/OperatorTables.sol";
+import {ITableKeeper} from "./ITableKeeper.sol";
+import {ITotalWeights} from "./ITotalWeights.sol";
 import {Epoch, TaskId} from "../types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "../types/Structs.sol";
+import {Judgement, Policy, Requirement, Result, Task, Verdict} from "../types/Structs.sol";
 
 /// @notice How a ServiceManager is set up, for good.
 struct ServiceConfig {
@@ -16,10 +17,14 @@ struct ServiceConfig {
     address nativeStrategy;
     /// Strategy whose stake is the external weight.
     address externalStrategy;
-    /// Share of each token that every result needs at least, 1 to 10 000 each.
-    Quorum quorum;
-    /// Seconds for which an operator table is believed after it was written.
+    /// What signed stake every result needs.
+    Policy policy;
+    /// Seconds for which an operator table is believed after its stake was read.
     uint32 tableWindow;
+    /// Seconds after which anyone may write the next one, less than `tableWindow`.
+    uint32 epochSeconds;
+    /// Share of a token's total, in basis points, by which an operator's weight must have moved for a correction.
+    uint16 moveBps;
     /// Gas that a handler is called with, at least 50 000 and at most 8 000 000.
     uint32 handlerGas;
 }
@@ -32,13 +37,6 @@ struct Workflow {
     address handler;
 }
 
-/// @notice An operator table: where it is, since when, and how many operators it holds.
-struct TableInfo {
-    address pointer;
-    uint48 takenAt;
-    uint16 count;
-}
-
 /// @notice What became of a task, as far as its number tells.
 enum TaskStatus {
     /// There is no task of that number.
@@ -48,34 +46,53 @@ enum TaskStatus {
     /// A result was delivered.
     Settled,
     /// A result was delivered and its handler failed; `redeliver` may hand it over.
-    Unhandled
+    Unhandled,
+    /// A result waits for vetoes; `finalize` delivers it when the window has passed.
+    Pending,
+    /// Its result was vetoed; it never gets another.
+    Vetoed
 }
 
-/// @notice Why `submit` passed over a result.
+/// @notice Why `submit` or `finalize` passed over a result.
 enum SkipReason {
     /// The task has its result already.
     Settled,
     /// The task's deadline has passed.
     Expired,
     /// This service has no such task.
-    Unknown
+    Unknown,
+    /// The result waits for vetoes, and the certificate does not end that.
+    Waiting,
+    /// Another result of the task waits for vetoes.
+    Conflicting,
+    /// The task's result was vetoed.
+    Vetoed,
+    /// There was no certificate for a result of the task.
+    Uncertified
 }
 
 /// @title IServiceManager
 /// @notice One service: takes requests for tasks, and delivers results that enough stake of both tokens has signed.
 ///
-/// Trust: the stake source for keys and weights (see `IStakeSource`); the owner for which manifest is in force, hence
-/// which components run and which contracts receive results. The owner can not deliver a result, change a quorum, or
-/// touch a task that exists. Everyone else is trusted with nothing: tables may be refreshed, tasks created and
-/// certificates submitted by anyone.
+/// What is enough the service's policy says, chosen at deployment for good, and each task's requester, who can only ask
+/// for more: docs/reference/policies.md. Under the policy `Veto` a certified result may have to wait for vetoes:
+///
+///     Open ──submit──► Pending ──finalize, or submit with a final certificate──► Settled or Unhandled
+///       └──submit with a final certificate──► Settled or Unhandled
+///                      Pending ──veto──► Vetoed
+///
+/// Trust: the stake source for keys and weights (see `IStakeSource`); the policy's oracle for prices or the fallback
+/// condition; the owner for which manifest is in force, hence which components run and which contracts receive results.
+/// The owner can not deliver a result, change the policy, or touch a task that exists. Everyone else is trusted with
+/// nothing: tables may be refreshed, tasks created and certificates submitted by anyone.
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
-interface IServiceManager {
+interface IServiceManager is ITableKeeper, ITotalWeights {
     error ZeroAddress();
-    /// @notice A share of the service's own quorum is not in 1 to 10 000.
-    error InvalidQuorum(uint16 nativeBps, uint16 externalBps);
-    error InvalidTableWindow(uint32 tableWindow);
     error InvalidHandlerGas(uint32 handlerGas, uint256 least, uint256 most);
+
+    /// @notice A service without an owner could never change its manifest again.
+    error OwnershipNotRenounceable();
 
     error ZeroManifest();
     /// @notice A manifest that follows another must become active after the current block.
@@ -86,27 +103,20 @@ interface IServiceManager {
     /// @notice The same manifest was announced before with another handler for the workflow.
     error HandlerConflict(bytes32 manifest, bytes32 workflow, address handler);
 
-    error EmptyTable();
-    /// @notice The list leaves out operators, or names too many.
-    error IncompleteOperators(uint256 given, uint256 optedIn);
-    /// @notice The list is not strictly ascending.
-    error OperatorsNotAscending(address previous, address next);
-
     error NoManifestInForce();
     /// @notice The manifest in force has no such workflow.
     error UnknownWorkflow(bytes32 manifest, bytes32 workflow);
     error InputTooLong(uint256 length, uint256 limit);
     error DeadlineOutOfBounds(uint64 deadline, uint256 earliest, uint256 latest);
-    /// @notice A task may only ask for more than the service does, and for no more than everything.
-    error QuorumOutOfBounds(Token token, uint16 bps, uint16 least);
 
     error BatchSizeOutOfBounds(uint256 size, uint256 limit);
     error TasksNotAscending(TaskId previous, TaskId next);
-    /// @notice No result in the batch belongs to an open task.
+    /// @notice All results are passed over: there is nothing to deliver, and nothing that could wait for vetoes.
     error NothingToDeliver();
-    error UnknownEpoch(Epoch epoch);
-    /// @notice The table was taken too long ago to be believed.
-    error TableExpired(Epoch epoch, uint256 takenAt, uint256 window);
+    /// @notice No result of the task waits for vetoes.
+    error NotPending(uint64 number);
+    /// @notice The time for vetoes is over.
+    error VetoTooLate(uint64 number, uint64 until);
     /// @notice Too little gas is left to give a handler what it is due.
     error InsufficientGas(uint256 available, uint256 needed);
     /// @notice No failed result of that task is kept, or it was another one.
@@ -114,19 +124,28 @@ interface IServiceManager {
 
     /// @param activationBlock First block in which the manifest is in force.
     event ManifestAnnounced(bytes32 indexed manifest, string uri, uint64 activationBlock, Workflow[] workflows);
-    event TableRefreshed(Epoch indexed epoch, address pointer, address[] operators);
     event TaskCreated(TaskId indexed taskId, Task task, bytes input);
     event TaskSkipped(TaskId indexed taskId, SkipReason reason);
     /// @param root Merkle root of the batch.
+    /// @param verdict `Pending` or `Final`.
     /// @param signers Bitmap over the table's operators.
     event CertificateVerified(
         Epoch indexed epoch,
         bytes32 root,
+        Verdict verdict,
         uint96 signedNative,
         uint96 signedExternal,
         uint96 totalNative,
         uint96 totalExternal,
         uint256[] signers
+    );
+    /// @notice A result waits for vetoes. Its payload is in the calldata of the transaction.
+    /// @param until First second in which it can no longer be vetoed, but finalized.
+    event TaskPending(TaskId indexed taskId, bytes32 leaf, uint64 until);
+    /// @notice A pending result was stopped for good, by the signers.
+    /// @param epoch Table that the bitmap `signers` refers to.
+    event TaskVetoed(
+        TaskId indexed taskId, bytes32 leaf, Epoch epoch, uint96 signedExternal, uint96 totalExternal, uint256[] signers
     );
     /// @param handled Whether the handler took it; if not, the result is kept for `redeliver`.
     event TaskDelivered(TaskId indexed taskId, address handler, bool handled);
@@ -146,44 +165,76 @@ interface IServiceManager {
         Workflow[] calldata workflows
     ) external;
 
-    /// @notice Writes a new operator table from the stake as it is now. Anyone may.
-    /// @param operators All operators that are opted in to this service, strictly ascending.
-    function refreshTable(address[] calldata operators) external returns (Epoch epoch);
-
     /// @notice Asks for one execution of a workflow of the manifest in force.
     /// @param workflow ASCII name, left-aligned.
     /// @param input What the component is given, at most `MAX_INPUT_BYTES`.
-    /// @param stricter Quorum that the result must reach where the service's own is less; 0 for the service's.
-    /// @param deadline Last second at which the result may be delivered, in the future and at most `MAX_TASK_SECONDS`
-    /// away.
-    function createTask(bytes32 workflow, bytes calldata input, Quorum calldata stricter, uint64 deadline)
+    /// @param requirement What the result needs beside the service's policy; `combinedBps` only if that is `Combined`.
+    /// @param deadline Last second at which a certificate for the result may come, in the future and at most
+    /// `MAX_TASK_SECONDS` away.
+    function createTask(bytes32 workflow, bytes calldata input, Requirement calldata requirement, uint64 deadline)
         external
         returns (TaskId taskId);
 
-    /// @notice Verifies a certificate over a batch of results and delivers those whose tasks are open. Anyone may.
-    /// @dev Each task is delivered at most once. Results of settled, expired and unknown tasks are skipped; a handler
-    /// that fails stops no other result. Give it gas for every handler: `handlerGas` each.
+    /// @notice Verifies a certificate over a batch of results, and delivers those whose tasks are open, or has them wait
+    /// for vetoes. Anyone may.
+    /// @dev Judged once, by the policy and everything that the requesters of these tasks require. Each task is delivered
+    /// at most once. Results that can not be delivered are skipped; a handler that fails stops no other result. Give it
+    /// gas for every handler: `handlerGas` each.
+    ///
+    /// Under the policy `Veto`, a certificate that could still be vetoed makes results pending. Another result of a
+    /// pending task is skipped, whatever signed it. The same result with a final certificate is delivered at once.
     /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
-    function submit(Result[] calldata results, Certificate calldata certificate) external;
+    /// @param certificate Packed as `Certificates` says.
+    function submit(Result[] calldata results, bytes calldata certificate) external;
+
+    /// @notice Stops the pending result of a task, for good. Anyone may.
+    /// @param certificate Over the digest `Veto{epoch, leaf}` of that result, by the policy's `vetoBps` of the external
+    /// token; before the result's window ends.
+    function veto(uint64 number, bytes calldata certificate) external;
+
+    /// @notice Delivers pending results whose window has passed without a veto. Anyone may, at any time: their tasks'
+    /// deadlines bound the first certificate only.
+    /// @dev Results that are not due are skipped, as are repetitions. Give it gas for every handler: `handlerGas` each.
+    /// @param results 1 to `MAX_BATCH`, in any order.
+    function finalize(Result[] calldata results) external;
 
     /// @notice Hands over a result whose handler failed when it was delivered. Anyone may, at any time. Reverts as the
     /// handler does.
     function redeliver(Result calldata result) external;
 
-    /// @notice What became of the task of that number, and its id while it is open.
+    /// @notice What the policy says of a certificate over a batch of results. For other contracts; reverts with the
+    /// reason when the certificate is refused.
+    /// @dev Warning: a verdict of `Pending` may still be vetoed; only `Final` is final.
+    ///
+    /// @dev Warning: does not look at tasks. Whether there is such a task, what its requester required, whether it was
+    /// delivered or vetoed before, and whether another result of it was certified, is for the caller to ask.
+    ///
+    /// @dev Warning: true for this moment. Tables expire, prices move, and the fallback condition ends.
+    /// @param results The whole batch, 1 to `MAX_BATCH`, strictly ascending by task id.
+    /// @param requirement What the caller demands beside the policy.
+    function verify(bytes calldata certificate, Result[] calldata results, Requirement calldata requirement)
+        external
+        view
+        returns (Judgement memory);
+
+    /// @notice As `verify`, over the Merkle root of a batch, by the policy alone.
+    function verifyRoot(bytes calldata certificate, bytes32 root) external view returns (Judgement memory);
+
+    /// @notice As `verify`, over the Merkle root of a batch.
+    function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
+        external
+        view
+        returns (Judgement memory);
+
+    /// @notice What became of the task of that number, and its id while it is open or pending.
     function taskStatus(uint64 number) external view returns (TaskStatus status, TaskId taskId);
+
+    /// @notice The leaf of a task's pending result, and the first second in which it can be finalized; zeros when there
+    /// is none.
+    function pendingResult(uint64 number) external view returns (bytes32 leaf, uint64 until);
 
     /// @notice Number of the latest task.
     function taskCount() external view returns (uint64);
-
-    /// @notice Number of the latest table; 0 before the first.
-    function currentEpoch() external view returns (Epoch);
-
-    /// @notice The table of an epoch; zeros when there is none.
-    function tableInfo(Epoch epoch) external view returns (TableInfo memory);
-
-    /// @notice All rows of a table, the sum first.
-    function tableRows(Epoch epoch) external view returns (Row[] memory);
 
     /// @notice Hash of the manifest in force; zero before the first.
     function manifestInForce() external view returns (bytes32);
@@ -194,15 +245,11 @@ interface IServiceManager {
     /// @notice Handler of a workflow of a manifest; zero when it was not announced.
     function handlerOf(bytes32 manifest, bytes32 workflow) external view returns (address);
 
-    /// @notice Share of each token that every result needs at least.
-    function quorum() external view returns (Quorum memory);
+    /// @notice What signed stake every result needs.
+    function policy() external view returns (Policy memory);
 
-    function stakeSource() external view returns (IStakeSource);
     function nativeStrategy() external view returns (address);
     function externalStrategy() external view returns (address);
-
-    /// @notice Seconds for which a table is believed.
-    function tableWindow() external view returns (uint32);
 
     /// @notice Gas that a handler is called with.
     function handlerGas() external view returns (uint32);

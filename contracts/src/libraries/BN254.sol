@@ -24,7 +24,7 @@ library BN254 {
     /// subgroup.
     error InvalidPoint();
     /// @notice The hint does not lead from the digest to a point of the curve.
-    error InvalidRoots(bytes32 digest);
+    error InvalidHint(bytes32 digest);
 
     /// @notice Modulus of the base field.
     uint256 internal constant P = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
@@ -87,7 +87,7 @@ library BN254 {
 
     /// @notice Hashes a digest to G1 by try and increment, as EigenLayer's middleware does: from x = digest mod P
     /// upwards, the first x for which x³ + 3 is a square, with its principal root as y.
-    /// @dev Takes about 2 tries on average at 4 016 gas of MODEXP each. See `hashToG1WithRoots` for the cheap way.
+    /// @dev Takes about 2 tries on average at 4 016 gas of MODEXP each. See `hashToG1WithHint` for the cheap way.
     function hashToG1(bytes32 digest) internal view returns (G1 memory point) {
         uint256 x = uint256(digest) % P;
         while (true) {
@@ -98,27 +98,22 @@ library BN254 {
         }
     }
 
-    /// @notice `hashToG1` with the square roots given rather than computed.
-    /// @param roots For each x that is passed over a root of −(x³ + 3), which proves that x³ + 3 is no square, as −1 is
-    /// none; last the y of the point.
-    /// @dev The caller may give −y for y, and so gets −H for H. A signature check that passes for (−H, −σ) passes for
-    /// (H, σ), so nothing can be signed with it that could not be signed without it, but the point is not to be taken
-    /// for an identifier.
-    function hashToG1WithRoots(bytes32 digest, uint256[] calldata roots) internal pure returns (G1 memory point) {
-        uint256 passed = roots.length;
-        if (passed == 0) revert InvalidRoots(digest);
-        uint256 x = uint256(digest) % P;
-        unchecked {
-            passed--;
-            for (uint256 i = 0; i < passed; i++) {
-                uint256 w = roots[i];
-                if (mulmod(w, w, P) != P - cubePlus3(x)) revert InvalidRoots(digest);
-                x = addmod(x, 1, P);
-            }
+    /// @notice `hashToG1` with the result given, and checked as far as safety needs: that it is a point whose abscissa is
+    /// that of the digest or one of the 255 after it.
+    /// @dev That the abscissas before have no point is not checked: whoever signs hashes by `hashToG1`, so only that
+    /// point of a digest is ever signed. To pass a signature over one digest for one over another, both have to lie
+    /// within 255 of each other, for which keccak256 has to be broken but for 8 bits. The ordinate may be that of −H:
+    /// a check that passes for (−H, −σ) passes for (H, σ). Warning: the point is not to be taken for an identifier.
+    /// @param passed How many abscissas `hashToG1` passes over, at most 255.
+    /// @param y The ordinate that it finds.
+    function hashToG1WithHint(bytes32 digest, uint256 passed, uint256 y) internal pure returns (uint256 x) {
+        uint256 distance;
+        // x = addmod(uint256(digest), passed, P); distance = mulmod(y, y, P) - cubePlus3(x);
+        assembly ("memory-safe") {
+            x := addmod(digest, passed, P)
+            distance := sub(mulmod(y, y, P), addmod(mulmod(mulmod(x, x, P), x, P), 3, P))
         }
-        uint256 y = roots[passed];
-        if (mulmod(y, y, P) != cubePlus3(x)) revert InvalidRoots(digest);
-        return G1(x, y);
+        if (distance != 0) revert InvalidHint(digest);
     }
 
     /// @notice Whether `sigma` is a signature over `message` under the key (`p1`, `p2`), and the key's halves belong
@@ -130,44 +125,84 @@ library BN254 {
         view
         returns (bool valid)
     {
+        uint256 at;
+        // at = abi.encode(digest, p1, p2, sigma), with room behind it.
+        assembly ("memory-safe") {
+            at := mload(0x40)
+            mstore(at, digest)
+            mcopy(add(at, 0x20), p1, 0x40)
+            mcopy(add(at, 0x60), p2, 0x80)
+            mcopy(add(at, 0xe0), sigma, 0x40)
+        }
+        return verifyAt(at, message.x, message.y);
+    }
+
+    /// @notice `verify` of what lies in memory: digest, `p1`, `p2`, `sigma`, 9 words in all. Works on the 13 words from
+    /// there on, which must be free or the caller's.
+    function verifyAt(uint256 at, uint256 messageX, uint256 messageY) internal view returns (bool valid) {
         bool ok;
         // uint256 gamma = uint256(keccak256(abi.encode(digest, p1, p2, sigma))) % R;
         // G1 memory a = add(sigma, mul(p1, gamma));
         // G1 memory b = add(message, mul(generator(), gamma));
         // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, p2)); valid = abi.decode(output, (bool));
         assembly ("memory-safe") {
-            // The pairing's input takes shape in place: a at 0x00, the negated generator at 0x40, b at 0xc0, p2 at
-            // 0x100.
-            let a := mload(0x40)
-            let b := add(a, 0xc0)
-            mstore(a, digest)
-            mcopy(add(a, 0x20), p1, 0x40)
-            mcopy(add(a, 0x60), p2, 0x80)
-            mcopy(add(a, 0xe0), sigma, 0x40)
-            let gamma := mod(keccak256(a, 0x120), R)
+            // The pairing's input takes shape in place, from the second word on: a at 0x00, the negated generator at
+            // 0x40, b at 0xc0, p2 at 0x100.
+            let gamma := mod(keccak256(at, 0x120), R)
+            let a := add(at, 0x20)
+            let b := add(at, 0xe0)
+            mcopy(add(at, 0x120), add(at, 0x60), 0x80)
+            mcopy(add(at, 0xa0), b, 0x40)
+            mstore(add(at, 0x60), gamma)
+            ok := staticcall(gas(), 0x07, a, 0x60, add(at, 0x60), 0x40)
+            ok := and(ok, staticcall(gas(), 0x06, add(at, 0x60), 0x80, a, 0x40))
 
-            mcopy(a, p1, 0x40)
-            mstore(add(a, 0x40), gamma)
-            ok := staticcall(gas(), 0x07, a, 0x60, a, 0x40)
-            mcopy(add(a, 0x40), sigma, 0x40)
-            ok := and(ok, staticcall(gas(), 0x06, a, 0x80, a, 0x40))
+            mstore(add(at, 0x60), 1)
+            mstore(add(at, 0x80), 2)
+            mstore(add(at, 0xa0), gamma)
+            ok := and(ok, staticcall(gas(), 0x07, add(at, 0x60), 0x60, add(at, 0x60), 0x40))
+            mstore(add(at, 0xa0), messageX)
+            mstore(add(at, 0xc0), messageY)
+            ok := and(ok, staticcall(gas(), 0x06, add(at, 0x60), 0x80, b, 0x40))
 
-            mstore(b, 1)
-            mstore(add(b, 0x20), 2)
-            mstore(add(b, 0x40), gamma)
-            ok := and(ok, staticcall(gas(), 0x07, b, 0x60, b, 0x40))
-            mcopy(add(b, 0x40), message, 0x40)
-            ok := and(ok, staticcall(gas(), 0x06, b, 0x80, b, 0x40))
-
-            mstore(add(a, 0x40), NEG_G2_X_IM)
-            mstore(add(a, 0x60), NEG_G2_X_RE)
-            mstore(add(a, 0x80), NEG_G2_Y_IM)
-            mstore(add(a, 0xa0), NEG_G2_Y_RE)
-            mcopy(add(a, 0x100), p2, 0x80)
+            mstore(add(at, 0x60), NEG_G2_X_IM)
+            mstore(add(at, 0x80), NEG_G2_X_RE)
+            mstore(add(at, 0xa0), NEG_G2_Y_IM)
+            mstore(add(at, 0xc0), NEG_G2_Y_RE)
             ok := and(ok, staticcall(gas(), 0x08, a, 0x180, 0x00, 0x20))
             valid := and(ok, mload(0x00))
         }
         if (!ok) revert InvalidPoint();
+    }
+
+    /// @notice Whether e(a, −G2) · e(b, p2) = 1.
+    /// @param at Where the input lies in memory, 12 words: a, room for four words, b, `p2`.
+    function pairingAt(uint256 at) internal view returns (bool valid) {
+        bool ok;
+        // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, p2)); valid = abi.decode(output, (bool));
+        assembly ("memory-safe") {
+            mstore(add(at, 0x40), NEG_G2_X_IM)
+            mstore(add(at, 0x60), NEG_G2_X_RE)
+            mstore(add(at, 0x80), NEG_G2_Y_IM)
+            mstore(add(at, 0xa0), NEG_G2_Y_RE)
+            ok := staticcall(gas(), 0x08, at, 0x180, 0x00, 0x20)
+            valid := and(ok, mload(0x00))
+        }
+        if (!ok) revert InvalidPoint();
+    }
+
+    /// @notice Whether the halves of a key belong together: e(P1, −G2) · e(G1, P2) = 1.
+    function halvesMatch(G1 memory p1, G2 memory p2) internal view returns (bool) {
+        uint256 at;
+        // at = abi.encode(p1, [0, 0, 0, 0], generator(), p2)
+        assembly ("memory-safe") {
+            at := mload(0x40)
+            mcopy(at, p1, 0x40)
+            mstore(add(at, 0xc0), 1)
+            mstore(add(at, 0xe0), 2)
+            mcopy(add(at, 0x100), p2, 0x80)
+        }
+        return pairingAt(at);
     }
 
     /// @notice x³ + 3, which is never 0: the curve's order is odd.

@@ -19,20 +19,20 @@ library Deliveries {
         // return abi.encodeCall(ITaskHandler.onResult, (id, task, payload));
         assembly ("memory-safe") {
             message := mload(0x40)
-            // Selector, then the head: id (0x20), task (0x120), offset of the payload (0x20), then its length and
+            // Selector, then the head: id (0x20), task (0x140), offset of the payload (0x20), then its length and
             // bytes, padded.
             let args := add(message, 0x24)
             let padded := and(add(payload.length, 0x1f), not(0x1f))
-            mstore(message, add(0x184, padded))
+            mstore(message, add(0x1a4, padded))
             mstore(add(message, 0x20), selector)
             mstore(args, id)
-            calldatacopy(add(args, 0x20), task, 0x120)
-            mstore(add(args, 0x140), 0x160)
-            mstore(add(args, 0x160), payload.length)
+            calldatacopy(add(args, 0x20), task, 0x140)
+            mstore(add(args, 0x160), 0x180)
+            mstore(add(args, 0x180), payload.length)
             // Zeros first: the payload may end within its last word.
-            mstore(add(args, add(0x160, padded)), 0)
-            calldatacopy(add(args, 0x180), payload.offset, payload.length)
-            mstore(0x40, and(add(add(args, add(0x180, padded)), 0x1f), not(0x1f)))
+            mstore(add(args, add(0x180, padded)), 0)
+            calldatacopy(add(args, 0x1a0), payload.offset, payload.length)
+            mstore(0x40, and(add(add(args, add(0x1a0, padded)), 0x1f), not(0x1f)))
         }
     }
 }

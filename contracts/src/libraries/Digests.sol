@@ -8,17 +8,18 @@ import {Task} from "../types/Structs.sol";
 /// @title Digests
 /// @notice Everything that Tandem hashes on chain, fixed in docs/reference/formats.md and pinned by
 /// vectors/digests.json.
-/// @dev Only `batch` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain
+/// @dev Only `batch`, `veto` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain
 /// separator.
 library Digests {
     bytes32 internal constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 internal constant TASK_TYPEHASH = keccak256(
-        "Task(uint64 number,bytes32 workflow,bytes32 manifest,address handler,address requester,uint64 deadline,uint16 nativeBps,uint16 externalBps,bytes32 inputHash)"
+        "Task(uint64 number,bytes32 workflow,bytes32 manifest,address handler,address requester,uint64 deadline,uint16 nativeBps,uint16 externalBps,uint16 combinedBps,bytes32 inputHash)"
     );
     bytes32 internal constant RESULT_TYPEHASH =
         keccak256("Result(bytes32 taskId,bytes32 component,uint256 chainId,address handler,bytes32 payloadHash)");
     bytes32 internal constant BATCH_TYPEHASH = keccak256("Batch(uint32 epoch,bytes32 root)");
+    bytes32 internal constant VETO_TYPEHASH = keccak256("Veto(uint32 epoch,bytes32 leaf)");
     bytes32 internal constant POSSESSION_TYPEHASH =
         keccak256("Possession(address operator,uint256[2] g1,uint256[4] g2)");
 
@@ -56,8 +57,8 @@ library Digests {
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, typeHash)
-            calldatacopy(add(words, 0x20), task, 0x120)
-            structHash := keccak256(words, 0x140)
+            calldatacopy(add(words, 0x20), task, 0x140)
+            structHash := keccak256(words, 0x160)
         }
         return TaskId.wrap(digest(domain, structHash));
     }
@@ -90,7 +91,22 @@ library Digests {
 
     /// @notice What the operators of an epoch sign for a batch, in the domain of their ServiceManager.
     function batch(bytes32 domain, Epoch epoch, bytes32 root) internal pure returns (bytes32) {
-        return digest(domain, keccak256(abi.encode(BATCH_TYPEHASH, epoch, root)));
+        bytes32 typeHash = BATCH_TYPEHASH;
+        bytes32 structHash;
+        // structHash = keccak256(abi.encode(BATCH_TYPEHASH, epoch, root));
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mstore(add(words, 0x20), epoch)
+            mstore(add(words, 0x40), root)
+            structHash := keccak256(words, 0x60)
+        }
+        return digest(domain, structHash);
+    }
+
+    /// @notice What the operators of an epoch sign to stop a pending result, in the domain of their ServiceManager.
+    function veto(bytes32 domain, Epoch epoch, bytes32 leaf_) internal pure returns (bytes32) {
+        return digest(domain, keccak256(abi.encode(VETO_TYPEHASH, epoch, leaf_)));
     }
 
     /// @notice What an operator signs to show that it holds the key it registers, in the domain of the

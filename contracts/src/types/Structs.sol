@@ -1,19 +1,77 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {G1, G2} from "../libraries/BN254.sol";
-import {Epoch} from "./Ids.sol";
-
 /// @notice The two tokens that stand behind a service. Wherever values are kept per token, native comes first.
 enum Token {
     Native,
     External
 }
 
-/// @notice Share of each token's total stake that must have signed, in basis points (10 000 = all of it).
-struct Quorum {
+/// @notice What someone demands of a certificate *beside* the service's policy, in basis points (10 000 = all); 0 demands
+/// nothing. As it only adds, it can only tighten.
+struct Requirement {
+    /// Share of the native stake that must have signed.
     uint16 nativeBps;
+    /// Share of the external stake that must have signed.
     uint16 externalBps;
+    /// Share of the combined value that must have signed; only for services with the policy `Combined`.
+    uint16 combinedBps;
+}
+
+/// @notice How signed stake of two tokens makes a certificate acceptable. See docs/reference/policies.md.
+enum PolicyKind {
+    /// Each token reaches its threshold.
+    Both,
+    /// One sum at oracle prices reaches a threshold; the native share of it is capped.
+    Combined,
+    /// The native token certifies; the external token may veto within a window, or wave through.
+    Veto,
+    /// As `Both`; while the fallback condition holds, the external token alone at a higher threshold is enough too.
+    BothOrFallback,
+    /// One token reaches its threshold.
+    Either,
+    /// The one token with a threshold reaches it.
+    Single
+}
+
+/// @notice A service's policy, for good. Fields that the kind does not use are zero. Thresholds in basis points.
+struct Policy {
+    PolicyKind kind;
+    /// Threshold of the native token: Both, Veto, BothOrFallback, Either, Single.
+    uint16 nativeBps;
+    /// Threshold of the external token: Both, BothOrFallback, Either, Single.
+    uint16 externalBps;
+    /// Threshold of the combined value: Combined.
+    uint16 combinedBps;
+    /// Most that the native token counts for in the combined value, 10 000 for no cap: Combined.
+    uint16 nativeCapBps;
+    /// Threshold of the external token alone, above `externalBps`: BothOrFallback.
+    uint16 fallbackBps;
+    /// Share of the external token that vetoes (ν): Veto.
+    uint16 vetoBps;
+    /// Seconds for which a result waits for a veto: Veto.
+    uint32 vetoSeconds;
+    /// `IPriceSource` for Combined, `IFallbackCondition` for BothOrFallback, else zero.
+    address oracle;
+}
+
+/// @notice What a policy says of a certificate. See docs/reference/policies.md.
+enum Verdict {
+    /// Not enough stake signed.
+    Refused,
+    /// Enough, unless operators veto within the window.
+    Pending,
+    /// Enough.
+    Final
+}
+
+/// @notice A verdict, and the weights that it was reached on.
+struct Judgement {
+    Verdict verdict;
+    uint96 signedNative;
+    uint96 signedExternal;
+    uint96 totalNative;
+    uint96 totalExternal;
 }
 
 /// @notice A request for one execution of a workflow. Its EIP-712 digest is its id.
@@ -28,12 +86,12 @@ struct Task {
     address handler;
     /// Account that called `createTask`.
     address requester;
-    /// Last second (block timestamp) at which the result may be delivered.
+    /// Last second (block timestamp) at which a certificate for the result may come.
     uint64 deadline;
-    /// Quorum of the native token that this task needs.
+    /// What the requester demands beside the service's policy.
     uint16 nativeBps;
-    /// Quorum of the external token that this task needs.
     uint16 externalBps;
+    uint16 combinedBps;
     /// keccak256 of the input bytes.
     bytes32 inputHash;
 }
@@ -44,18 +102,4 @@ struct Result {
     /// SHA-256 of the component that computed the payload.
     bytes32 component;
     bytes payload;
-}
-
-/// @notice One aggregated signature over a batch of results.
-struct Certificate {
-    /// Operator table that it was made under.
-    Epoch epoch;
-    /// Bit `i % 256` of word `i / 256` is set when operator `i` of the table signed; exactly ⌈n/256⌉ words.
-    uint256[] signers;
-    /// Sum of the signatures.
-    G1 sigma;
-    /// Sum of the signers' G2 keys.
-    G2 apk;
-    /// Square roots that spare the contract its own (see `BN254.hashToG1WithRoots`).
-    uint256[] roots;
 }

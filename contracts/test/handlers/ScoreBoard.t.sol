@@ -24,7 +24,7 @@ contract ScoreBoardTest is ServiceFixture {
     function deliver(Task memory task, string memory json) private {
         Result[] memory results = only(task);
         results[0].payload = bytes(json);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
     }
 
     function assertScore(string memory json, TaskId taskId, uint256 timestamp) private view {

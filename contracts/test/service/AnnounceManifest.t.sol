@@ -5,7 +5,6 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Fixture, RecordingHandler} from "../utils/Fixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager, Workflow} from "../../src/interfaces/IServiceManager.sol";
-import {Quorum} from "../../src/types/Structs.sol";
 
 contract AnnounceManifestTest is Fixture {
     bytes32 private constant SECOND = keccak256("second manifest");
@@ -13,7 +12,7 @@ contract AnnounceManifestTest is Fixture {
 
     function setUp() public {
         setUpStaking();
-        service = new ServiceManager(config(Quorum(6667, 6667)));
+        service = new ServiceManager(config(both(6667, 6667)));
         handler = new RecordingHandler();
     }
 

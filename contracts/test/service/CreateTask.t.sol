@@ -3,10 +3,12 @@ pragma solidity ^0.8.31;
 
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {RecordingHandler} from "../utils/Fixture.sol";
+import {FixedPrices} from "../utils/Oracles.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
+import {Policies} from "../../src/libraries/Policies.sol";
 import {TaskId} from "../../src/types/Ids.sol";
-import {Quorum, Task, Token} from "../../src/types/Structs.sol";
+import {PolicyKind, Requirement, Task} from "../../src/types/Structs.sol";
 
 contract CreateTaskTest is ServiceFixture {
     uint64 private constant DUE = uint64(START + 1 hours);
@@ -31,7 +33,7 @@ contract CreateTaskTest is ServiceFixture {
     }
 
     function test_service_without_manifest_takes_no_tasks() public {
-        ServiceManager bare = new ServiceManager(config(Quorum(1, 1)));
+        ServiceManager bare = new ServiceManager(config(both(1, 1)));
         vm.expectRevert(IServiceManager.NoManifestInForce.selector);
         bare.createTask(WORKFLOW, "", none(), DUE);
     }
@@ -41,20 +43,31 @@ contract CreateTaskTest is ServiceFixture {
         service.createTask("other", "", none(), DUE);
     }
 
-    function test_quorum_only_tightens() public {
-        Quorum[4] memory bad = [Quorum(6666, 0), Quorum(10_001, 0), Quorum(0, 1), Quorum(10_000, 65_535)];
+    function test_more_than_everything_is_refused() public {
+        Requirement[4] memory bad = [
+            Requirement(10_001, 0, 0), Requirement(0, 10_001, 0), Requirement(0, 65_535, 0), Requirement(0, 0, 10_001)
+        ];
+        uint16[4] memory bps = [uint16(10_001), 10_001, 65_535, 10_001];
         for (uint256 i = 0; i < bad.length; i++) {
-            (Token token, uint16 bps) = i < 2 ? (Token.Native, bad[i].nativeBps) : (Token.External, bad[i].externalBps);
-            vm.expectRevert(abi.encodeWithSelector(IServiceManager.QuorumOutOfBounds.selector, token, bps, 6667));
+            vm.expectRevert(abi.encodeWithSelector(Policies.RequirementOutOfBounds.selector, bps[i]));
             service.createTask(WORKFLOW, "", bad[i], DUE);
         }
     }
 
-    function test_quorum_is_the_services_where_none_is_asked_for() public {
-        createTask("a", Quorum(0, 0));
-        createTask("b", Quorum(6667, 6667));
-        createTask("c", Quorum(0, 10_000));
-        createTask("d", Quorum(9000, 0));
+    function test_requirement_is_recorded_as_asked() public {
+        createTask("a", Requirement(0, 0, 0));
+        createTask("b", Requirement(6667, 6667, 0));
+        createTask("c", Requirement(0, 10_000, 0));
+        createTask("d", Requirement(1, 0, 0));
+    }
+
+    function test_combined_value_may_be_required_of_the_policy_combined_only() public {
+        vm.expectRevert(abi.encodeWithSelector(Policies.CombinedNotSupported.selector, PolicyKind.Both, 1));
+        service.createTask(WORKFLOW, "", Requirement(0, 0, 1), DUE);
+        service = new ServiceManager(config(combined(6667, 2500, address(new FixedPrices(1, 1)))));
+        announce(MANIFEST, address(handler));
+        createTask("a", Requirement(0, 0, 1));
+        createTask("b", Requirement(7000, 8000, 10_000));
     }
 
     function test_task_is_announced_as_recorded() public {
@@ -65,14 +78,15 @@ contract CreateTaskTest is ServiceFixture {
             handler: address(handler),
             requester: requester,
             deadline: DUE,
-            nativeBps: 6667,
+            nativeBps: 0,
             externalBps: 8000,
+            combinedBps: 0,
             inputHash: keccak256("game")
         });
         vm.expectEmit(address(service));
         emit IServiceManager.TaskCreated(idOf(task), task, "game");
         vm.prank(requester);
-        assertEq(service.createTask(WORKFLOW, "game", Quorum(0, 8000), DUE), idOf(task));
+        assertEq(service.createTask(WORKFLOW, "game", Requirement(0, 8000, 0), DUE), idOf(task));
         (TaskStatus status, TaskId id) = service.taskStatus(1);
         vm.assertTrue(status == TaskStatus.Open);
         assertEq(id, idOf(task));
@@ -114,7 +128,7 @@ contract CreateTaskTest is ServiceFixture {
         vm.chainId(1);
         vm.assertTrue(idOf(task) != here);
         vm.chainId(31337);
-        service = new ServiceManager(config(Quorum(1, 1)));
+        service = new ServiceManager(config(both(1, 1)));
         vm.assertTrue(idOf(task) != here);
     }
 }

@@ -17,7 +17,7 @@ contract RedeliverTest is ServiceFixture {
         announce(keccak256("failing"), address(bad));
         vm.roll(block.number + 1);
         Result[] memory results = only(createTask("poison"));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         failed = results[0];
     }
 
@@ -84,7 +84,7 @@ contract RedeliverTest is ServiceFixture {
 
     function test_handled_task_is_refused() public {
         Result[] memory results = only(createTask("fine"));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         refuse(results[0]);
     }
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {FailingHandler} from "../utils/Handlers.sol";
 import {RecordingHandler} from "../utils/Fixture.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
+import {Requirement, Result, Task, Verdict} from "../../src/types/Structs.sol";
 
 /// @notice Delivery: what `submit` does with results whose certificate is good. What a good one is:
 /// SubmitCertificate.t.sol.
@@ -32,19 +33,19 @@ contract SubmitTest is ServiceFixture {
     // Shape
 
     function test_empty_batch_is_refused() public {
-        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 0, 64));
-        service.submit(new Result[](0), emptyCertificate());
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 0, 128));
+        service.submit(new Result[](0), emptyCertificate().pack());
     }
 
     function test_large_batch_is_refused() public {
-        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 65, 64));
-        service.submit(new Result[](65), emptyCertificate());
+        vm.expectRevert(abi.encodeWithSelector(IServiceManager.BatchSizeOutOfBounds.selector, 129, 128));
+        service.submit(new Result[](129), emptyCertificate().pack());
     }
 
     function test_largest_batch_is_delivered() public {
-        Result[] memory results = sorted(create(64));
-        service.submit(results, certify(results));
-        for (uint256 i = 0; i < 64; i++) {
+        Result[] memory results = sorted(create(128));
+        service.submit(results, certify(results).pack());
+        for (uint256 i = 0; i < 128; i++) {
             vm.assertEq(handler.calls(idOf(results[i].task)), 1);
         }
     }
@@ -58,7 +59,7 @@ contract SubmitTest is ServiceFixture {
                 IServiceManager.TasksNotAscending.selector, idOf(results[1].task), idOf(results[2].task)
             )
         );
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_result_twice_in_a_batch_is_refused() public {
@@ -68,7 +69,7 @@ contract SubmitTest is ServiceFixture {
         results[1] = Result(task, COMPONENT, "two");
         Certificate memory certificate = certify(results);
         vm.expectRevert(abi.encodeWithSelector(IServiceManager.TasksNotAscending.selector, idOf(task), idOf(task)));
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function emptyCertificate() private pure returns (Certificate memory certificate) {}
@@ -82,7 +83,7 @@ contract SubmitTest is ServiceFixture {
         vm.expectCall(address(handler), abi.encodeCall(ITaskHandler.onResult, (idOf(task), task, "payload")), 1);
         vm.expectEmit(address(service));
         emit IServiceManager.CertificateVerified(
-            service.currentEpoch(), rootOf(results), 406, 3994, 406, 3994, certificate.signers
+            service.currentEpoch(), rootOf(results), Verdict.Final, 406, 3994, 406, 3994, certificate.signers
         );
         vm.expectEmit(address(service));
         emit IServiceManager.TaskDelivered(idOf(task), address(handler), true);
@@ -92,7 +93,7 @@ contract SubmitTest is ServiceFixture {
 
     function testFuzz_batch_of_any_size_is_delivered(uint256 count) public {
         Result[] memory results = sorted(create(bound(count, 1, 20)));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         for (uint256 i = 0; i < results.length; i++) {
             vm.assertEq(handler.payloadHash(idOf(results[i].task)), keccak256(results[i].payload));
             assertStatus(results[i].task, TaskStatus.Settled);
@@ -103,7 +104,7 @@ contract SubmitTest is ServiceFixture {
         Task memory task = createTask("a");
         vm.warp(task.deadline);
         Result[] memory results = only(task);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         assertStatus(task, TaskStatus.Settled);
     }
 
@@ -112,7 +113,7 @@ contract SubmitTest is ServiceFixture {
         announce(keccak256("second"), address(new RecordingHandler()));
         vm.roll(block.number + 1);
         Result[] memory results = only(task);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         vm.assertEq(handler.calls(idOf(task)), 1);
     }
 
@@ -121,28 +122,28 @@ contract SubmitTest is ServiceFixture {
     function test_nothing_is_delivered_twice() public {
         Result[] memory results = only(createTask("a"));
         Certificate memory certificate = certify(results);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.expectRevert(IServiceManager.NothingToDeliver.selector);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_nothing_to_deliver_is_found_out_cheaply() public {
         Result[] memory results = only(createTask("a"));
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         Certificate memory certificate = certify(results);
         uint256 before = gasleft();
-        try service.submit(results, certificate) {} catch {}
+        try service.submit(results, certificate.pack()) {} catch {}
         vm.assertLe(before - gasleft(), 40_000);
     }
 
     function test_settled_task_is_skipped_in_a_later_batch() public {
         Task[] memory tasks = create(2);
         Result[] memory first = only(tasks[0]);
-        service.submit(first, certify(first));
+        service.submit(first, certify(first).pack());
         Result[] memory both = sorted(tasks);
         Certificate memory certificate = certify(both);
         expectSkip(tasks[0], SkipReason.Settled);
-        service.submit(both, certificate);
+        service.submit(both, certificate.pack());
         vm.assertEq(handler.calls(idOf(tasks[0])), 1);
         vm.assertEq(handler.calls(idOf(tasks[1])), 1);
     }
@@ -150,11 +151,11 @@ contract SubmitTest is ServiceFixture {
     function test_other_result_for_a_settled_task_changes_nothing() public {
         Task memory task = createTask("a");
         Result[] memory results = only(task);
-        service.submit(results, certify(results));
+        service.submit(results, certify(results).pack());
         results[0].payload = "another payload";
         Certificate memory certificate = certify(results);
         vm.expectRevert(IServiceManager.NothingToDeliver.selector);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertEq(handler.payloadHash(idOf(task)), keccak256("payload"));
     }
 
@@ -166,7 +167,7 @@ contract SubmitTest is ServiceFixture {
         Result[] memory results = sorted(tasks);
         Certificate memory certificate = certify(results);
         expectSkip(late, SkipReason.Expired);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertEq(handler.calls(idOf(late)), 0);
         vm.assertEq(handler.calls(idOf(tasks[1])), 1);
         assertStatus(late, TaskStatus.Open);
@@ -178,7 +179,7 @@ contract SubmitTest is ServiceFixture {
         Result[] memory results = only(late);
         Certificate memory certificate = certify(results);
         vm.expectRevert(IServiceManager.NothingToDeliver.selector);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_invented_task_is_skipped() public {
@@ -192,7 +193,7 @@ contract SubmitTest is ServiceFixture {
         Result[] memory results = sorted(tasks);
         Certificate memory certificate = certify(results);
         vm.recordLogs();
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertEq(countLogs(vm.getRecordedLogs(), IServiceManager.TaskSkipped.selector), 2);
         vm.assertEq(handler.calls(idOf(tasks[0])), 1);
         vm.assertEq(handler.calls(idOf(tasks[1])), 0);
@@ -200,12 +201,12 @@ contract SubmitTest is ServiceFixture {
     }
 
     function test_changed_field_makes_an_unknown_task() public {
-        Task memory task = createTask("a", Quorum(9000, 9000));
+        Task memory task = createTask("a", Requirement(9000, 9000, 0));
         Task[5] memory changed = [task, task, task, task, task];
         for (uint256 i = 0; i < 5; i++) {
             changed[i] = abi.decode(abi.encode(task), (Task));
         }
-        changed[0].nativeBps = 6667;
+        changed[0].nativeBps = 0;
         changed[1].deadline += 1;
         changed[2].handler = anyone;
         changed[3].inputHash = keccak256("b");
@@ -214,7 +215,7 @@ contract SubmitTest is ServiceFixture {
             Result[] memory results = only(changed[i]);
             Certificate memory certificate = certify(results);
             vm.expectRevert(IServiceManager.NothingToDeliver.selector);
-            service.submit(results, certificate);
+            service.submit(results, certificate.pack());
         }
     }
 
@@ -236,14 +237,14 @@ contract SubmitTest is ServiceFixture {
         vm.expectEmit(address(service));
         emit IServiceManager.TaskDelivered(idOf(tasks[1]), address(bad), false);
         vm.recordLogs();
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertEq(countLogs(vm.getRecordedLogs(), IServiceManager.TaskDelivered.selector), 3);
         vm.assertEq(bad.calls(idOf(tasks[0])), 1);
         vm.assertEq(bad.calls(idOf(tasks[1])), 0);
         vm.assertEq(bad.calls(idOf(tasks[2])), 1);
         assertStatus(tasks[1], TaskStatus.Unhandled);
         vm.expectRevert(IServiceManager.NothingToDeliver.selector);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_handler_that_reverts_stops_no_other() public {
@@ -276,7 +277,7 @@ contract SubmitTest is ServiceFixture {
         Result[] memory results = only(createTask("poison"));
         Certificate memory certificate = certify(results);
         cost = gasleft();
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         cost -= gasleft();
     }
 
@@ -284,7 +285,7 @@ contract SubmitTest is ServiceFixture {
     function testFuzz_too_little_gas_never_counts_as_failure(uint256 gas_) public {
         Result[] memory results = only(createTask("a"));
         Certificate memory certificate = certify(results);
-        try service.submit{gas: bound(gas_, 30_000, 1_200_000)}(results, certificate) {
+        try service.submit{gas: bound(gas_, 30_000, 1_200_000)}(results, certificate.pack()) {
             vm.assertEq(handler.calls(idOf(results[0].task)), 1);
             assertStatus(results[0].task, TaskStatus.Settled);
         } catch {
@@ -296,7 +297,7 @@ contract SubmitTest is ServiceFixture {
         Result[] memory results = only(createTask("a"));
         Certificate memory certificate = certify(results);
         (bool ok, bytes memory reason) =
-            address(service).call{gas: 500_000}(abi.encodeCall(IServiceManager.submit, (results, certificate)));
+            address(service).call{gas: 500_000}(abi.encodeCall(IServiceManager.submit, (results, certificate.pack())));
         vm.assertFalse(ok);
         vm.assertEq(bytes32(bytes4(reason)), bytes32(IServiceManager.InsufficientGas.selector));
     }

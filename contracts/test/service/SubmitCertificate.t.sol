@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
+import {Certificate} from "../utils/Packed.sol";
 import {Bls} from "../utils/Bls.sol";
-import {Operator} from "../utils/Fixture.sol";
+import {Operator} from "../utils/StakingFixture.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
-import {Certificates} from "../../src/libraries/Certificates.sol";
+import {Certificates, Signers} from "../../src/libraries/Certificates.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
-import {OperatorTables} from "../../src/libraries/OperatorTables.sol";
 import {Epoch} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task, Token} from "../../src/types/Structs.sol";
+import {Requirement, Result, Task, Token} from "../../src/types/Structs.sol";
 
 /// @notice Certificates that must not be believed, one wrong thing at a time.
 contract SubmitCertificateTest is ServiceFixture {
@@ -35,7 +36,7 @@ contract SubmitCertificateTest is ServiceFixture {
     function refuse(Certificate memory certificate, bytes memory reason) private {
         Result[] memory copy = results;
         vm.expectRevert(reason);
-        service.submit(copy, certificate);
+        service.submit(copy, certificate.pack());
     }
 
     function refuseSignature(Certificate memory certificate) private {
@@ -46,43 +47,43 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_unknown_epoch_is_refused() public {
         Certificate memory certificate = certify(rootOf(results), Epoch.wrap(2), everyone());
-        refuse(certificate, abi.encodeWithSelector(IServiceManager.UnknownEpoch.selector, 2));
+        refuse(certificate, abi.encodeWithSelector(ITableKeeper.UnknownEpoch.selector, 2));
         certificate = certify(rootOf(results), Epoch.wrap(0), everyone());
-        refuse(certificate, abi.encodeWithSelector(IServiceManager.UnknownEpoch.selector, 0));
+        refuse(certificate, abi.encodeWithSelector(ITableKeeper.UnknownEpoch.selector, 0));
     }
 
     function test_stale_table_is_refused() public {
         vm.warp(START + WINDOW + 1);
         delete results;
         results.push(only(createTask("later"))[0]);
-        refuse(certify(results), abi.encodeWithSelector(IServiceManager.TableExpired.selector, 1, START, WINDOW));
+        refuse(certify(results), abi.encodeWithSelector(ITableKeeper.TableExpired.selector, 1, START, WINDOW));
     }
 
     function test_table_serves_to_the_end_of_its_window() public {
         vm.warp(START + WINDOW);
         delete results;
         results.push(only(createTask("later"))[0]);
-        service.refreshTable(accounts());
+        nextEpoch();
         Result[] memory copy = results;
-        service.submit(copy, certify(rootOf(copy), FIRST, everyone()));
+        service.submit(copy, certify(rootOf(copy), FIRST, everyone()).pack());
     }
 
     function test_signature_for_another_epoch_is_refused() public {
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(rootOf(results), Epoch.wrap(2), everyone());
         certificate.epoch = FIRST;
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     // Other domains and purposes
 
     function test_certificate_for_another_service_is_refused() public {
-        ServiceManager other = new ServiceManager(config(Quorum(6667, 6667)));
+        ServiceManager other = new ServiceManager(config(both(6667, 6667)));
         bytes32 foreign = Digests.batch(other.domainSeparator(), FIRST, rootOf(results));
         Certificate memory certificate = signBatch(foreign, FIRST, everyone());
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
-        certificate.roots = Bls.roots(digest());
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -90,7 +91,7 @@ contract SubmitCertificateTest is ServiceFixture {
         bytes32 separator = Digests.domainSeparator(1, address(service));
         bytes32 foreign = Digests.batch(separator, FIRST, rootOf(results));
         Certificate memory certificate = signBatch(foreign, FIRST, everyone());
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -103,21 +104,21 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_signature_over_the_bare_root_is_refused() public {
         Certificate memory certificate = signBatch(rootOf(results), FIRST, everyone());
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     function test_signature_over_another_payload_is_refused() public {
         Certificate memory certificate = certify(results);
         results[0].payload = "forged";
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     function test_signature_over_another_component_is_refused() public {
         Certificate memory certificate = certify(results);
         results[0].component = sha256("another component");
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
@@ -125,25 +126,39 @@ contract SubmitCertificateTest is ServiceFixture {
         Task[] memory tasks = new Task[](2);
         (tasks[0], tasks[1]) = (results[0].task, createTask("second"));
         Certificate memory certificate = certify(sorted(tasks));
-        certificate.roots = Bls.roots(digest());
+        (certificate.passed, certificate.ordinate) = Bls.hint(digest());
         refuseSignature(certificate);
     }
 
     // Signers
 
-    function test_bitmap_of_another_length_is_refused() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers = new uint256[](0);
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 0, 4));
-        certificate.signers = new uint256[](2);
-        certificate.signers[0] = 15;
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 2, 4));
+    function refuseBytes(bytes memory packed, bytes memory reason) private {
+        Result[] memory copy = results;
+        vm.expectRevert(reason);
+        service.submit(copy, packed);
+    }
+
+    function test_certificate_of_another_length_is_refused() public {
+        bytes memory packed = bytes.concat(certify(results).pack(), hex"00");
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 103, 4));
+        packed = bytes.concat(certify(results, without(2)).pack(), hex"00");
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 232, 4));
     }
 
     function test_bit_beyond_the_table_is_refused() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers[0] |= 1 << 4;
-        refuse(certificate, abi.encodeWithSelector(OperatorTables.MalformedBitmap.selector, 1, 4));
+        uint256[] memory bitmap = new uint256[](1);
+        bitmap[0] = 1 << 4;
+        bytes memory packed = certify(results).pack(Signers.Without, bitmap);
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.MalformedCertificate.selector, 231, 4));
+    }
+
+    /// @dev Dearer than it has to be, and true.
+    function test_everyone_may_be_named_by_a_bitmap() public {
+        uint256 snapshot = vm.snapshotState();
+        Result[] memory copy = results;
+        service.submit(copy, certify(copy).pack(Signers.Without));
+        vm.revertToState(snapshot);
+        service.submit(copy, certify(copy).pack(Signers.Only));
     }
 
     function test_claimed_signer_that_did_not_sign_is_found_out() public {
@@ -159,7 +174,7 @@ contract SubmitCertificateTest is ServiceFixture {
     }
 
     function test_key_of_g2_must_be_that_of_g1() public {
-        Certificate memory certificate = certify(results);
+        Certificate memory certificate = certify(results, without(3));
         certificate.apk = Bls.add(certificate.apk, Bls.generatorG2());
         refuseSignature(certificate);
     }
@@ -183,41 +198,39 @@ contract SubmitCertificateTest is ServiceFixture {
         Certificate memory certificate = certify(results);
         certificate.sigma = G1(0, 0);
         refuse(certificate, reason);
-        certificate = certify(results);
-        certificate.apk = G2(0, 0, 0, 0);
+        certificate = certify(results, without(3));
+        certificate.sigma = G1(0, 0);
         refuse(certificate, reason);
+        certificate = certify(results, without(3));
+        certificate.apk = G2(0, 0, 0, 0);
+        refuseSignature(certificate);
     }
 
     /// @dev Operators whose keys are opposite add up to infinity, which would be a signature over anything.
     function test_keys_that_cancel_out_certify_nothing() public {
-        setUpOpposites();
-        Certificate memory certificate = certify(results);
+        addOpposite();
+        uint256[] memory signers = new uint256[](1);
+        signers[0] = 1 | 1 << 4;
+        Certificate memory certificate = certify(results, signers);
         vm.assertTrue(BN254.isInfinity(certificate.sigma));
-        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
+        bytes memory reason = abi.encodeWithSelector(Certificates.InfinityInCertificate.selector);
+        refuseBytes(certificate.pack(Signers.Only), reason);
+        refuseBytes(certificate.pack(Signers.Without), reason);
         certificate.sigma = G1(1, 2);
         certificate.apk = Bls.generatorG2();
-        refuse(certificate, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
+        refuseBytes(certificate.pack(Signers.Only), reason);
+        refuseBytes(certificate.pack(Signers.Without), reason);
     }
 
-    function setUpOpposites() private {
-        delete operators;
-        setUpStaking();
-        service = new ServiceManager(config(Quorum(6667, 6667)));
-        loadOperators(1);
+    /// @dev A fifth operator, whose key is the first one's, negated.
+    function addOpposite() private {
         Operator memory o = operators[0];
         G2 memory negated = G2(o.g2.xIm, o.g2.xRe, BN254.P - o.g2.yIm, BN254.P - o.g2.yRe);
-        operators.push(Operator(address(uint160(o.account) + 1), BN254.R - o.sk, BN254.negate(o.g1), negated));
-        for (uint256 i = 0; i < 2; i++) {
-            register(operators[i]);
-            stake(operators[i].account, nativeStrategy, 1);
-            stake(operators[i].account, externalStrategy, 1);
-            vm.prank(operators[i].account);
-            manager.optIn(address(service));
-        }
-        service.refreshTable(accounts());
-        announce(MANIFEST, address(handler));
-        delete results;
-        results.push(only(createTask("game"))[0]);
+        address last = address(uint160(operators[3].account) + 1);
+        operators.push(Operator(last, BN254.R - o.sk, BN254.negate(o.g1), negated));
+        register(operators[4]);
+        optIn(last);
+        nextEpoch();
     }
 
     function test_sigma_off_the_curve_is_refused() public {
@@ -228,17 +241,18 @@ contract SubmitCertificateTest is ServiceFixture {
 
     function test_wrong_hint_is_refused() public {
         Certificate memory certificate = certify(results);
-        certificate.roots[certificate.roots.length - 1] ^= 1;
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
-        certificate.roots = new uint256[](0);
-        refuse(certificate, abi.encodeWithSelector(BN254.InvalidRoots.selector, digest()));
+        certificate.ordinate ^= 1;
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
+        certificate = certify(results);
+        certificate.passed ^= 1;
+        refuse(certificate, abi.encodeWithSelector(BN254.InvalidHint.selector, digest()));
     }
 
     // Quorums
 
     function test_one_of_four_may_be_absent() public {
         Result[] memory copy = results;
-        service.submit(copy, certify(copy, without(3)));
+        service.submit(copy, certify(copy, without(3)).pack());
     }
 
     function test_half_is_not_enough() public {
@@ -246,70 +260,60 @@ contract SubmitCertificateTest is ServiceFixture {
         bitmap[0] &= ~uint256(2);
         Certificate memory certificate = certify(results, bitmap);
         expectQuorumNotReached(Token.Native, 205, 406, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_native_token_alone_can_fail_a_batch() public {
         stake(operators[0].account, nativeStrategy, 10_000);
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.Native, 306, 10_406, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_external_token_alone_can_fail_a_batch() public {
         stake(operators[0].account, externalStrategy, 100_000);
-        service.refreshTable(accounts());
+        nextEpoch();
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 103_994, 6667);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function test_nobody_is_not_enough() public {
-        Certificate memory certificate = certify(results);
-        certificate.signers[0] = 0;
-        expectQuorumNotReached(Token.Native, 0, 406, 6667);
-        service.submit(results, certificate);
-    }
-
-    function test_quorum_is_judged_before_the_signature() public {
-        Certificate memory certificate = certify(results, without(0));
-        certificate.signers[0] = 0;
-        certificate.sigma = G1(1, 3);
-        expectQuorumNotReached(Token.Native, 0, 406, 6667);
-        service.submit(results, certificate);
+        bytes memory packed = certify(results).pack(Signers.Only, new uint256[](1));
+        refuseBytes(packed, abi.encodeWithSelector(Certificates.InfinityInCertificate.selector));
     }
 
     function test_stricter_task_needs_its_own_quorum() public {
         delete results;
-        results.push(only(createTask("strict", Quorum(0, 8000)))[0]);
+        results.push(only(createTask("strict", Requirement(0, 8000, 0)))[0]);
         Certificate memory certificate = certify(results, without(0));
         expectQuorumNotReached(Token.External, 2994, 3994, 8000);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         Result[] memory copy = results;
-        service.submit(copy, certify(copy));
+        service.submit(copy, certify(copy).pack());
     }
 
     function test_strictest_task_of_a_batch_rules() public {
         Task[] memory tasks = new Task[](3);
         tasks[0] = createTask("lax");
-        tasks[1] = createTask("native", Quorum(9000, 0));
-        tasks[2] = createTask("external", Quorum(0, 7600));
+        tasks[1] = createTask("native", Requirement(9000, 0, 0));
+        tasks[2] = createTask("external", Requirement(0, 7600, 0));
         Result[] memory batch = sorted(tasks);
         Certificate memory certificate = certify(batch, without(0));
         expectQuorumNotReached(Token.Native, 306, 406, 9000);
-        service.submit(batch, certificate);
+        service.submit(batch, certificate.pack());
     }
 
     function test_strict_task_that_is_settled_binds_no_other() public {
         Task[] memory tasks = new Task[](2);
-        tasks[0] = createTask("strict", Quorum(10_000, 10_000));
+        tasks[0] = createTask("strict", Requirement(10_000, 10_000, 0));
         tasks[1] = createTask("lax");
         Result[] memory strict = new Result[](1);
         strict[0] = Result(tasks[0], COMPONENT, "payload");
-        service.submit(strict, certify(strict));
+        service.submit(strict, certify(strict).pack());
         Result[] memory batch = sorted(tasks);
-        service.submit(batch, certify(batch, without(0)));
+        service.submit(batch, certify(batch, without(0)).pack());
         vm.assertEq(handler.calls(idOf(tasks[1])), 1);
     }
 
@@ -317,21 +321,20 @@ contract SubmitCertificateTest is ServiceFixture {
         setUpWithoutExternalStake();
         Certificate memory certificate = certify(results);
         expectQuorumNotReached(Token.External, 0, 0, 1);
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
     }
 
     function setUpWithoutExternalStake() private {
         delete operators;
         setUpStaking();
-        service = new ServiceManager(config(Quorum(1, 1)));
+        deployService(both(1, 1));
         loadOperators(2);
         for (uint256 i = 0; i < 2; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100);
-            vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            optIn(operators[i].account);
         }
-        service.refreshTable(accounts());
+        service.refreshTable(accounts(), aggregate());
         announce(MANIFEST, address(handler));
         delete results;
         results.push(only(createTask("game"))[0]);

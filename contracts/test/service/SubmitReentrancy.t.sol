@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
+import {Certificate} from "../utils/Packed.sol";
 import {CallingHandler} from "../utils/Handlers.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {IServiceManager, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
 import {TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Result, Task} from "../../src/types/Structs.sol";
+import {Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice A handler that calls back into the service while it is given a result.
 contract SubmitReentrancyTest is ServiceFixture {
@@ -30,8 +31,8 @@ contract SubmitReentrancyTest is ServiceFixture {
         }
         Result[] memory results = sorted(tasks);
         Certificate memory certificate = certify(results);
-        caller.set(address(service), abi.encodeCall(IServiceManager.submit, (results, certificate)));
-        service.submit(results, certificate);
+        caller.set(address(service), abi.encodeCall(IServiceManager.submit, (results, certificate.pack())));
+        service.submit(results, certificate.pack());
         vm.assertEq(caller.calls(), 3);
         assertFailedWith(IServiceManager.NothingToDeliver.selector);
     }
@@ -40,7 +41,7 @@ contract SubmitReentrancyTest is ServiceFixture {
         Result[] memory results = only(createTask("a"));
         Certificate memory certificate = certify(results);
         caller.set(address(service), abi.encodeCall(IServiceManager.redeliver, (results[0])));
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertEq(caller.calls(), 1);
         assertFailedWith(IServiceManager.NothingToRedeliver.selector);
     }
@@ -52,7 +53,7 @@ contract SubmitReentrancyTest is ServiceFixture {
             address(service),
             abi.encodeCall(IServiceManager.createTask, (WORKFLOW, "next", none(), uint64(block.timestamp + 1 hours)))
         );
-        service.submit(results, certificate);
+        service.submit(results, certificate.pack());
         vm.assertTrue(caller.succeeded());
         (TaskStatus status, TaskId id) = service.taskStatus(2);
         vm.assertTrue(status == TaskStatus.Open);

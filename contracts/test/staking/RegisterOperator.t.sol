@@ -2,51 +2,52 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "../utils/Bls.sol";
-import {Operator} from "../utils/Fixture.sol";
-import {StakingFixture} from "../utils/StakingFixture.sol";
-import {IRestakingManager} from "../../src/interfaces/IRestakingManager.sol";
+import {Operator, StakingTest} from "../utils/StakingFixture.sol";
+import {IOperatorRegistry} from "../../src/interfaces/IOperatorRegistry.sol";
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
-import {RestakingManager} from "../../src/staking/RestakingManager.sol";
+import {OperatorRegistry} from "../../src/staking/OperatorRegistry.sol";
 
-contract RegisterOperatorTest is StakingFixture {
+contract RegisterOperatorTest is StakingTest {
     bytes32 private constant TRANSPORT = keccak256("transport");
 
     function tryRegister(Operator memory o, G1 memory possession, bytes4 selector) private {
         vm.prank(o.account);
         vm.expectRevert(selector);
-        manager.registerOperator(o.g1, o.g2, possession, TRANSPORT, "");
+        registry.registerOperator(o.g1, o.g2, possession, TRANSPORT, "", "");
     }
 
     function tryRegister(Operator memory o, G1 memory possession) private {
-        bytes32 digest = manager.possessionDigest(o.account, o.g1, o.g2);
+        bytes32 digest = registry.possessionDigest(o.account, o.g1, o.g2);
         vm.prank(o.account);
-        vm.expectRevert(abi.encodeWithSelector(IRestakingManager.InvalidPossession.selector, o.account, digest));
-        manager.registerOperator(o.g1, o.g2, possession, TRANSPORT, "");
+        vm.expectRevert(abi.encodeWithSelector(IOperatorRegistry.InvalidPossession.selector, o.account, digest));
+        registry.registerOperator(o.g1, o.g2, possession, TRANSPORT, "", "");
     }
 
     function test_registered_operator_is_known_by_its_keys() public {
         Operator memory o = operators[0];
         G1 memory possession = possessionOf(o);
-        vm.expectEmit(address(manager));
-        emit IRestakingManager.OperatorRegistered(o.account, o.g1, o.g2, TRANSPORT, "[::1]:9000");
-        vm.expectEmit(address(manager));
-        emit IRestakingManager.Delegated(o.account, o.account);
+        vm.expectEmit(address(registry));
+        emit IOperatorRegistry.OperatorRegistered(o.account, o.g1, o.g2, TRANSPORT, "[::1]:9000", "ipfs://operator");
         vm.prank(o.account);
-        manager.registerOperator(o.g1, o.g2, possession, TRANSPORT, "[::1]:9000");
-        vm.assertTrue(manager.isOperator(o.account));
-        vm.assertEq(manager.keyOf(o.account).x, o.g1.x);
-        vm.assertEq(manager.keyOf(o.account).y, o.g1.y);
-        vm.assertEq(manager.holderOfKey(keccak256(abi.encode(o.g1))), o.account);
-        vm.assertEq(manager.holderOfTransportKey(TRANSPORT), o.account);
-        vm.assertEq(manager.delegateOf(o.account), o.account);
+        registry.registerOperator(o.g1, o.g2, possession, TRANSPORT, "[::1]:9000", "ipfs://operator");
+        vm.assertTrue(registry.isOperator(o.account));
+        vm.assertEq(registry.keyOf(o.account).x, o.g1.x);
+        vm.assertEq(registry.keyOf(o.account).y, o.g1.y);
+        vm.assertEq(registry.holderOfKey(keccak256(abi.encode(o.g1))), o.account);
+        vm.assertEq(registry.holderOfTransportKey(TRANSPORT), o.account);
+        (bytes32 current, bytes32 previous, uint48 until) = registry.transportKeysOf(o.account);
+        vm.assertEq(current, TRANSPORT);
+        vm.assertEq(previous, 0);
+        vm.assertEq(until, 0);
+        vm.assertEq(manager.delegateOf(o.account), address(0));
     }
 
-    /// @dev The vectors are made for a manager at an address of theirs.
+    /// @dev The vectors are made for a registry at an address of theirs.
     function test_possessions_of_the_shared_vectors_are_accepted() public {
         string memory json = vectors("operators");
-        RestakingManager at_ = RestakingManager(vm.parseJsonAddress(json, "$.verifyingContract"));
+        OperatorRegistry at_ = OperatorRegistry(vm.parseJsonAddress(json, "$.verifyingContract"));
         vm.chainId(vm.parseJsonUint(json, "$.chainId"));
-        deployTo(address(at_), "RestakingManager.sol:RestakingManager", abi.encode(owner));
+        deployTo(address(at_), "OperatorRegistry.sol:OperatorRegistry", abi.encode(source, 1, 1));
         for (uint256 i = 0; i < operators.length; i++) {
             Operator memory o = operators[i];
             string memory path = string.concat("$.operators[", vm.toString(i), "]");
@@ -59,54 +60,52 @@ contract RegisterOperatorTest is StakingFixture {
                 vm.parseJsonUint(json, string.concat(path, ".possession.y"))
             );
             vm.prank(o.account);
-            at_.registerOperator(o.g1, o.g2, possession, keccak256(abi.encode(i)), "");
+            at_.registerOperator(o.g1, o.g2, possession, keccak256(abi.encode(i)), "", "");
         }
     }
 
-    function test_stake_of_before_becomes_weight() public {
-        stake(operators[0].account, nativeStrategy, 44);
+    function test_keys_are_told_in_the_order_asked() public {
         register(operators[0]);
-        vm.assertEq(manager.stakeOf(operators[0].account, address(nativeStrategy)), 44);
+        register(operators[2]);
+        G1[] memory keys = registry.keysOf(accounts());
+        vm.assertEq(keys.length, 3);
+        vm.assertEq(keys[0].x, operators[0].g1.x);
+        vm.assertEq(keys[0].y, operators[0].g1.y);
+        vm.assertTrue(BN254.isInfinity(keys[1]));
+        vm.assertEq(keys[2].x, operators[2].g1.x);
     }
 
     function test_only_once() public {
         register(operators[0]);
         vm.prank(operators[0].account);
-        vm.expectRevert(abi.encodeWithSelector(IRestakingManager.AlreadyOperator.selector, operators[0].account));
-        manager.registerOperator(operators[1].g1, operators[1].g2, G1(1, 2), TRANSPORT, "");
-    }
-
-    function test_staker_who_delegated_elsewhere_is_refused() public {
-        register(operators[0]);
-        Operator memory o = operators[1];
-        vm.prank(o.account);
-        manager.delegateTo(operators[0].account);
-        G1 memory possession = possessionOf(o);
-        vm.prank(o.account);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRestakingManager.AlreadyDelegated.selector, o.account, operators[0].account)
-        );
-        manager.registerOperator(o.g1, o.g2, possession, TRANSPORT, "");
+        vm.expectRevert(abi.encodeWithSelector(IOperatorRegistry.AlreadyOperator.selector, operators[0].account));
+        registry.registerOperator(operators[1].g1, operators[1].g2, G1(1, 2), TRANSPORT, "", "");
     }
 
     function test_long_socket_is_refused() public {
         string memory socket = string(new bytes(257));
-        vm.expectRevert(abi.encodeWithSelector(IRestakingManager.SocketTooLong.selector, 257, 256));
-        manager.registerOperator(operators[0].g1, operators[0].g2, G1(1, 2), TRANSPORT, socket);
+        vm.expectRevert(abi.encodeWithSelector(IOperatorRegistry.SocketTooLong.selector, 257, 256));
+        registry.registerOperator(operators[0].g1, operators[0].g2, G1(1, 2), TRANSPORT, socket, "");
+    }
+
+    function test_long_metadata_uri_is_refused() public {
+        string memory uri = string(new bytes(257));
+        vm.expectRevert(abi.encodeWithSelector(IOperatorRegistry.MetadataTooLong.selector, 257, 256));
+        registry.registerOperator(operators[0].g1, operators[0].g2, G1(1, 2), TRANSPORT, "", uri);
     }
 
     function test_missing_transport_key_is_refused() public {
-        vm.expectRevert(IRestakingManager.ZeroTransportKey.selector);
-        manager.registerOperator(operators[0].g1, operators[0].g2, G1(1, 2), 0, "");
+        vm.expectRevert(IOperatorRegistry.ZeroTransportKey.selector);
+        registry.registerOperator(operators[0].g1, operators[0].g2, G1(1, 2), 0, "", "");
     }
 
     function test_transport_key_of_another_is_refused() public {
         register(operators[0]);
         bytes32 taken = keccak256(abi.encode(operators[0].account));
         vm.expectRevert(
-            abi.encodeWithSelector(IRestakingManager.TransportKeyInUse.selector, taken, operators[0].account)
+            abi.encodeWithSelector(IOperatorRegistry.TransportKeyInUse.selector, taken, operators[0].account)
         );
-        manager.registerOperator(operators[1].g1, operators[1].g2, G1(1, 2), taken, "");
+        registry.registerOperator(operators[1].g1, operators[1].g2, G1(1, 2), taken, "", "");
     }
 
     function test_key_of_another_is_refused() public {
@@ -117,19 +116,19 @@ contract RegisterOperatorTest is StakingFixture {
         vm.prank(thief.account);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IRestakingManager.KeyInUse.selector, keccak256(abi.encode(thief.g1)), operators[0].account
+                IOperatorRegistry.KeyInUse.selector, keccak256(abi.encode(thief.g1)), operators[0].account
             )
         );
-        manager.registerOperator(thief.g1, thief.g2, possession, TRANSPORT, "");
+        registry.registerOperator(thief.g1, thief.g2, possession, TRANSPORT, "", "");
     }
 
     function test_infinity_is_no_key() public {
         Operator memory o = operators[0];
         o.g1 = G1(0, 0);
-        tryRegister(o, G1(0, 0), IRestakingManager.InfinityKey.selector);
+        tryRegister(o, G1(0, 0), IOperatorRegistry.InfinityKey.selector);
         o = operators[0];
         o.g2 = G2(0, 0, 0, 0);
-        tryRegister(o, G1(0, 0), IRestakingManager.InfinityKey.selector);
+        tryRegister(o, G1(0, 0), IOperatorRegistry.InfinityKey.selector);
     }
 
     function test_infinity_is_no_possession() public {
@@ -142,9 +141,9 @@ contract RegisterOperatorTest is StakingFixture {
         tryRegister(thief, possessionOf(operators[0]));
     }
 
-    function test_possession_for_another_manager_is_refused() public {
+    function test_possession_for_another_registry_is_refused() public {
         Operator memory o = operators[0];
-        RestakingManager other = new RestakingManager(owner);
+        OperatorRegistry other = new OperatorRegistry(address(source), 1, 1);
         tryRegister(o, Bls.sign(o.sk, other.possessionDigest(o.account, o.g1, o.g2)));
     }
 

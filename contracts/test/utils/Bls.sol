@@ -39,21 +39,11 @@ library Bls {
         return BN254.mul(BN254.hashToG1(digest), sk);
     }
 
-    /// @notice The hint for `BN254.hashToG1WithRoots`.
-    function roots(bytes32 digest) internal view returns (uint256[] memory result) {
-        uint256[] memory found = new uint256[](64);
-        uint256 count;
-        for (uint256 x = uint256(digest) % P;; x = addmod(x, 1, P)) {
-            uint256 beta = BN254.cubePlus3(x);
-            uint256 root = BN254.principalRoot(beta);
-            bool square = mulmod(root, root, P) == beta;
-            found[count++] = square ? root : BN254.principalRoot(P - beta);
-            if (square) break;
-        }
-        result = new uint256[](count);
-        for (uint256 i = 0; i < count; i++) {
-            result[i] = found[i];
-        }
+    /// @notice The hint for `BN254.hashToG1WithHint`.
+    function hint(bytes32 digest) internal view returns (uint8 passed, uint256 ordinate) {
+        G1 memory point = BN254.hashToG1(digest);
+        passed = uint8(addmod(point.x, P - uint256(digest) % P, P));
+        ordinate = point.y;
     }
 
     /// @notice a + b on the twist, in affine coordinates.

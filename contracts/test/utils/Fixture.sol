@@ -2,20 +2,20 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./Bls.sol";
-import {Test} from "./Test.sol";
+import {PolicyFixture} from "./PolicyFixture.sol";
+import {StakingFixture} from "./StakingFixture.sol";
 import {Vm} from "./Vm.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
-import {DemoToken} from "../../src/demo/DemoToken.sol";
+import {AllocationBps, MembershipRules, SlashingTerms} from "../../src/interfaces/IAllocationManager.sol";
 import {ServiceConfig, Workflow} from "../../src/interfaces/IServiceManager.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
-import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
-import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
+import {BN254, G2} from "../../src/libraries/BN254.sol";
+import {Row} from "../../src/libraries/OperatorTables.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
-import {RestakingManager} from "../../src/staking/RestakingManager.sol";
-import {Strategy} from "../../src/staking/Strategy.sol";
+import {Certificate, Packed} from "./Packed.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
-import {Certificate, Quorum, Result, Task} from "../../src/types/Structs.sol";
+import {Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
 
 /// @notice Counts what it is given.
 contract RecordingHandler is ITaskHandler {
@@ -28,126 +28,77 @@ contract RecordingHandler is ITaskHandler {
     }
 }
 
-/// @notice An operator of the shared vectors, with its secret key.
-struct Operator {
-    address account;
-    uint256 sk;
-    G1 g1;
-    G2 g2;
-}
-
 /// @notice A service with operators of real keys and stake in two tokens, and what it takes to certify results.
 /// @dev Operator i stakes 100 + i native and 1000 − i external.
-abstract contract Fixture is Test {
-    uint256 internal constant START = 1_800_000_000;
+abstract contract Fixture is PolicyFixture, StakingFixture {
     uint32 internal constant WINDOW = 7 days;
+    uint32 internal constant EPOCH = 10 minutes;
+    uint16 internal constant MOVE_BPS = 100;
     uint32 internal constant HANDLER_GAS = 500_000;
     bytes32 internal constant WORKFLOW = "score";
     bytes32 internal constant MANIFEST = keccak256("manifest");
     bytes32 internal constant COMPONENT = sha256("component");
 
-    address internal owner = account("owner");
     address internal requester = account("requester");
-    address internal anyone = account("anyone");
 
-    DemoToken internal nativeToken;
-    DemoToken internal externalToken;
-    Strategy internal nativeStrategy;
-    Strategy internal externalStrategy;
-    RestakingManager internal manager;
     ServiceManager internal service;
+    ServiceConfig internal serviceConfig;
     RecordingHandler internal handler;
-    Operator[] internal operators;
-
-    /// @dev As the JSON has them.
-    struct OperatorVector {
-        VectorG1 g1;
-        VectorG2 g2;
-        address operator;
-        uint256 sk;
-    }
-
-    struct VectorG1 {
-        uint256 x;
-        uint256 y;
-    }
-
-    struct VectorG2 {
-        uint256[2] x;
-        uint256[2] y;
-    }
 
     // Set-up
 
-    function setUpStaking() internal {
-        vm.warp(START);
-        vm.roll(1000);
-        manager = new RestakingManager(owner);
-        nativeToken = new DemoToken("Demo native token", "TNDM");
-        externalToken = new DemoToken("Demo staked ether", "dETH");
-        nativeStrategy = addStrategy(nativeToken);
-        externalStrategy = addStrategy(externalToken);
-    }
-
-    function setUpService(uint256 count, Quorum memory quorum) internal {
+    function setUpService(uint256 count, Policy memory policy) internal {
         setUpStaking();
-        service = new ServiceManager(config(quorum));
+        deployService(policy);
         loadOperators(count);
         for (uint256 i = 0; i < count; i++) {
             register(operators[i]);
             stake(operators[i].account, nativeStrategy, 100 + i);
             stake(operators[i].account, externalStrategy, 1000 - i);
-            vm.prank(operators[i].account);
-            manager.optIn(address(service));
+            optIn(operators[i].account);
         }
-        service.refreshTable(accounts());
+        service.refreshTable(accounts(), aggregate());
         handler = new RecordingHandler();
         announce(MANIFEST, address(handler));
     }
 
-    function config(Quorum memory quorum) internal view returns (ServiceConfig memory) {
-        return
-            ServiceConfig(
-                manager, owner, address(nativeStrategy), address(externalStrategy), quorum, WINDOW, HANDLER_GAS
-            );
-    }
-
-    function addStrategy(DemoToken token) internal returns (Strategy strategy) {
-        strategy = new Strategy(token, address(manager));
+    /// @dev Nobody slashes; everyone may serve.
+    function deployService(Policy memory policy) internal {
+        serviceConfig = config(policy);
+        service = newService();
         vm.prank(owner);
-        manager.addStrategy(strategy);
-    }
-
-    function loadOperators(uint256 count) internal {
-        OperatorVector[] memory all = abi.decode(
-            vm.parseJsonTypeArray(
-                vectors("operators"),
-                "$.operators",
-                "OperatorVector(VectorG1 g1,VectorG2 g2,address operator,uint256 sk)VectorG1(uint256 x,uint256 y)VectorG2(uint256[2] x,uint256[2] y)"
-            ),
-            (OperatorVector[])
+        source.registerService(
+            address(service),
+            nativeStrategy,
+            externalStrategy,
+            SlashingTerms(address(0), address(0), address(0), 0, 0),
+            MembershipRules(false, 1000, 0, 0)
         );
-        for (uint256 i = 0; i < count; i++) {
-            OperatorVector memory o = all[i];
-            operators.push(
-                Operator(o.operator, o.sk, G1(o.g1.x, o.g1.y), G2(o.g2.x[0], o.g2.x[1], o.g2.y[0], o.g2.y[1]))
-            );
-        }
     }
 
-    function register(Operator memory o) internal {
-        G1 memory possession = Bls.sign(o.sk, manager.possessionDigest(o.account, o.g1, o.g2));
-        vm.prank(o.account);
-        manager.registerOperator(o.g1, o.g2, possession, keccak256(abi.encode(o.account)), "127.0.0.1:9000");
+    /// @notice A service as the last one was configured, without a table.
+    function newService() internal virtual returns (ServiceManager) {
+        return new ServiceManager(serviceConfig);
     }
 
-    function stake(address staker, IStrategy strategy, uint256 amount) internal {
-        DemoToken token = DemoToken(address(strategy.token()));
-        token.mint(staker, amount);
-        vm.startPrank(staker);
-        token.approve(address(strategy), amount);
-        manager.deposit(strategy, amount);
-        vm.stopPrank();
+    /// @notice Enters an operator into the service with all of its stake.
+    function optIn(address operator) internal {
+        vm.prank(operator);
+        source.optIn(address(service), AllocationBps(10_000, 10_000), address(0));
+    }
+
+    function config(Policy memory policy) internal view returns (ServiceConfig memory) {
+        return ServiceConfig({
+            stakeSource: source,
+            owner: owner,
+            nativeStrategy: address(nativeStrategy),
+            externalStrategy: address(externalStrategy),
+            policy: policy,
+            tableWindow: WINDOW,
+            epochSeconds: EPOCH,
+            moveBps: MOVE_BPS,
+            handlerGas: HANDLER_GAS
+        });
     }
 
     /// @notice Announces a manifest with one workflow, in force from this block on if it is the first, else from the
@@ -160,17 +111,38 @@ abstract contract Fixture is Test {
         service.announceManifest(manifest, "https://example.org/manifest.json", uint64(activation), workflows);
     }
 
-    function accounts() internal view returns (address[] memory list) {
-        list = new address[](operators.length);
-        for (uint256 i = 0; i < list.length; i++) {
-            list[i] = operators[i].account;
+    /// @notice Sum of all operators' G2 keys.
+    function aggregate() internal view returns (G2 memory apk) {
+        for (uint256 i = 0; i < operators.length; i++) {
+            apk = Bls.add(apk, operators[i].g2);
+        }
+    }
+
+    /// @notice Writes the next table, at the end of the epoch.
+    function nextEpoch() internal returns (Epoch) {
+        vm.warp(service.tableInfo(service.currentEpoch()).takenAt + EPOCH);
+        return service.refreshTable(accounts(), aggregate());
+    }
+
+    /// @notice Sum and rows of the latest table.
+    function tableRows() internal view returns (Row[] memory rows) {
+        return tableRows(service.currentEpoch());
+    }
+
+    /// @notice Sum and rows of a table.
+    function tableRows(Epoch epoch) internal view returns (Row[] memory all) {
+        Row[] memory rows = service.tableRows(epoch, 0, type(uint256).max);
+        all = new Row[](rows.length + 1);
+        (all[0],) = service.tableTotal(epoch);
+        for (uint256 i = 0; i < rows.length; i++) {
+            all[i + 1] = rows[i];
         }
     }
 
     // Tasks and results
 
-    function none() internal pure returns (Quorum memory) {
-        return Quorum(0, 0);
+    function none() internal pure returns (Requirement memory) {
+        return Requirement(0, 0, 0);
     }
 
     function createTask(bytes memory input) internal returns (Task memory) {
@@ -178,9 +150,8 @@ abstract contract Fixture is Test {
     }
 
     /// @notice Creates a task as `requester`, due in an hour, and returns it as it must have been recorded.
-    function createTask(bytes memory input, Quorum memory stricter) internal returns (Task memory task) {
+    function createTask(bytes memory input, Requirement memory requirement) internal returns (Task memory task) {
         uint64 deadline = uint64(block.timestamp + 1 hours);
-        Quorum memory least = service.quorum();
         bytes32 manifest = service.manifestInForce();
         task = Task({
             number: service.taskCount() + 1,
@@ -189,12 +160,13 @@ abstract contract Fixture is Test {
             handler: service.handlerOf(manifest, WORKFLOW),
             requester: requester,
             deadline: deadline,
-            nativeBps: stricter.nativeBps == 0 ? least.nativeBps : stricter.nativeBps,
-            externalBps: stricter.externalBps == 0 ? least.externalBps : stricter.externalBps,
+            nativeBps: requirement.nativeBps,
+            externalBps: requirement.externalBps,
+            combinedBps: requirement.combinedBps,
             inputHash: keccak256(input)
         });
         vm.prank(requester);
-        TaskId id = service.createTask(WORKFLOW, input, stricter, deadline);
+        TaskId id = service.createTask(WORKFLOW, input, requirement, deadline);
         assertEq(id, idOf(task));
     }
 
@@ -267,6 +239,12 @@ abstract contract Fixture is Test {
         return signBatch(Digests.batch(service.domainSeparator(), epoch, root), epoch, signers);
     }
 
+    /// @notice The signers' veto of a pending result, under the current table.
+    function vetoOf(bytes32 leaf, uint256[] memory signers) internal view returns (Certificate memory) {
+        Epoch epoch = service.currentEpoch();
+        return signBatch(Digests.veto(service.domainSeparator(), epoch, leaf), epoch, signers);
+    }
+
     /// @notice The signers' signatures over a digest, added up.
     function signBatch(bytes32 digest, Epoch epoch, uint256[] memory signers)
         internal
@@ -280,7 +258,8 @@ abstract contract Fixture is Test {
             sk = addmod(sk, operators[i].sk, BN254.R);
             apk = Bls.add(apk, operators[i].g2);
         }
-        return Certificate(epoch, signers, Bls.sign(sk, digest), apk, Bls.roots(digest));
+        (uint8 passed, uint256 ordinate) = Bls.hint(digest);
+        return Certificate(epoch, operators.length, signers, Bls.sign(sk, digest), apk, passed, ordinate);
     }
 
     // Logs

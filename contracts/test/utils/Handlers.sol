@@ -6,6 +6,11 @@ import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {TaskId} from "../../src/types/Ids.sol";
 import {Task} from "../../src/types/Structs.sol";
 
+/// @notice Takes the result and does nothing.
+contract EmptyHandler is ITaskHandler {
+    function onResult(TaskId, Task calldata, bytes calldata) external {}
+}
+
 /// @notice Fails in the way it is told to, for tasks with the given input only, or records.
 contract FailingHandler is RecordingHandler {
     enum Way {

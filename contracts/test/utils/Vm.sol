@@ -9,9 +9,13 @@ interface Vm {
         address emitter;
     }
 
+    function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    function deal(address account, uint256 balance) external;
+    function dumpState(string calldata path) external;
     function etch(address target, bytes calldata code) external;
     function expectCall(address callee, bytes calldata data, uint64 count) external;
     function expectEmit(address emitter) external;
@@ -19,6 +23,7 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function getCode(string calldata artifact) external view returns (bytes memory);
+    function getNonce(address account) external view returns (uint64);
     function getRecordedLogs() external returns (Log[] memory);
     function label(address account, string calldata name) external;
     function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
@@ -35,6 +40,7 @@ interface Vm {
     function parseJsonUintArray(string calldata json, string calldata key) external pure returns (uint256[] memory);
     function prank(address sender) external;
     function readFile(string calldata path) external view returns (string memory);
+    function record() external;
     function recordLogs() external;
     function roll(uint256 height) external;
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
@@ -42,8 +48,11 @@ interface Vm {
     function revertToState(uint256 id) external returns (bool);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function toString(address value) external pure returns (string memory);
+    function toString(bytes calldata value) external pure returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
+    function writeFile(string calldata path, string calldata data) external;
 
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata reason) external pure;
@@ -57,5 +66,7 @@ interface Vm {
     function assertEq(string calldata a, string calldata b) external pure;
     function assertEq(address[] calldata a, address[] calldata b) external pure;
     function assertLe(uint256 a, uint256 b) external pure;
+    function assertLe(uint256 a, uint256 b, string calldata reason) external pure;
     function assertGe(uint256 a, uint256 b) external pure;
+    function assertGe(uint256 a, uint256 b, string calldata reason) external pure;
 }

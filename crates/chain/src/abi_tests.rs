@@ -5,8 +5,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use tandem_types::B256;
 
 use super::*;
-use crate::bindings::AllocationManager;
-use crate::bindings::next::RestakingManager;
+use crate::bindings::{AllocationManager, RestakingManager};
 
 fn names(fields: &[Field]) -> Vec<(&str, &str)> {
     fields.iter().map(|field| (field.name.as_str(), field.kind.as_str())).collect()

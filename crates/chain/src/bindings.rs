@@ -38,18 +38,6 @@ mod strategy {
     alloy::sol!(Strategy, "artifacts/Strategy.json");
 }
 
-/// Interfaces that replace the contracts of the same names.
-pub(crate) mod next {
-    mod restaking_manager {
-        alloy::sol!(RestakingManager, "artifacts/next/RestakingManager.json");
-    }
-    mod strategy {
-        alloy::sol!(Strategy, "artifacts/next/Strategy.json");
-    }
-    pub(crate) use restaking_manager::RestakingManager;
-    pub(crate) use strategy::Strategy;
-}
-
 pub(crate) use allocation_manager::AllocationManager;
 pub(crate) use chainlink_prices::ChainlinkPrices;
 pub(crate) use demo_feed::DemoFeed;
@@ -62,13 +50,11 @@ pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
 /// The artifacts' text, for the names in their ABIs.
-pub(crate) const ARTIFACTS: [(Contract, &str); 9] = [
+pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
     (Contract::AllocationManager, include_str!("../artifacts/AllocationManager.json")),
     (Contract::OperatorRegistry, include_str!("../artifacts/OperatorRegistry.json")),
-    (Contract::RestakingManager, include_str!("../artifacts/next/RestakingManager.json")),
-    (Contract::ServiceManager, include_str!("../artifacts/ServiceManager.json")),
-    (Contract::Strategy, include_str!("../artifacts/next/Strategy.json")),
     (Contract::RestakingManager, include_str!("../artifacts/RestakingManager.json")),
+    (Contract::ServiceManager, include_str!("../artifacts/ServiceManager.json")),
     (Contract::Strategy, include_str!("../artifacts/Strategy.json")),
     (Contract::Token, include_str!("../artifacts/DemoToken.json")),
     (Contract::ScoreBoard, include_str!("../artifacts/ScoreBoard.json")),
@@ -160,7 +146,6 @@ macro_rules! points {
 }
 
 points!(OperatorRegistry);
-points!(RestakingManager);
 points!(ServiceManager);
 
 impl From<&OperatorRegistry::G1> for G1Point {

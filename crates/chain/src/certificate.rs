@@ -3,15 +3,15 @@
 //! | bytes | content |
 //! |---|---|
 //! | 1 | how signers are named: 0 everyone, 1 everyone but those in the bitmap, 2 those in the bitmap |
-//! | 1 | r, number of roots |
+//! | 1 | how many abscissas the hash to the curve passed over |
 //! | 4 | epoch |
-//! | 64 | sum of the signatures |
-//! | 32 · r | the hint's roots |
+//! | 32 | ordinate of the hash to the curve |
 //! | 128 | sum of the signers' G2 keys; not with 0 |
-//! | 32 · ⌈n / 256⌉ | bitmap; not with 0 |
+//! | 64 | sum of the signatures |
+//! | ⌈n / 8⌉ | bitmap over the table's n operators; not with 0 |
 
 use tandem_crypto::{Certified, KeyTable, Statement};
-use tandem_types::{SignerBitmap, U256};
+use tandem_types::SignerBitmap;
 
 const EVERYONE: u8 = 0;
 const WITHOUT: u8 = 1;
@@ -26,22 +26,23 @@ pub(crate) fn pack<S: Statement>(certified: &Certified<S>, statement: S, keys: &
     let certificate = certified.certificate();
     let operators = keys.table().entries().len();
     let signers = certificate.signers.positions(operators).expect("a certified bitmap fits its table");
-    let roots = keys.hint(statement).roots;
-    let (kind, bitmap) = if signers.len() == operators {
-        (EVERYONE, None)
+    let hint = keys.hint(statement);
+    let named = if signers.len() == operators {
+        None
     } else if 2 * signers.len() > operators {
-        (WITHOUT, Some(absent(&signers, operators)))
+        Some((WITHOUT, absent(&signers, operators)))
     } else {
-        (ONLY, Some(certificate.signers.clone()))
+        Some((ONLY, certificate.signers.clone()))
     };
-    let mut packed =
-        vec![kind, u8::try_from(roots.len()).expect("256 x in a row that are not on the curve are never met")];
+    let mut packed = vec![named.as_ref().map_or(EVERYONE, |(kind, _)| *kind), hint.passed];
     packed.extend(certificate.epoch.0.to_be_bytes());
-    packed.extend(certificate.sigma.0);
-    packed.extend(words(&roots));
-    if let Some(bitmap) = bitmap {
+    packed.extend(&hint.point().0[32..]);
+    if named.is_some() {
         packed.extend(certificate.apk.0);
-        packed.extend(words(bitmap.words()));
+    }
+    packed.extend(certificate.sigma.0);
+    if let Some((_, bitmap)) = named {
+        packed.extend(bitmap_bytes(&bitmap, operators));
     }
     packed
 }
@@ -51,8 +52,12 @@ fn absent(signers: &[usize], operators: usize) -> SignerBitmap {
     SignerBitmap::from_positions(operators, absent).expect("positions are below the number of operators")
 }
 
-fn words(words: &[U256]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect()
+/// The words, big-endian; the last one without the leading bytes in which it has no operators.
+fn bitmap_bytes(bitmap: &SignerBitmap, operators: usize) -> Vec<u8> {
+    let mut bytes: Vec<_> = bitmap.words().iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+    let last = bytes.len() - 32;
+    bytes.drain(last..last + bytes.len() - operators.div_ceil(8));
+    bytes
 }
 
 #[cfg(test)]
@@ -82,37 +87,43 @@ mod tests {
         KeyTable::new(Domain { chain_id: 1, verifying_contract: Address::ZERO }, table).expect("the keys are points")
     }
 
-    fn packed(signers: &[u8]) -> (Vec<u8>, usize) {
+    fn packed(signers: &[u8]) -> Vec<u8> {
         let keys = keys();
         let share = |&index: &u8| Share {
             position: index.into(),
             signature: secret(index).sign_batch(keys.domain(), Epoch(9), ROOT),
         };
         let shares: Vec<_> = signers.iter().map(share).collect();
-        let certified = keys.aggregate(ROOT, &shares).expect("the shares are honest");
-        (pack(&certified, ROOT, &keys), keys.hint(ROOT).roots.len())
+        pack(&keys.aggregate(ROOT, &shares).expect("the shares are honest"), ROOT, &keys)
     }
 
     #[test]
     fn the_fewer_are_named() {
-        let cases: [(&[u8], u8, Option<u64>); 4] = [
+        let cases: [(&[u8], u8, Option<u8>); 4] = [
             (&[0, 1, 2, 3, 4], EVERYONE, None),
             (&[0, 1, 2, 4], WITHOUT, Some(0b01000)),
             (&[0, 1, 2], WITHOUT, Some(0b11000)),
             (&[1, 3], ONLY, Some(0b01010)),
         ];
         for (signers, kind, bitmap) in cases {
-            let (bytes, roots) = packed(signers);
-            assert_eq!((bytes[0], usize::from(bytes[1])), (kind, roots));
+            let bytes = packed(signers);
+            assert_eq!(bytes[0], kind);
             assert_eq!(bytes[2..6], 9_u32.to_be_bytes());
-            let head = 70 + 32 * roots;
-            match bitmap {
-                None => assert_eq!(bytes.len(), head),
-                Some(bitmap) => {
-                    assert_eq!(bytes.len(), head + 128 + 32);
-                    assert_eq!(U256::from_be_slice(&bytes[head + 128..]), U256::from(bitmap));
-                }
-            }
+            let bytes_of_bitmap = bitmap.map_or(0, |_| 128 + 1);
+            assert_eq!(bytes.len(), 102 + bytes_of_bitmap);
+            assert_eq!(bitmap.map(|_| bytes[bytes.len() - 1]), bitmap);
+        }
+    }
+
+    #[test]
+    fn last_word_of_a_bitmap_is_cut_where_it_has_no_operators() {
+        for (operators, bytes) in [(1, 1), (8, 1), (9, 2), (256, 32), (257, 33), (300, 38), (512, 64), (1_000, 125)] {
+            let bitmap = SignerBitmap::from_positions(operators, [0, operators - 1]).expect("inside the table");
+            let packed = bitmap_bytes(&bitmap, operators);
+            assert_eq!(packed.len(), bytes);
+            let last_word = 32 * ((operators - 1) / 256);
+            let top = if operators > 256 { &packed[last_word..] } else { &packed[..] };
+            assert_eq!(top[0] >> ((operators - 1) % 8) & 1, 1, "{operators}");
         }
     }
 }

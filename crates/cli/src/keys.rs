@@ -25,8 +25,19 @@ pub(crate) struct Args {
 enum Command {
     /// Make a BLS key, a transport key and a transaction account, each in an encrypted keystore
     New(Place),
+    /// Make a new BLS key and a new transport key for the same account, under the same password, for `tandem operator rotate-key`
+    Renew(Renew),
     /// Show the public halves of an operator's keys; the password proves that they open
     Show(Place),
+}
+
+#[derive(Debug, clap::Args)]
+struct Renew {
+    #[command(flatten)]
+    place: Place,
+    /// Directory for the new keystores
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +46,7 @@ struct Place {
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
     /// File whose first line is the password. Without it, TANDEM_PASSWORD; without that, the terminal is asked
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TANDEM_PASSWORD_FILE")]
     password_file: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -48,6 +59,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::New(place) => {
             let password = read_password(place.password_file.as_deref(), Prompt::Twice)?;
             (OperatorKeys::create(&place.directory, &password, Strength::Standard).map_err(explain)?, place)
+        }
+        Command::Renew(Renew { place, to }) => {
+            let password = read_password(place.password_file.as_deref(), Prompt::Once)?;
+            let keys = OperatorKeys::open(&place.directory, &password).map_err(explain)?;
+            (keys.renew(&to, &password, Strength::Standard).map_err(explain)?, place)
         }
         Command::Show(place) => (open(&place.directory, place.password_file.as_deref())?, place),
     };

@@ -23,12 +23,12 @@ pub enum CurveError {
     Infinity,
 }
 
-/// A digest's point, with the square roots that let a contract recompute it without exponentiation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A digest's point, and the hint that spares a contract the exponentiation: how far it is, and its ordinate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashedPoint {
     pub(crate) point: G1Affine,
-    /// For each abscissa passed over, a root of −(x³ + 3); last, the ordinate of the point.
-    pub roots: Vec<U256>,
+    /// Abscissas that were passed over.
+    pub passed: u8,
 }
 
 impl HashedPoint {
@@ -45,17 +45,15 @@ pub fn hash_to_curve(digest: &SigningDigest) -> HashedPoint {
 
 pub(crate) fn hash_word(digest: &[u8; 32]) -> HashedPoint {
     let mut x = Fq::from_be_bytes_mod_order(digest);
-    let mut roots = Vec::new();
-    loop {
+    for passed in 0..=u8::MAX {
         let beta = x.square() * x + Fq::from(3u8);
         let y = principal_root(beta);
         if y.square() == beta {
-            roots.push(to_word(y));
-            return HashedPoint { point: G1Affine::new_unchecked(x, y), roots };
+            return HashedPoint { point: G1Affine::new_unchecked(x, y), passed };
         }
-        roots.push(to_word(principal_root(-beta)));
         x += Fq::ONE;
     }
+    unreachable!("half of all abscissas are on the curve, so 256 in a row that are not have a chance of 2^-256")
 }
 
 /// `value^((p+1)/4)`: the root of a square, since p ≡ 3 (mod 4).
@@ -122,10 +120,10 @@ mod tests {
 
     use super::*;
 
-    fn hashed(digest: [u8; 32]) -> (U256, U256, usize) {
+    fn hashed(digest: [u8; 32]) -> (U256, U256, u8) {
         let hashed = hash_word(&digest);
         let [x, y] = hashed.point().to_words();
-        (x, y, hashed.roots.len() - 1)
+        (x, y, hashed.passed)
     }
 
     fn word(hex: &str) -> U256 {
@@ -172,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn every_root_proves_its_abscissa() {
+    fn no_abscissa_is_passed_over_that_is_on_the_curve() {
         for seed in 0u64..64 {
             let digest = keccak256(seed.to_be_bytes());
             let hashed = hash_word(&digest.0);
             let mut x = Fq::from_be_bytes_mod_order(&digest.0);
-            let (ordinate, passed_over) = hashed.roots.split_last().expect("there is always an ordinate");
-            for root in passed_over {
-                let root = from_word(*root).expect("roots are reduced");
-                assert_eq!(root.square(), -(x.square() * x + Fq::from(3u8)));
+            for _ in 0..hashed.passed {
+                let minus_beta = -(x.square() * x + Fq::from(3u8));
+                // -1 is no square, so of a number and its negative exactly one is.
+                assert_eq!(principal_root(minus_beta).square(), minus_beta);
                 x += Fq::ONE;
             }
-            assert_eq!(hashed.point().to_words(), [to_word(x), *ordinate]);
+            assert_eq!(hashed.point.x, x);
             assert!(hashed.point.is_on_curve());
         }
     }

@@ -5,7 +5,7 @@ use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, Zero};
-use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, SigningDigest};
+use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, Scheme, SigningDigest};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::curve::{self, CurveError, hash_to_curve};
@@ -80,6 +80,11 @@ impl SecretKey {
         self.sign(&domain.possession(operator, &public.g1(), &public.g2()))
     }
 
+    /// Signs the statement that `operator` holds this key, for a registry that knows several schemes.
+    pub fn prove_key_possession(&self, domain: &Domain, operator: OperatorId) -> Signature {
+        self.sign(&domain.key_possession(operator, Scheme::Bn254, &self.public_key().encode()))
+    }
+
     fn sign(&self, digest: &SigningDigest) -> Signature {
         Signature((hash_to_curve(digest).point * self.0).into_affine())
     }
@@ -109,6 +114,11 @@ impl PublicKey {
     /// The half in G2.
     pub fn g2(&self) -> G2Point {
         curve::encode_g2(&self.g2)
+    }
+
+    /// Both halves as they are registered: G1, then G2.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.g1().0[..], &self.g2().0[..]].concat()
     }
 }
 

@@ -202,7 +202,7 @@ impl KeyTable {
         Ok(Certified { certificate: Certificate { apk, ..certificate.clone() }, statement, signed })
     }
 
-    /// The point of `statement`, with the square roots that a contract needs to find it.
+    /// The point of `statement`, with the hint that a contract needs to find it.
     pub fn hint<S: Statement>(&self, statement: S) -> HashedPoint {
         hash_to_curve(&statement.digest(&self.domain, self.table.epoch()))
     }

@@ -106,6 +106,18 @@ impl OperatorKeys {
     /// # Errors
     /// [`KeysError::Exists`] when there is one already, [`KeysError::File`].
     pub fn create(directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
+        Self::write(Account::random(), directory, password, strength)
+    }
+
+    /// Makes a new BLS key and a new transport key for the same account, and writes the keystores of all three into `directory`.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn renew(&self, directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
+        Self::write(self.account.clone(), directory, password, strength)
+    }
+
+    fn write(account: Account, directory: &Path, password: &Password, strength: Strength) -> Result<Self, KeysError> {
         std::fs::create_dir_all(directory).map_err(|source| KeysError::File { path: directory.into(), source })?;
         for path in [BLS.file, TRANSPORT.file, TRANSACTION_FILE].map(|name| directory.join(name)) {
             if path.exists() {
@@ -113,7 +125,7 @@ impl OperatorKeys {
             }
         }
         let sealed = Sealed { directory, password, strength };
-        let (secret, seed, account) = (random_bls(), random_bytes::<32>(), Account::random());
+        let (secret, seed) = (random_bls(), random_bytes::<32>());
         sealed.write(BLS.file, &BLS, &secret)?;
         sealed.write(TRANSPORT.file, &TRANSPORT, &seed)?;
         account.store(&directory.join(TRANSACTION_FILE), password)?;
@@ -297,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_open_with_their_password_only_and_are_never_overwritten() {
+    fn keys_open_with_their_password_only_are_renewed_for_the_same_account_and_never_overwritten() {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let made = OperatorKeys::create(directory.path(), &password("right"), Strength::Light).expect("it is empty");
         let opened = OperatorKeys::open(directory.path(), &password("right")).expect("the password is right");
@@ -305,6 +317,11 @@ mod tests {
         assert_eq!(made.public_key(), opened.public_key());
         assert_eq!(made.transport_public(), opened.transport_public());
         assert!(matches!(OperatorKeys::open(directory.path(), &password("wrong")), Err(KeysError::Keystore { .. })));
+        let next = tempfile::tempdir().expect("there is room for a directory");
+        let renewed = opened.renew(next.path(), &password("right"), Strength::Light).expect("it is empty");
+        assert_eq!(renewed.operator(), made.operator());
+        assert_ne!(renewed.public_key(), made.public_key());
+        assert_ne!(renewed.transport_public(), made.transport_public());
         let again = OperatorKeys::create(directory.path(), &password("right"), Strength::Light);
         assert!(matches!(again, Err(KeysError::Exists(_))));
     }

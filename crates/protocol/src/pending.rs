@@ -67,13 +67,11 @@ impl Haste {
 impl Pendings {
     /// Notes what the chain says. Another result of the same task takes the place of the first.
     pub(crate) fn insert(&mut self, entry: BatchEntry, until: Timestamp) {
-        let new = Pending { leaf: entry.leaf, until, gathered: BTreeMap::new(), veto: None, finalized_at: None };
-        let pending = self.tasks.entry(entry.task_id).or_insert(new);
-        if pending.leaf == entry.leaf {
-            pending.until = until;
-        } else {
-            self.tasks.remove(&entry.task_id);
-            self.insert(entry, until);
+        match self.tasks.get_mut(&entry.task_id) {
+            Some(pending) if pending.leaf == entry.leaf => pending.until = until,
+            _ => {
+                self.tasks.insert(entry.task_id, Pending::new(entry.leaf, until));
+            }
         }
     }
 
@@ -121,6 +119,10 @@ impl Pendings {
 }
 
 impl Pending {
+    fn new(leaf: ResultLeaf, until: Timestamp) -> Self {
+        Self { leaf, until, gathered: BTreeMap::new(), veto: None, finalized_at: None }
+    }
+
     /// Adds a share; the first of each operator under each table counts.
     pub(crate) fn share(&mut self, keys: &Arc<KeyTable>, position: usize, signature: Signature) {
         let gathering = self.gathering(keys);

@@ -1,10 +1,13 @@
 //! EIP-712 domains and type hashes. One type per purpose, so that a signature made for one purpose is void for any other.
 
+mod scheme;
+
 use std::borrow::Cow;
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{Eip712Domain, SolStruct};
 
+pub use self::scheme::Scheme;
 use crate::{BatchRoot, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, ServiceId};
 
 /// The Solidity structs whose EIP-712 hashes name and bind things; see `docs/reference/formats.md`.

@@ -18,7 +18,7 @@ mod token;
 
 pub use batch::{Batch, BatchEntry, BatchError, RESULTS_PER_BATCH_MAX};
 pub use certificate::{BitmapError, Certificate, SignerBitmap};
-pub use digest::{Domain, SigningDigest};
+pub use digest::{Domain, Scheme, SigningDigest};
 pub use id::{
     BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
 };

@@ -4,11 +4,15 @@
 use alloy::primitives::Bytes;
 use alloy::sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
-use tandem_types::{Address, Policy, ServiceId};
+use tandem_types::{Address, Bps, PerToken, Policy, ServiceId};
 
 use super::oracles::{OracleSettings, Oracles};
-use super::{AdminError, Done, execute};
-use crate::bindings::{DemoToken, RestakingManager, ScoreBoard, ServiceManager, Strategy};
+use super::{AdminError, Done, execute, perform};
+use crate::bindings::{
+    AllocationManager, DemoToken, OperatorRegistry, RestakingManager, ScoreBoard, ServiceManager, Strategy,
+};
+use crate::policy;
+use crate::staking::{MembershipRules, SlashingTerms, StakingContracts};
 use crate::tx::{Call, TransactionManager};
 
 /// How a service is set up, for good.
@@ -20,8 +24,40 @@ pub struct ServiceSettings {
     pub oracle: OracleSettings,
     /// Seconds for which an operator table is believed after it was written.
     pub table_window_s: u32,
+    /// Seconds after which the next one may be written, less than the window.
+    pub epoch_s: u32,
+    /// Share of a token's total by which an operator's weight must have moved for a correction.
+    pub move_bps: Bps,
     /// Gas that a handler is called with, 50 000 to 8 000 000.
     pub handler_gas: u32,
+}
+
+/// How the staking contracts are set up, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StakingSettings {
+    /// Seconds that leaving stake waits and can be slashed, 1 to a year.
+    pub withdrawal_delay_s: u32,
+    /// Seconds until a larger allocation is effective.
+    pub allocation_delay_s: u32,
+    /// Seconds for which an operator's previous key is honoured.
+    pub key_overlap_s: u32,
+    /// Seconds between announcing a commission and its effect.
+    pub commission_notice_s: u32,
+    /// Most that an operator's allocations of each token sum up to, in basis points of its stake, from 10 000.
+    pub leverage_cap_bps: PerToken<u32>,
+}
+
+/// Stake is at risk once, and what is decided applies at once, except that leaving takes a week.
+impl Default for StakingSettings {
+    fn default() -> Self {
+        Self {
+            withdrawal_delay_s: 7 * 24 * 3_600,
+            allocation_delay_s: 0,
+            key_overlap_s: 24 * 3_600,
+            commission_notice_s: 7 * 24 * 3_600,
+            leverage_cap_bps: PerToken { native: 10_000, external: 10_000 },
+        }
+    }
 }
 
 /// Addresses of a network of our own.
@@ -39,8 +75,12 @@ pub struct Deployment {
     pub native_strategy: Address,
     /// Where the other token is staked.
     pub external_strategy: Address,
+    /// The OperatorRegistry.
+    pub operator_registry: Address,
     /// The RestakingManager.
     pub restaking_manager: Address,
+    /// The AllocationManager.
+    pub allocation_manager: Address,
     /// The service.
     pub service_manager: Address,
     /// What the service's policy asks besides stake, if it does.
@@ -53,6 +93,21 @@ impl Deployment {
     /// The service.
     pub fn service(&self) -> ServiceId {
         ServiceId { chain_id: self.chain_id, manager: self.service_manager }
+    }
+
+    /// The staking contracts.
+    pub fn staking(&self) -> StakingContracts {
+        StakingContracts {
+            chain_id: self.chain_id,
+            operator_registry: self.operator_registry,
+            restaking_manager: self.restaking_manager,
+            allocation_manager: self.allocation_manager,
+        }
+    }
+
+    /// The strategies.
+    pub fn strategies(&self) -> PerToken<Address> {
+        PerToken { native: self.native_strategy, external: self.external_strategy }
     }
 }
 
@@ -74,72 +129,122 @@ impl Deployer<'_> {
         receipt.contract.ok_or(AdminError::NotOurs { contract: Address::ZERO, what: "come into being" })
     }
 
+    async fn call(&mut self, call: Call) -> Result<(), AdminError> {
+        self.gas_used += perform(self.manager, call).await?.gas_used;
+        Ok(())
+    }
+
     async fn token(&mut self, name: &str, symbol: &str) -> Result<Address, AdminError> {
         let constructor = DemoToken::constructorCall { name_: name.to_owned(), symbol_: symbol.to_owned() };
         self.create(&DemoToken::BYTECODE, &constructor).await
     }
 
-    async fn strategy(&mut self, token: Address, restaking_manager: Address) -> Result<Address, AdminError> {
-        let constructor = Strategy::constructorCall { token_: token, manager_: restaking_manager };
+    /// The three contracts know each other for good, so the address of the last one is computed before it is there.
+    async fn staking(&mut self, settings: &StakingSettings) -> Result<StakingContracts, AdminError> {
+        let (client, sender) = (self.manager.client(), self.manager.address());
+        let nonce = client.transaction_count(sender).await?;
+        let allocation_manager = sender.create(nonce + 2);
+        let registry = OperatorRegistry::constructorCall {
+            allocationManager_: allocation_manager,
+            keyOverlap_: settings.key_overlap_s,
+            commissionNotice_: settings.commission_notice_s,
+        };
+        let operator_registry = self.create(&OperatorRegistry::BYTECODE, &registry).await?;
+        let restaking = RestakingManager::constructorCall {
+            owner_: sender,
+            operatorRegistry_: operator_registry,
+            allocationManager_: allocation_manager,
+            delay: settings.withdrawal_delay_s,
+        };
+        let restaking_manager = self.create(&RestakingManager::BYTECODE, &restaking).await?;
+        let allocations = AllocationManager::constructorCall {
+            operatorRegistry_: operator_registry,
+            restakingManager_: restaking_manager,
+            allocationDelay_: settings.allocation_delay_s,
+        };
+        let created = self.create(&AllocationManager::BYTECODE, &allocations).await?;
+        if created != allocation_manager {
+            return Err(AdminError::NotOurs { contract: created, what: "get the address that the others were told" });
+        }
+        let chain_id = client.chain_id();
+        Ok(StakingContracts { chain_id, operator_registry, restaking_manager, allocation_manager })
+    }
+
+    async fn strategy(
+        &mut self,
+        token: Address,
+        restaking_manager: Address,
+        leverage_cap_bps: u32,
+    ) -> Result<Address, AdminError> {
+        let constructor =
+            Strategy::constructorCall { token_: token, manager_: restaking_manager, leverageCapBps_: leverage_cap_bps };
         let strategy = self.create(&Strategy::BYTECODE, &constructor).await?;
         let call = RestakingManager::addStrategyCall { strategy };
-        let receipt = execute(self.manager, Call::new(restaking_manager, call.abi_encode())).await?;
-        self.gas_used += receipt.outcome.gas_used;
+        self.call(Call::new(restaking_manager, call.abi_encode())).await?;
         Ok(strategy)
     }
 
     /// The oracles that the policy needs, and the service, in this order: nothing may come between a monitor and its service.
     async fn service(
         &mut self,
-        stake: Stake,
+        staking: &StakingContracts,
+        strategies: PerToken<Address>,
         settings: &ServiceSettings,
     ) -> Result<(Address, Option<Oracles>), AdminError> {
-        let (policy, mut oracle, mut oracles) = (&settings.policy, Address::ZERO, None);
-        if policy.needs_prices() || policy.needs_fallback() {
-            let mut deployed = self.prices(&settings.oracle).await?;
-            if policy.needs_fallback() {
-                deployed.monitor = Some(self.monitor(deployed.prices, settings.oracle.floor).await?);
-            }
-            oracle = deployed.monitor.unwrap_or(deployed.prices);
-            oracles = Some(deployed);
-        }
+        let oracles = self.oracles(settings).await?;
+        let oracle = oracles.map(|of| of.monitor.unwrap_or(of.prices)).unwrap_or_default();
         let config = ServiceManager::ServiceConfig {
-            stakeSource: stake.restaking_manager,
+            stakeSource: staking.allocation_manager,
             owner: self.manager.address(),
-            nativeStrategy: stake.native_strategy,
-            externalStrategy: stake.external_strategy,
-            policy: crate::policy::to_chain(policy, oracle),
+            nativeStrategy: strategies.native,
+            externalStrategy: strategies.external,
+            policy: policy::to_chain(&settings.policy, oracle),
             tableWindow: settings.table_window_s,
+            epochSeconds: settings.epoch_s,
+            moveBps: settings.move_bps.get(),
             handlerGas: settings.handler_gas,
         };
         let service = self.create(&ServiceManager::BYTECODE, &ServiceManager::constructorCall { config }).await?;
         Ok((service, oracles))
     }
+
+    /// A service that takes anyone and slashes nobody.
+    async fn open_service(
+        &mut self,
+        staking: &StakingContracts,
+        strategies: PerToken<Address>,
+        settings: &ServiceSettings,
+    ) -> Result<(Address, Option<Oracles>), AdminError> {
+        let (service, oracles) = self.service(staking, strategies, settings).await?;
+        let terms = SlashingTerms { slasher: None, resolver: None, recipient: None, veto_seconds: 0, slash_bps_max: 0 };
+        let least = PerToken { native: 0, external: 0 };
+        let rules = MembershipRules { approval_required: false, operators_max: 1_000, least };
+        self.call(staking.register_service(service, strategies, &terms, &rules).call().clone()).await?;
+        Ok((service, oracles))
+    }
 }
 
-/// Where a service finds its stake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stake {
-    restaking_manager: Address,
-    native_strategy: Address,
-    external_strategy: Address,
-}
-
-/// Deploys two tokens, their strategies, a RestakingManager, a service and its score board, all owned by the sender.
+/// Deploys two tokens, their strategies, the staking contracts, a service that takes anyone and its score board, all owned by the
+/// sender.
 ///
 /// # Errors
 /// [`AdminError`]; what was deployed before stays, unused.
-pub async fn deploy(manager: &TransactionManager, settings: &ServiceSettings) -> Result<Done<Deployment>, AdminError> {
+pub async fn deploy(
+    manager: &TransactionManager,
+    settings: &ServiceSettings,
+    staking_settings: &StakingSettings,
+) -> Result<Done<Deployment>, AdminError> {
     let first_block = manager.client().block_number().await?;
     let mut deployer = Deployer { manager, gas_used: 0 };
     let native_token = deployer.token("Tandem", "TDM").await?;
     let external_token = deployer.token("Staked Ether", "stETH").await?;
-    let owner = RestakingManager::constructorCall { owner_: manager.address() };
-    let restaking_manager = deployer.create(&RestakingManager::BYTECODE, &owner).await?;
-    let native_strategy = deployer.strategy(native_token, restaking_manager).await?;
-    let external_strategy = deployer.strategy(external_token, restaking_manager).await?;
-    let stake = Stake { restaking_manager, native_strategy, external_strategy };
-    let (service_manager, oracles) = deployer.service(stake, settings).await?;
+    let staking = deployer.staking(staking_settings).await?;
+    let caps = staking_settings.leverage_cap_bps;
+    let strategies = PerToken {
+        native: deployer.strategy(native_token, staking.restaking_manager, caps.native).await?,
+        external: deployer.strategy(external_token, staking.restaking_manager, caps.external).await?,
+    };
+    let (service_manager, oracles) = deployer.open_service(&staking, strategies, settings).await?;
     let board = ScoreBoard::constructorCall { service_: service_manager };
     let score_board = deployer.create(&ScoreBoard::BYTECODE, &board).await?;
     let value = Deployment {
@@ -147,9 +252,11 @@ pub async fn deploy(manager: &TransactionManager, settings: &ServiceSettings) ->
         first_block,
         native_token,
         external_token,
-        native_strategy,
-        external_strategy,
-        restaking_manager,
+        native_strategy: strategies.native,
+        external_strategy: strategies.external,
+        operator_registry: staking.operator_registry,
+        restaking_manager: staking.restaking_manager,
+        allocation_manager: staking.allocation_manager,
         service_manager,
         oracles,
         score_board,
@@ -167,7 +274,7 @@ pub async fn deploy_token(manager: &TransactionManager, name: &str, symbol: &str
     Ok(Done { value, gas_used: deployer.gas_used })
 }
 
-/// Deploys another service, with the stake of `network`.
+/// Deploys another service, with the stake of `network`; its owner, the sender, has yet to register it with the AllocationManager.
 ///
 /// # Errors
 /// [`AdminError`].
@@ -177,11 +284,6 @@ pub async fn deploy_service(
     settings: &ServiceSettings,
 ) -> Result<Done<Address>, AdminError> {
     let mut deployer = Deployer { manager, gas_used: 0 };
-    let stake = Stake {
-        restaking_manager: network.restaking_manager,
-        native_strategy: network.native_strategy,
-        external_strategy: network.external_strategy,
-    };
-    let (value, _) = deployer.service(stake, settings).await?;
+    let (value, _) = deployer.service(&network.staking(), network.strategies(), settings).await?;
     Ok(Done { value, gas_used: deployer.gas_used })
 }

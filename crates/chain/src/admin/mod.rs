@@ -8,12 +8,12 @@ mod staking;
 
 use tandem_types::Address;
 
-pub use deploy::{Deployment, ServiceSettings, deploy, deploy_service, deploy_token};
+pub use deploy::{Deployment, ServiceSettings, StakingSettings, deploy, deploy_service, deploy_token};
 pub use oracles::{OracleSettings, Oracles, observe, set_price};
 pub use service::{
     CreatedTask, Score, TaskRequest, announce_manifest, create_task, refresh_table, score_of, strategies_of,
 };
-pub use staking::{OperatorRegistration, delegate, deposit, fund, mint, opt_in, register_operator, update_socket};
+pub use staking::{enlist, fund, mint};
 
 use crate::error::RpcError;
 use crate::revert::Revert;

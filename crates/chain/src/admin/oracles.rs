@@ -5,7 +5,7 @@ use alloy::sol_types::SolCall;
 use serde::{Deserialize, Serialize};
 use tandem_types::{Address, PerToken, U256};
 
-use super::deploy::Deployer;
+use super::deploy::{Deployer, ServiceSettings};
 use super::{AdminError, Done, perform};
 use crate::bindings::{ChainlinkPrices, DemoFeed, FallbackMonitor};
 use crate::tx::{Call, TransactionManager};
@@ -42,8 +42,21 @@ pub struct Oracles {
 }
 
 impl Deployer<'_> {
+    /// What the policy asks besides stake. A monitor's service has to be the very next contract.
+    pub(super) async fn oracles(&mut self, settings: &ServiceSettings) -> Result<Option<Oracles>, AdminError> {
+        let ServiceSettings { policy, oracle, .. } = settings;
+        if !policy.needs_prices() && !policy.needs_fallback() {
+            return Ok(None);
+        }
+        let mut oracles = self.prices(oracle).await?;
+        if policy.needs_fallback() {
+            oracles.monitor = Some(self.monitor(oracles.prices, oracle.floor).await?);
+        }
+        Ok(Some(oracles))
+    }
+
     /// Feeds, and the prices from them.
-    pub(super) async fn prices(&mut self, settings: &OracleSettings) -> Result<Oracles, AdminError> {
+    async fn prices(&mut self, settings: &OracleSettings) -> Result<Oracles, AdminError> {
         let native = self.feed(settings.answers.native).await?;
         let external = self.feed(settings.answers.external).await?;
         let feed = |aggregator| ChainlinkPrices::Feed {
@@ -62,7 +75,7 @@ impl Deployer<'_> {
     }
 
     /// The monitor of a service that the sender deploys by its very next transaction.
-    pub(super) async fn monitor(&mut self, prices: Address, floor: U256) -> Result<Address, AdminError> {
+    async fn monitor(&mut self, prices: Address, floor: U256) -> Result<Address, AdminError> {
         let sender = self.manager.address();
         // This transaction is the monitor's, the one after it the service's.
         let service = sender.create(self.manager.client().transaction_count(sender).await? + 1);

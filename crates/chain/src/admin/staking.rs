@@ -1,25 +1,15 @@
-//! Staking, delegation and the life of an operator on the RestakingManager. Amounts are in the token's smallest unit.
+//! What local networks and tests do for accounts that they make themselves. People use the actions of [`staking`](crate::staking).
 
 use alloy::sol_types::SolCall;
-use tandem_crypto::{PublicKey, Signature};
-use tandem_types::{Address, B256, OperatorId, U256};
+use tandem_types::{Address, PerToken, U256};
 
-use super::{AdminError, Done, execute, perform};
-use crate::bindings::{DemoToken, RestakingManager, Strategy};
+use super::{AdminError, Deployment, Done, perform};
+use crate::bindings::DemoToken;
+use crate::staking::{Action, Registration};
 use crate::tx::{Call, TransactionManager};
 
-/// What an operator tells the network about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperatorRegistration {
-    /// Its BLS key.
-    pub key: PublicKey,
-    /// Proof that it holds the key, in the domain of the RestakingManager, for the sender's address.
-    pub possession: Signature,
-    /// Ed25519 public key of its node.
-    pub transport_key: B256,
-    /// Where its node listens, `host:port`, at most 256 bytes; empty when it is not to be reached.
-    pub socket: String,
-}
+/// All of an operator's stake, in basis points.
+const EVERYTHING: PerToken<u16> = PerToken { native: 10_000, external: 10_000 };
 
 /// Sends an account that many wei.
 ///
@@ -42,78 +32,29 @@ pub async fn mint(
     perform(manager, Call::new(token, DemoToken::mintCall { account, amount }.abi_encode())).await
 }
 
-/// Stakes the sender's tokens: approves them to the strategy, then deposits.
+/// Makes the sender an operator that stakes that much of its own tokens and stands behind the network's service with all of it.
 ///
 /// # Errors
-/// [`AdminError`], with `UnknownStrategy` among the reverts; an approval stays when the deposit fails.
-pub async fn deposit(
+/// [`AdminError`]; what was done before stays done.
+pub async fn enlist(
     manager: &TransactionManager,
-    restaking_manager: Address,
-    strategy: Address,
-    amount: U256,
+    network: &Deployment,
+    registration: &Registration,
+    stake: PerToken<U256>,
 ) -> Result<Done<()>, AdminError> {
-    let token = manager.client().call(strategy, &Strategy::tokenCall {}).await?;
-    let approve = DemoToken::approveCall { spender: strategy, value: amount };
-    let approved = execute(manager, Call::new(token, approve.abi_encode())).await?;
-    let deposit = RestakingManager::depositCall { strategy, amount };
-    let deposited = execute(manager, Call::new(restaking_manager, deposit.abi_encode())).await?;
-    Ok(Done { value: (), gas_used: approved.outcome.gas_used + deposited.outcome.gas_used })
-}
-
-/// Lets all of the sender's stake count for `operator`.
-///
-/// # Errors
-/// [`AdminError`], with `NotAnOperator` and `AlreadyDelegated` among the reverts.
-pub async fn delegate(
-    manager: &TransactionManager,
-    restaking_manager: Address,
-    operator: OperatorId,
-) -> Result<Done<()>, AdminError> {
-    let call = RestakingManager::delegateToCall { operator: operator.0 };
-    perform(manager, Call::new(restaking_manager, call.abi_encode())).await
-}
-
-/// Makes the sender an operator, delegated to itself.
-///
-/// # Errors
-/// [`AdminError`], with `AlreadyOperator`, `KeyInUse` and `InvalidPossession` among the reverts.
-pub async fn register_operator(
-    manager: &TransactionManager,
-    restaking_manager: Address,
-    registration: &OperatorRegistration,
-) -> Result<Done<()>, AdminError> {
-    let call = RestakingManager::registerOperatorCall {
-        g1: (&registration.key.g1()).into(),
-        g2: (&registration.key.g2()).into(),
-        possession: (&registration.possession.encode()).into(),
-        transportKey: registration.transport_key,
-        socket: registration.socket.clone(),
-    };
-    perform(manager, Call::new(restaking_manager, call.abi_encode())).await
-}
-
-/// Changes where the sender's node listens.
-///
-/// # Errors
-/// [`AdminError`], with `NotAnOperator` and `SocketTooLong` among the reverts.
-pub async fn update_socket(
-    manager: &TransactionManager,
-    restaking_manager: Address,
-    socket: &str,
-) -> Result<Done<()>, AdminError> {
-    let call = RestakingManager::updateSocketCall { socket: socket.to_owned() };
-    perform(manager, Call::new(restaking_manager, call.abi_encode())).await
-}
-
-/// Enters the sender, an operator, into the set of a service; it counts from the next operator table on.
-///
-/// # Errors
-/// [`AdminError`], with `NotAnOperator` and `AlreadyOptedIn` among the reverts.
-pub async fn opt_in(
-    manager: &TransactionManager,
-    restaking_manager: Address,
-    service: Address,
-) -> Result<Done<()>, AdminError> {
-    let call = RestakingManager::optInCall { service };
-    perform(manager, Call::new(restaking_manager, call.abi_encode())).await
+    let (staking, operator) = (network.staking(), manager.address());
+    let actions = [
+        staking.register_operator(registration),
+        staking.delegate(operator),
+        Action::approve(network.native_token, network.native_strategy, stake.native),
+        staking.deposit(network.native_strategy, stake.native),
+        Action::approve(network.external_token, network.external_strategy, stake.external),
+        staking.deposit(network.external_strategy, stake.external),
+        staking.opt_in(network.service_manager, EVERYTHING, None),
+    ];
+    let mut gas_used = 0;
+    for action in &actions {
+        gas_used += perform(manager, action.call().clone()).await?.gas_used;
+    }
+    Ok(Done { value: (), gas_used })
 }

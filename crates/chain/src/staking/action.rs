@@ -7,8 +7,7 @@ use tandem_types::{Address, B256, PerToken, U256};
 
 use super::StakingContracts;
 use crate::abi::{self, Contract, DecodedCall};
-use crate::bindings::next::RestakingManager;
-use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry};
+use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager};
 use crate::refresh::TableRefresh;
 use crate::tx::Call;
 

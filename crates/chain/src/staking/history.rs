@@ -5,8 +5,7 @@ use tandem_types::{Address, B256};
 
 use super::Profile;
 use crate::abi::harmless;
-use crate::bindings::OperatorRegistry;
-use crate::bindings::next::RestakingManager;
+use crate::bindings::{OperatorRegistry, RestakingManager};
 use crate::client::ChainClient;
 use crate::error::RpcError;
 use crate::event::raw;

@@ -22,8 +22,7 @@ pub use perform::Performed;
 pub use reader::StakingReader;
 pub use token::{StrategyInfo, TokenInfo};
 
-use crate::bindings::next::RestakingManager;
-use crate::bindings::{AllocationManager, ServiceManager};
+use crate::bindings::{AllocationManager, RestakingManager, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 

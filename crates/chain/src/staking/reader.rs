@@ -9,8 +9,7 @@ use super::{
     ServiceAllocation, ServiceStake, SlashRequest, SlashStatus, SlashingTerms, Staker, StakingContracts, StrategyInfo,
     history,
 };
-use crate::bindings::next::{RestakingManager, Strategy};
-use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry};
+use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager, Strategy};
 use crate::client::ChainClient;
 use crate::error::RpcError;
 

@@ -4,8 +4,7 @@
 use alloy::sol_types::SolCall;
 use tandem_types::{Address, U256};
 
-use crate::bindings::DemoToken;
-use crate::bindings::next::Strategy;
+use crate::bindings::{DemoToken, Strategy};
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 

@@ -1,8 +1,9 @@
 //! From registration to a score that anyone can read.
 
-use tandem_chain::admin::{self, OperatorRegistration, TaskRequest};
+use tandem_chain::admin::{self, TaskRequest};
+use tandem_chain::staking::Registration;
 use tandem_chain::{AnnouncedManifest, ReaderConfig, ServiceError, ServiceEvent, ServiceReader, TransactionStatus};
-use tandem_types::{Address, B256, Bps, Domain, Epoch, OperatorId, PerToken, Policy, Requirement, Weight};
+use tandem_types::{Address, B256, Bps, Epoch, OperatorId, PerToken, Policy, Requirement, Weight};
 
 use crate::support::{self, ANSWER, GAME, Network, OPERATORS, STAKE, manifest};
 
@@ -25,6 +26,7 @@ async fn service_is_read_as_it_was_set_up() {
     let service = &network.service;
     assert_eq!(service.id(), network.deployment.service());
     assert_eq!(service.policy(), Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS });
+    assert_eq!(service.stake_source(), network.deployment.allocation_manager);
     assert_eq!(service.current_epoch().await, Ok(Some(Epoch(1))));
     let info = service.table_info(Epoch(1)).await.expect("the table is there");
     assert_eq!((usize::from(info.operators), info.valid_until), (OPERATORS, info.taken_at + 86_400));
@@ -53,10 +55,10 @@ async fn manifest_to_come_is_told_from_the_one_in_force() {
 #[tokio::test]
 async fn peers_are_known_and_follow_their_sockets() {
     let network = Network::start().await;
-    let restaking_manager = network.deployment.restaking_manager;
+    let staking = network.deployment.staking();
     let moved = &network.operators[2];
     assert_eq!(network.service.peers().await.expect("anvil answers").len(), OPERATORS);
-    admin::update_socket(&moved.manager, restaking_manager, "10.0.0.9:1").await.expect("it is an operator");
+    staking.perform(&moved.manager, &staking.update_socket("10.0.0.9:1")).await.expect("it is an operator");
     let peers = network.service.peers().await.expect("anvil answers");
     assert!(peers.is_sorted_by_key(|peer| peer.operator));
     let peer = peers.iter().find(|peer| peer.operator == moved.id()).expect("it serves");
@@ -140,16 +142,16 @@ async fn refusals_of_the_contracts_are_named_with_their_values() {
 async fn key_of_another_operator_is_refused() {
     let network = Network::start().await;
     let thief = support::manager(&network.anvil, &network.anvil.accounts()[7], support::quick()).await;
-    let restaking_manager = network.deployment.restaking_manager;
-    let domain = Domain { chain_id: network.deployment.chain_id, verifying_contract: restaking_manager };
+    let staking = network.deployment.staking();
     let victim = &network.operators[0].secret;
-    let registration = OperatorRegistration {
+    let registration = Registration {
         key: victim.public_key(),
-        possession: victim.prove_possession(&domain, OperatorId(thief.address())),
+        possession: victim.prove_possession(&staking.registry_domain(), OperatorId(thief.address())),
         transport_key: B256::repeat_byte(9),
         socket: String::new(),
+        metadata_uri: String::new(),
     };
-    let error = admin::register_operator(&thief, restaking_manager, &registration).await.expect_err("it is taken");
+    let error = staking.perform(&thief, &staking.register_operator(&registration)).await.expect_err("it is taken");
     assert_eq!(error.revert().map(|revert| revert.name.as_str()), Some("KeyInUse"));
 }
 

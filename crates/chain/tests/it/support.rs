@@ -4,16 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use tandem_chain::admin::{
-    self, CreatedTask, Deployment, OperatorRegistration, OracleSettings, ServiceSettings, TaskRequest,
+    self, CreatedTask, Deployment, OracleSettings, ServiceSettings, StakingSettings, TaskRequest,
 };
+use tandem_chain::staking::Registration;
 use tandem_chain::{
     Account, AnnouncedManifest, Anvil, Delivery, Mining, ServiceReader, TaskOutput, TransactionConfig,
     TransactionManager,
 };
 use tandem_crypto::{KeyTable, SecretKey, Share};
 use tandem_types::{
-    B256, Batch, BatchEntry, Bps, ComponentDigest, Domain, Epoch, ManifestHash, OperatorId, PerToken, Policy,
-    Requirement, Task, TaskResult, U256, WorkflowId,
+    B256, Batch, BatchEntry, Bps, ComponentDigest, Epoch, ManifestHash, OperatorId, PerToken, Policy, Requirement,
+    Task, TaskResult, U256, WorkflowId,
 };
 
 /// The game that is asked for.
@@ -76,11 +77,18 @@ impl Network {
     pub(crate) async fn bare() -> Self {
         let anvil = anvil(Mining::Auto).await;
         let owner = manager(&anvil, &anvil.accounts()[0], TransactionConfig::default()).await;
-        let policy = Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
         let oracle =
             OracleSettings { answers: PerToken { native: 1, external: 1 }, age_max_s: 3_600, floor: U256::from(1) };
-        let settings = ServiceSettings { policy, oracle, table_window_s: 86_400, handler_gas: 1_000_000 };
-        let deployment = admin::deploy(&owner, &settings).await.expect("the contracts deploy").value;
+        let settings = ServiceSettings {
+            policy: Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS },
+            oracle,
+            table_window_s: 86_400,
+            epoch_s: 3_600,
+            move_bps: Bps::new(500).expect("in range"),
+            handler_gas: 1_000_000,
+        };
+        let deployment = admin::deploy(&owner, &settings, &StakingSettings::default()).await;
+        let deployment = deployment.expect("the contracts deploy").value;
         let manifest = manifest();
         let workflows = [(workflow(), deployment.score_board)];
         let service = deployment.service_manager;
@@ -105,32 +113,20 @@ impl Network {
     async fn join(&mut self, index: usize) {
         let manager = manager(&self.anvil, &self.anvil.accounts()[1 + index], TransactionConfig::default()).await;
         let secret = SecretKey::from_random(&[1 + index as u8; 48]).expect("not zero");
-        let Deployment { restaking_manager, service_manager, .. } = self.deployment;
-        self.stake(&manager).await;
-        let domain = Domain { chain_id: self.deployment.chain_id, verifying_contract: restaking_manager };
-        let registration = OperatorRegistration {
+        let deployment = &self.deployment;
+        for token in [deployment.native_token, deployment.external_token] {
+            admin::mint(&manager, token, manager.address(), U256::from(STAKE)).await.expect("anyone may mint");
+        }
+        let registration = Registration {
             key: secret.public_key(),
-            possession: secret.prove_possession(&domain, OperatorId(manager.address())),
+            possession: secret.prove_possession(&deployment.staking().registry_domain(), OperatorId(manager.address())),
             transport_key: B256::with_last_byte(1 + index as u8),
             socket: format!("127.0.0.1:{}", 9_000 + index),
+            metadata_uri: String::new(),
         };
-        admin::register_operator(&manager, restaking_manager, &registration).await.expect("the key is proven");
-        admin::opt_in(&manager, restaking_manager, service_manager).await.expect("it is an operator");
+        let stake = PerToken { native: U256::from(STAKE), external: U256::from(STAKE) };
+        admin::enlist(&manager, deployment, &registration, stake).await.expect("the key is proven");
         self.operators.push(Operator { manager, secret });
-    }
-
-    async fn stake(&self, manager: &TransactionManager) {
-        let deployment = &self.deployment;
-        let stakes = [
-            (deployment.native_token, deployment.native_strategy),
-            (deployment.external_token, deployment.external_strategy),
-        ];
-        for (token, strategy) in stakes {
-            let amount = U256::from(STAKE);
-            admin::mint(manager, token, manager.address(), amount).await.expect("anyone may mint");
-            let deposited = admin::deposit(manager, deployment.restaking_manager, strategy, amount).await;
-            deposited.expect("the strategy is known");
-        }
     }
 
     pub(crate) async fn create_task(&self) -> CreatedTask {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, TaskRequest};
+use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, StakingSettings, TaskRequest};
 use tandem_chain::{
     AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig,
     TransactionManager,
 };
 use tandem_types::{
-    Address, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken, Policy,
-    Requirement, Trigger, U256, Workflow,
+    Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken,
+    Policy, Requirement, Trigger, U256, Workflow,
 };
 
 pub use operator::{Operator, StatusPage, TaskPage};
@@ -113,9 +113,13 @@ impl Network {
             policy: options.policy,
             oracle: oracle::settings(&options.stakes),
             table_window_s: 7 * 24 * 3_600,
+            epoch_s: 24 * 3_600,
+            move_bps: Bps::new(500).expect("the literal is in range"),
             handler_gas: 1_000_000,
         };
-        let deployed = admin::deploy(&owner, &settings).await.context("cannot deploy the contracts")?;
+        let deployed = admin::deploy(&owner, &settings, &StakingSettings::default())
+            .await
+            .context("cannot deploy the contracts")?;
         watch(Progress::Deployed(&deployed.value, deployed.gas_used));
         let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
         network.publish(options).await?;

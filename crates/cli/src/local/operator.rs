@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use tandem_chain::admin::{self, Deployment, OperatorRegistration};
+use tandem_chain::admin::{self, Deployment};
+use tandem_chain::staking::Registration;
 use tandem_chain::{Account, ChainClient, Password, TransactionConfig, TransactionManager};
 use tandem_crypto::Strength;
 use tandem_node::config::{
@@ -15,7 +16,7 @@ use tandem_node::config::{
 };
 use tandem_node::keys::OperatorKeys;
 use tandem_node::node::Addresses;
-use tandem_types::{B256, Domain, OperatorId, PerToken, TaskId, U256, Weight};
+use tandem_types::{OperatorId, PerToken, TaskId, U256, Weight};
 use tokio::process::{Child, Command};
 use url::Url;
 
@@ -37,16 +38,10 @@ pub struct Operator {
     index: usize,
     config: Config,
     account: Account,
-    registration: OperatorRegistrationDraft,
+    /// What it registers, once it knows where it listens.
+    registration: Registration,
     process: Option<Child>,
     http: reqwest::Client,
-}
-
-/// What an operator registers, before it knows where it listens.
-struct OperatorRegistrationDraft {
-    keys: tandem_crypto::PublicKey,
-    possession: tandem_crypto::Signature,
-    transport_key: B256,
 }
 
 /// What `/v1/status` answers, as far as it matters here.
@@ -86,11 +81,12 @@ impl Operator {
         std::fs::write(directory.join("password"), password)?;
         let keys =
             OperatorKeys::create(&directory.join("keys"), &Password::from(password.to_owned()), Strength::Light)?;
-        let domain = Domain { chain_id: deployment.chain_id, verifying_contract: deployment.restaking_manager };
-        let registration = OperatorRegistrationDraft {
-            keys: keys.public_key(),
-            possession: keys.bls.prove_possession(&domain, keys.operator()),
+        let registration = Registration {
+            key: keys.public_key(),
+            possession: keys.bls.prove_possession(&deployment.staking().registry_domain(), keys.operator()),
             transport_key: keys.transport_public(),
+            socket: String::new(),
+            metadata_uri: String::new(),
         };
         let mut operator = Self {
             id: keys.operator(),
@@ -177,17 +173,8 @@ impl Operator {
         self.write_config()?;
         let config = TransactionConfig { poll_interval: LOOK, ..TransactionConfig::default() };
         let manager = TransactionManager::start(client.clone(), self.account.clone(), config).await?;
-        let registration = OperatorRegistration {
-            key: self.registration.keys,
-            possession: self.registration.possession,
-            transport_key: self.registration.transport_key,
-            socket: listen.to_string(),
-        };
-        let staking = deployment.restaking_manager;
-        admin::register_operator(&manager, staking, &registration).await?;
-        admin::deposit(&manager, staking, deployment.native_strategy, U256::from(self.stake.native)).await?;
-        admin::deposit(&manager, staking, deployment.external_strategy, U256::from(self.stake.external)).await?;
-        admin::opt_in(&manager, staking, deployment.service_manager).await?;
+        self.registration.socket = listen.to_string();
+        admin::enlist(&manager, deployment, &self.registration, self.stake.map(U256::from)).await?;
         Ok(())
     }
 

@@ -38,7 +38,7 @@ fn profile(operator: &Operator, names: &Names) -> Vec<(&'static str, String)> {
     }
     let KeyInfo { bls, previous_bls, transport, previous_transport } = &operator.keys;
     let honoured = |until: u64| format!("honoured until {}", names.time(until));
-    pairs.push(("BLS (G1)", format!("{bls:?}")));
+    pairs.push(("BLS (G1)", abridged(&format!("{bls:?}"))));
     if previous_bls.1 != 0 {
         pairs.push(("  before", honoured(previous_bls.1)));
     }
@@ -51,6 +51,14 @@ fn profile(operator: &Operator, names: &Names) -> Vec<(&'static str, String)> {
     pairs.push(("metadata", said(&operator.profile.metadata_uri)));
     pairs.push(("commission", commission(operator, names)));
     pairs
+}
+
+/// A key is too long for a line; machines get all of it.
+fn abridged(key: &str) -> String {
+    match (key.get(..18), key.get(key.len().saturating_sub(16)..)) {
+        (Some(start), Some(end)) if key.len() > 66 => format!("{start}…{end}"),
+        _ => key.to_owned(),
+    }
 }
 
 fn commission(operator: &Operator, names: &Names) -> String {

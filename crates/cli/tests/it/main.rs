@@ -3,4 +3,6 @@
 mod demo;
 mod exec;
 mod network;
+mod staking;
 mod workspace;
+mod world;

@@ -352,7 +352,11 @@ fn late_vetoes_change_nothing() {
     let others: Vec<_> = (0..4).filter(|index| *index != leader).collect();
     network.pass(600_000);
     others.iter().for_each(|&by| network.receive(leader, by, veto(by, 1, entry(1, 8))));
-    assert_eq!(network.events, [], "the window has passed");
+    let garbage = Message::Veto { epoch: Epoch(1), entry: entry(1, 8), share: G1Point([1; 64]) };
+    network.receive(leader, others[0], garbage);
+    network.execute(leader, 1, 9);
+    assert_eq!(network.events, [], "the window has passed: shares are not even looked at");
+    assert!(network.messages.iter().all(|(_, message)| !matches!(message, Message::Veto { .. })), "and none is signed");
     let (mut network, leader) = alone();
     network.input(leader, Input::Settled(task(1)));
     others.iter().for_each(|&by| network.receive(leader, by, veto(by, 1, entry(1, 8))));
