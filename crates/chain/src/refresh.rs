@@ -112,11 +112,11 @@ impl TableRefresh {
 
     fn stage(&self) -> Vec<Call> {
         let chunks = self.operators.chunks(CHUNK_OPERATORS);
-        chunks.map(|chunk| self.call(&ServiceManager::stageChunkCall { operators: chunk.to_vec() })).collect()
+        chunks.map(|chunk| self.call(&ServiceManager::stageChunkCall(chunk.to_vec()))).collect()
     }
 
     fn refresh(&self) -> Call {
-        self.call(&ServiceManager::refreshTableCall { operators: self.operators.clone(), apk: (&self.apk).into() })
+        self.call(&ServiceManager::refreshTableCall { _0: self.operators.clone(), _1: (&self.apk).into() })
     }
 
     fn call(&self, call: &impl SolCall) -> Call {
@@ -143,9 +143,9 @@ mod tests {
         let calls = refresh(600).calls();
         assert_eq!(calls.len(), 4);
         let staged = ServiceManager::stageChunkCall::abi_decode(&calls[2].data).expect("it is a call");
-        assert_eq!(staged.operators.len(), 600 - 512);
+        assert_eq!(staged.0.len(), 600 - 512);
         let last = ServiceManager::refreshTableCall::abi_decode(&calls[3].data).expect("it is a call");
-        assert_eq!(last.operators.len(), 600);
+        assert_eq!(last._0.len(), 600);
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl ServiceReader {
     /// [`ServiceError::UnknownEpoch`], also when later tables took its place; [`ServiceError::Table`] when the parts do not fit.
     pub async fn operator_table(&self, epoch: Epoch) -> Result<OperatorTable, ServiceError> {
         let expected = usize::from(self.raw_table_info(epoch).await?.count);
-        let total = self.table_call(epoch, &ServiceManager::tableTotalCall { epoch: epoch.0 }).await?.total;
+        let total = self.table_call(epoch, &ServiceManager::tableTotalCall { epoch: epoch.0 }).await?._0;
         let rows = self.rows(epoch, expected).await?;
         let holder = self.holders(&rows).await?;
         let failed = |error| ServiceError::Table { epoch, error };
