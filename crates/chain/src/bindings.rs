@@ -50,7 +50,7 @@ pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
 /// The artifacts' text, for the names in their ABIs.
-pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
+pub(crate) const ARTIFACTS: [(Contract, &str); 9] = [
     (Contract::AllocationManager, include_str!("../artifacts/AllocationManager.json")),
     (Contract::OperatorRegistry, include_str!("../artifacts/OperatorRegistry.json")),
     (Contract::RestakingManager, include_str!("../artifacts/RestakingManager.json")),
@@ -58,6 +58,8 @@ pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
     (Contract::Strategy, include_str!("../artifacts/Strategy.json")),
     (Contract::Token, include_str!("../artifacts/DemoToken.json")),
     (Contract::ScoreBoard, include_str!("../artifacts/ScoreBoard.json")),
+    (Contract::ChainlinkPrices, include_str!("../artifacts/ChainlinkPrices.json")),
+    (Contract::FallbackMonitor, include_str!("../artifacts/FallbackMonitor.json")),
 ];
 
 /// What a contract holds that Tandem's types do not admit.
