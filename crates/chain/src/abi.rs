@@ -34,6 +34,10 @@ pub enum Contract {
     Token,
     /// The handler that stores scores.
     ScoreBoard,
+    /// Prices from feeds.
+    ChainlinkPrices,
+    /// What tells when the native token has failed.
+    FallbackMonitor,
 }
 
 impl Contract {
@@ -47,6 +51,8 @@ impl Contract {
             Self::Strategy => "Strategy",
             Self::Token => "ERC20",
             Self::ScoreBoard => "ScoreBoard",
+            Self::ChainlinkPrices => "ChainlinkPrices",
+            Self::FallbackMonitor => "FallbackMonitor",
         }
     }
 }

@@ -1,15 +1,26 @@
 //! The contracts' calls, events and creation code, from the compiled artifacts, and their conversion to Tandem's types. Nothing of
 //! this leaves the crate.
 
-use tandem_types::{Bps, BpsError, G1Point, G2Point, IdError, ManifestHash, PerToken, Quorum, Task, WorkflowId};
+use tandem_types::{
+    BpsError, DemandError, FallbackError, G1Point, G2Point, IdError, ManifestHash, Requirement, Task, WorkflowId,
+};
 
 use crate::abi::Contract;
 
 mod allocation_manager {
     alloy::sol!(AllocationManager, "artifacts/AllocationManager.json");
 }
+mod chainlink_prices {
+    alloy::sol!(ChainlinkPrices, "artifacts/ChainlinkPrices.json");
+}
+mod demo_feed {
+    alloy::sol!(DemoFeed, "artifacts/DemoFeed.json");
+}
 mod demo_token {
     alloy::sol!(DemoToken, "artifacts/DemoToken.json");
+}
+mod fallback_monitor {
+    alloy::sol!(FallbackMonitor, "artifacts/FallbackMonitor.json");
 }
 mod operator_registry {
     alloy::sol!(OperatorRegistry, "artifacts/OperatorRegistry.json");
@@ -28,7 +39,10 @@ mod strategy {
 }
 
 pub(crate) use allocation_manager::AllocationManager;
+pub(crate) use chainlink_prices::ChainlinkPrices;
+pub(crate) use demo_feed::DemoFeed;
 pub(crate) use demo_token::DemoToken;
+pub(crate) use fallback_monitor::FallbackMonitor;
 pub(crate) use operator_registry::OperatorRegistry;
 pub(crate) use restaking_manager::RestakingManager;
 pub(crate) use score_board::ScoreBoard;
@@ -36,7 +50,7 @@ pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
 
 /// The artifacts' text, for the names in their ABIs.
-pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
+pub(crate) const ARTIFACTS: [(Contract, &str); 9] = [
     (Contract::AllocationManager, include_str!("../artifacts/AllocationManager.json")),
     (Contract::OperatorRegistry, include_str!("../artifacts/OperatorRegistry.json")),
     (Contract::RestakingManager, include_str!("../artifacts/RestakingManager.json")),
@@ -44,6 +58,8 @@ pub(crate) const ARTIFACTS: [(Contract, &str); 7] = [
     (Contract::Strategy, include_str!("../artifacts/Strategy.json")),
     (Contract::Token, include_str!("../artifacts/DemoToken.json")),
     (Contract::ScoreBoard, include_str!("../artifacts/ScoreBoard.json")),
+    (Contract::ChainlinkPrices, include_str!("../artifacts/ChainlinkPrices.json")),
+    (Contract::FallbackMonitor, include_str!("../artifacts/FallbackMonitor.json")),
 ];
 
 /// What a contract holds that Tandem's types do not admit.
@@ -52,13 +68,29 @@ pub enum ConversionError {
     /// The workflow is no name.
     #[error(transparent)]
     Workflow(#[from] IdError),
-    /// A quorum is out of range.
+    /// A threshold is out of range.
     #[error(transparent)]
-    Quorum(#[from] BpsError),
-}
-
-pub(crate) fn quorum(native: u16, external: u16) -> Result<Quorum, BpsError> {
-    Ok(PerToken { native: Bps::new(native)?, external: Bps::new(external)? })
+    Threshold(#[from] BpsError),
+    /// A requirement is out of range.
+    #[error(transparent)]
+    Requirement(#[from] DemandError),
+    /// A fallback would be the cheaper way.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
+    /// A kind of policy that Tandem does not know.
+    #[error("{0} is no kind of policy")]
+    PolicyKind(u8),
+    /// A policy with vetoes gives no time for them.
+    #[error("results wait 0 seconds for vetoes")]
+    NoVetoWindow,
+    /// A policy that names one token names none or both.
+    #[error("a policy for one token has the thresholds {native} and {external}")]
+    NotOneToken {
+        /// Threshold of the native token, 0 for none.
+        native: u16,
+        /// Threshold of the external token, 0 for none.
+        external: u16,
+    },
 }
 
 impl From<&Task> for ServiceManager::Task {
@@ -70,8 +102,9 @@ impl From<&Task> for ServiceManager::Task {
             handler: task.handler,
             requester: task.requester,
             deadline: task.deadline,
-            nativeBps: task.quorum.native.get(),
-            externalBps: task.quorum.external.get(),
+            nativeBps: task.requirement.native.get(),
+            externalBps: task.requirement.external.get(),
+            combinedBps: task.requirement.combined.get(),
             inputHash: task.input_hash,
         }
     }
@@ -88,7 +121,7 @@ impl TryFrom<ServiceManager::Task> for Task {
             handler: task.handler,
             requester: task.requester,
             deadline: task.deadline,
-            quorum: quorum(task.nativeBps, task.externalBps)?,
+            requirement: Requirement::new(task.nativeBps, task.externalBps, task.combinedBps)?,
             input_hash: task.inputHash,
         })
     }
@@ -126,5 +159,11 @@ impl From<&OperatorRegistry::G1> for G1Point {
 impl From<&OperatorRegistry::G2> for G2Point {
     fn from(point: &OperatorRegistry::G2) -> Self {
         Self::from_words([point.xIm, point.xRe, point.yIm, point.yRe])
+    }
+}
+
+impl From<&ServiceManager::G1> for G1Point {
+    fn from(point: &ServiceManager::G1) -> Self {
+        Self::from_words([point.x, point.y])
     }
 }

@@ -1,12 +1,16 @@
-//! Delivery of a certified batch: what the operators agreed on becomes calldata of `submit`. A batch that does not hash to the root that
-//! was certified never becomes calldata; whether its quorum suffices is the contract's to say.
+//! What operators bring to a ServiceManager: certified batches, vetoes, and pending results whose time has come. A batch that does not
+//! hash to the root that was certified never becomes calldata; whether its stake suffices is the contract's to say.
 
 use alloy::sol_types::SolCall;
-use tandem_crypto::CertifiedBatch;
-use tandem_types::{Batch, BatchEntry, BatchError, BatchRoot, ComponentDigest, ServiceId, Task, TaskResult, U256};
+use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable};
+use tandem_types::{Batch, BatchEntry, BatchError, BatchRoot, ComponentDigest, ServiceId, Task, TaskResult};
 
 use crate::bindings::ServiceManager;
+use crate::certificate::pack;
 use crate::tx::{Call, SendError, TransactionManager, TransactionOutcome};
+
+/// Most results that are finalized by one transaction: their handlers' gas has to fit.
+pub const FINALIZED_MAX: usize = 32;
 
 /// A task with what its component returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,35 +39,46 @@ pub enum DeliveryError {
     },
 }
 
-/// A certified batch, ready to be submitted.
+/// Something for a ServiceManager, ready to be submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     call: Call,
 }
 
 impl Delivery {
-    /// Encodes `outputs`, in the batch's order, with their certificate. `roots` is the hint of `KeyTable::hint` for the certified root.
+    /// `outputs`, in the batch's order, with their certificate, made under the table of `keys`.
     ///
     /// # Errors
     /// [`DeliveryError`] when the outputs are not what was certified.
     pub fn encode(
         service: ServiceId,
         certified: &CertifiedBatch,
-        roots: &[U256],
+        keys: &KeyTable,
         outputs: &[TaskOutput],
     ) -> Result<Self, DeliveryError> {
         let found = root(service, outputs)?;
         if found != certified.root() {
             return Err(DeliveryError::Root { certified: certified.root(), found });
         }
-        let call = ServiceManager::submitCall {
-            results: outputs.iter().map(result).collect(),
-            certificate: certificate(certified, roots),
-        };
+        let certificate = pack(certified, certified.root(), keys).into();
+        let call = ServiceManager::submitCall { results: outputs.iter().map(result).collect(), certificate };
         Ok(Self { call: Call::new(service.manager, call.abi_encode()) })
     }
 
-    /// Calldata of `submit`.
+    /// The veto of the pending result of the task with that number, made under the table of `keys`.
+    pub fn veto(service: ServiceId, number: u64, certified: &CertifiedVeto, keys: &KeyTable) -> Self {
+        let certificate = pack(certified, certified.leaf(), keys).into();
+        let call = ServiceManager::vetoCall { number, certificate };
+        Self { call: Call::new(service.manager, call.abi_encode()) }
+    }
+
+    /// The delivery of pending results that nobody has stopped, at most [`FINALIZED_MAX`].
+    pub fn finalize(service: ServiceId, outputs: &[TaskOutput]) -> Self {
+        let call = ServiceManager::finalizeCall { results: outputs.iter().map(result).collect() };
+        Self { call: Call::new(service.manager, call.abi_encode()) }
+    }
+
+    /// Calldata of the call.
     pub fn calldata(&self) -> &[u8] {
         &self.call.data
     }
@@ -105,16 +120,5 @@ fn result(output: &TaskOutput) -> ServiceManager::Result {
         task: (&output.task).into(),
         component: output.component.0,
         payload: output.payload.clone().into(),
-    }
-}
-
-fn certificate(certified: &CertifiedBatch, roots: &[U256]) -> ServiceManager::Certificate {
-    let certificate = certified.certificate();
-    ServiceManager::Certificate {
-        epoch: certificate.epoch.0,
-        signers: certificate.signers.words().to_vec(),
-        sigma: (&certificate.sigma).into(),
-        apk: (&certificate.apk).into(),
-        roots: roots.to_vec(),
     }
 }

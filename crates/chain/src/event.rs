@@ -4,8 +4,8 @@
 use alloy::sol_types::SolEvent;
 use serde::{Deserialize, Serialize};
 use tandem_types::{
-    Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ServiceId, SignerBitmap, Task, TaskId, Weight,
-    keccak256,
+    Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ResultLeaf, ServiceId, SignerBitmap, Task,
+    TaskId, Weight, keccak256,
 };
 
 use crate::bindings::{ConversionError, ServiceManager};
@@ -61,12 +61,50 @@ pub enum ServiceEvent {
         /// Why.
         reason: SkipReason,
     },
+    /// A result was certified, and waits for vetoes.
+    TaskPending {
+        /// The task.
+        task_id: TaskId,
+        /// The result.
+        leaf: ResultLeaf,
+        /// First second (block time, Unix) in which it can be vetoed no more.
+        until: u64,
+    },
+    /// A pending result was stopped for good.
+    TaskVetoed {
+        /// The task.
+        task_id: TaskId,
+        /// The result.
+        leaf: ResultLeaf,
+        /// Table that `signers` refers to.
+        epoch: Epoch,
+        /// External stake of those who vetoed.
+        signed: Weight,
+        /// External stake of all.
+        total: Weight,
+        /// Who vetoed, by position in the table.
+        signers: SignerBitmap,
+    },
     /// There is a new operator table.
     TableRefreshed {
         /// Its number.
         epoch: Epoch,
         /// Its operators, in order.
         operators: Vec<OperatorId>,
+    },
+    /// There is a new operator table, which is an earlier one with other weights.
+    TableCorrected {
+        /// Its number.
+        epoch: Epoch,
+        /// The table that it corrects.
+        base: Epoch,
+    },
+    /// An operator's weight counts no more under a table.
+    WeightRevoked {
+        /// The table.
+        epoch: Epoch,
+        /// The operator.
+        operator: OperatorId,
     },
     /// A manifest will be in force.
     ManifestAnnounced {
@@ -83,6 +121,8 @@ pub enum ServiceEvent {
         epoch: Epoch,
         /// Root of the batch.
         root: BatchRoot,
+        /// Whether nothing can stop its results; if not, they wait for vetoes.
+        is_final: bool,
         /// Stake of the signers.
         signed: PerToken<Weight>,
         /// Stake of all.
@@ -102,6 +142,27 @@ pub enum SkipReason {
     Expired,
     /// The service has no such task.
     Unknown,
+    /// The result waits for vetoes.
+    Waiting,
+    /// Another result of the task waits for vetoes.
+    Conflicting,
+    /// The task's result was vetoed.
+    Vetoed,
+    /// No result of the task was certified.
+    Uncertified,
+}
+
+impl SkipReason {
+    /// In the contract's order.
+    const ALL: [Self; 7] = [
+        Self::Settled,
+        Self::Expired,
+        Self::Unknown,
+        Self::Waiting,
+        Self::Conflicting,
+        Self::Vetoed,
+        Self::Uncertified,
+    ];
 }
 
 /// Why a log is no event. The chain never says such a thing: the endpoint does, or the contract is another one.
@@ -134,13 +195,21 @@ pub enum Rejection {
     Block(B256),
 }
 
+/// Verdicts, in the contract's order.
+const VERDICT_PENDING: u8 = 1;
+const VERDICT_FINAL: u8 = 2;
+
 /// Topics of the events that are read.
 pub(crate) fn kinds() -> Vec<B256> {
     vec![
         ServiceManager::TaskCreated::SIGNATURE_HASH,
         ServiceManager::TaskDelivered::SIGNATURE_HASH,
         ServiceManager::TaskSkipped::SIGNATURE_HASH,
+        ServiceManager::TaskPending::SIGNATURE_HASH,
+        ServiceManager::TaskVetoed::SIGNATURE_HASH,
         ServiceManager::TableRefreshed::SIGNATURE_HASH,
+        ServiceManager::TableCorrected::SIGNATURE_HASH,
+        ServiceManager::WeightRevoked::SIGNATURE_HASH,
         ServiceManager::ManifestAnnounced::SIGNATURE_HASH,
         ServiceManager::CertificateVerified::SIGNATURE_HASH,
     ]
@@ -161,7 +230,11 @@ pub(crate) fn decode(service: ServiceId, log: &LogRecord) -> Result<Option<Servi
         Some(&ServiceManager::TaskCreated::SIGNATURE_HASH) => task_created(service, log)?,
         Some(&ServiceManager::TaskDelivered::SIGNATURE_HASH) => task_delivered(log)?,
         Some(&ServiceManager::TaskSkipped::SIGNATURE_HASH) => task_skipped(log)?,
+        Some(&ServiceManager::TaskPending::SIGNATURE_HASH) => task_pending(log)?,
+        Some(&ServiceManager::TaskVetoed::SIGNATURE_HASH) => task_vetoed(log)?,
         Some(&ServiceManager::TableRefreshed::SIGNATURE_HASH) => table_refreshed(log)?,
+        Some(&ServiceManager::TableCorrected::SIGNATURE_HASH) => table_corrected(log)?,
+        Some(&ServiceManager::WeightRevoked::SIGNATURE_HASH) => weight_revoked(log)?,
         Some(&ServiceManager::ManifestAnnounced::SIGNATURE_HASH) => manifest_announced(log)?,
         Some(&ServiceManager::CertificateVerified::SIGNATURE_HASH) => certificate_verified(log)?,
         _ => return Ok(None),
@@ -194,19 +267,43 @@ fn task_delivered(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
 
 fn task_skipped(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
     let event: ServiceManager::TaskSkipped = raw(log)?;
-    let reason = match event.reason {
-        0 => SkipReason::Settled,
-        1 => SkipReason::Expired,
-        2 => SkipReason::Unknown,
-        other => return Err(Rejection::Encoding(format!("reason {other}"))),
-    };
+    let unknown = || Rejection::Encoding(format!("reason {}", event.reason));
+    let reason = SkipReason::ALL.get(usize::from(event.reason)).copied().ok_or_else(unknown)?;
     Ok(ServiceEvent::TaskSkipped { task_id: TaskId(event.taskId), reason })
+}
+
+fn task_pending(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
+    let event: ServiceManager::TaskPending = raw(log)?;
+    let (task_id, leaf) = (TaskId(event.taskId), ResultLeaf(event.leaf));
+    Ok(ServiceEvent::TaskPending { task_id, leaf, until: event.until })
+}
+
+fn task_vetoed(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
+    let event: ServiceManager::TaskVetoed = raw(log)?;
+    Ok(ServiceEvent::TaskVetoed {
+        task_id: TaskId(event.taskId),
+        leaf: ResultLeaf(event.leaf),
+        epoch: Epoch(event.epoch),
+        signed: weight(event.signedExternal),
+        total: weight(event.totalExternal),
+        signers: SignerBitmap::from_words(event.signers),
+    })
 }
 
 fn table_refreshed(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
     let event: ServiceManager::TableRefreshed = raw(log)?;
     let operators = event.operators.into_iter().map(OperatorId).collect();
     Ok(ServiceEvent::TableRefreshed { epoch: Epoch(event.epoch), operators })
+}
+
+fn table_corrected(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
+    let event: ServiceManager::TableCorrected = raw(log)?;
+    Ok(ServiceEvent::TableCorrected { epoch: Epoch(event.epoch), base: Epoch(event.base) })
+}
+
+fn weight_revoked(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
+    let event: ServiceManager::WeightRevoked = raw(log)?;
+    Ok(ServiceEvent::WeightRevoked { epoch: Epoch(event.epoch), operator: OperatorId(event.operator) })
 }
 
 fn manifest_announced(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
@@ -220,12 +317,22 @@ fn manifest_announced(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
 
 fn certificate_verified(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
     let event: ServiceManager::CertificateVerified = raw(log)?;
-    let weight = |units: alloy::primitives::Uint<96, 2>| Weight::new(units.to::<u128>()).expect("96 bits are a weight");
+    let is_final = match event.verdict {
+        VERDICT_PENDING => false,
+        VERDICT_FINAL => true,
+        other => return Err(Rejection::Encoding(format!("verdict {other}"))),
+    };
     Ok(ServiceEvent::CertificateVerified {
         epoch: Epoch(event.epoch),
         root: BatchRoot(event.root),
+        is_final,
         signed: PerToken { native: event.signedNative, external: event.signedExternal }.map(weight),
         total: PerToken { native: event.totalNative, external: event.totalExternal }.map(weight),
         signers: SignerBitmap::from_words(event.signers),
     })
+}
+
+/// A weight as contracts have it.
+pub(crate) fn weight(units: alloy::primitives::Uint<96, 2>) -> Weight {
+    Weight::new(units.to::<u128>()).expect("96 bits are a weight")
 }

@@ -3,10 +3,10 @@
 //! | to | use |
 //! |---|---|
 //! | reach a chain | [`ChainClient::connect`], which refuses another chain than the expected one |
-//! | know a service | [`ServiceReader`]: thresholds, operator tables, manifests, peers |
+//! | know a service | [`ServiceReader`]: policy, operator tables, manifests, peers |
 //! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned |
 //! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
-//! | deliver a certified batch | [`Delivery::encode`], then [`Delivery::submit`] |
+//! | deliver a certified batch, veto, finalize | [`Delivery`], then [`Delivery::submit`] |
 //! | read stake, operators and allocations, change them | [`staking`]: a reader, and actions to look at, estimate or send |
 //! | deploy, stake, register, ask | the functions of [`admin`], which name the gas they used |
 //! | keep a transaction key | [`Account`] and its keystores |
@@ -25,13 +25,16 @@ mod accounts;
 pub mod admin;
 mod anvil;
 mod bindings;
+mod certificate;
 mod client;
 mod delivery;
 mod endpoint;
 mod error;
 mod event;
 mod log;
+mod policy;
 mod reader;
+mod refresh;
 mod registry;
 mod revert;
 mod scan;
@@ -47,12 +50,14 @@ pub use accounts::{Account, AccountError, Password, random_bytes};
 pub use anvil::{ANVIL_CHAIN_ID, ANVIL_VARIABLE, Anvil, AnvilError, Mining};
 pub use bindings::ConversionError;
 pub use client::{BlockHeader, ChainClient, ClientConfig};
-pub use delivery::{Delivery, DeliveryError, TaskOutput};
+pub use delivery::{Delivery, DeliveryError, FINALIZED_MAX, TaskOutput};
 pub use endpoint::Endpoint;
 pub use error::{RpcError, RpcFailure};
 pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
+pub use policy::Conditions;
 pub use reader::{Cursor, EventReader, ReadError, ReaderConfig, Rewind, Span};
+pub use refresh::{Due, RefreshError, TableRefresh};
 pub use revert::Revert;
 pub use service::{AnnouncedManifest, Peer, ServiceError, ServiceReader, TableInfo};
-pub use table::TableCodeError;
+pub use table::TableRowsError;
 pub use tx::{Call, SendError, TransactionConfig, TransactionManager, TransactionOutcome, TransactionStatus};

@@ -1,6 +1,6 @@
 use alloy::primitives::{Bytes, LogData};
 use alloy::sol_types::SolEvent;
-use tandem_types::{Address, Bps, ManifestHash, PerToken, Task, keccak256};
+use tandem_types::{Address, ManifestHash, Requirement, Task, keccak256};
 
 use super::*;
 use crate::bindings::ServiceManager;
@@ -17,7 +17,7 @@ fn task(number: u64) -> Task {
         handler: Address::repeat_byte(2),
         requester: Address::repeat_byte(3),
         deadline: 1_000,
-        quorum: PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS },
+        requirement: Requirement::NONE,
         input_hash: keccak256(b"game"),
     }
 }
@@ -121,9 +121,9 @@ async fn logs_that_do_not_fit_together_are_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn quorum_and_workflow_outside_our_types_are_dropped() {
+async fn requirement_and_workflow_outside_our_types_are_dropped() {
     let chain = FakeChain::with_logs_at([]);
-    for (workflow, bps) in [(B256::ZERO, 1), (task(1).workflow.to_word(), 0)] {
+    for (workflow, bps) in [(B256::ZERO, 1), (task(1).workflow.to_word(), 10_001)] {
         let mut foreign = ServiceManager::Task::from(&task(1));
         (foreign.workflow, foreign.nativeBps) = (workflow, bps);
         let event = ServiceManager::TaskCreated { taskId: B256::ZERO, task: foreign, input: Bytes::new() };

@@ -1,23 +1,30 @@
-//! One service as its contracts tell it: thresholds, epochs, operator tables, manifests, peers. Reads; changes nothing, and follows no events.
+//! One service as its contracts tell it: policy, epochs, operator tables, manifests, peers. Reads; changes nothing, and follows no events.
 
-use alloy::sol_types::SolEvent;
-use tandem_types::{Address, B256, Domain, Epoch, ManifestHash, OperatorId, OperatorTable, Quorum, ServiceId};
+use std::collections::HashMap;
+
+use alloy::sol_types::{SolCall, SolEvent};
+use tandem_types::{
+    Address, B256, Domain, Epoch, G1Point, ManifestHash, OperatorId, OperatorTable, PerToken, Policy, ServiceId,
+    SignerBitmap, U256, Weight,
+};
 use tokio::sync::Mutex;
 
-use crate::bindings::{self, AllocationManager, ConversionError, ServiceManager};
+use crate::bindings::{AllocationManager, ConversionError, OperatorRegistry, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 use crate::event::{self, ServiceEvent};
 use crate::log::{LogFilter, LogRecord};
-use crate::registry::Registry;
+use crate::policy::{Conditions, Judged};
+use crate::refresh::{RefreshError, TableRefresh};
+use crate::registry::{Registration, Registry};
 use crate::scan::{RangeSize, Scanner};
-use crate::table::{self, TableCodeError};
+use crate::table::{self, Holder, TableRowsError};
 
 /// Most logs in one answer.
 const LOGS_MAX: usize = 50_000;
 
-/// Most blocks of one timestamp; chains with several blocks a second have that.
-const BLOCKS_PER_SECOND_MAX: u64 = 64;
+/// Rows of a table that are asked for at once.
+const ROWS_PER_CALL: usize = 250;
 
 /// Why a service could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,13 +44,16 @@ pub enum ServiceError {
     /// The event of something that the contract knows was not found: the endpoint does not keep logs that old, or is behind.
     #[error("the event of {0} was not found")]
     MissingEvent(String),
+    /// The next table cannot be put together.
+    #[error("cannot put the next operator table together: {0}")]
+    Refresh(#[from] RefreshError),
     /// The table does not hold together.
     #[error("operator table of epoch {epoch}: {error}")]
     Table {
         /// Its epoch.
         epoch: Epoch,
         /// What is wrong.
-        error: TableCodeError,
+        error: TableRowsError,
     },
 }
 
@@ -75,6 +85,8 @@ pub struct Peer {
     pub operator: OperatorId,
     /// Ed25519 public key of its node.
     pub transport_key: B256,
+    /// The key that it had before, and the last second (Unix time) at which that is honoured.
+    pub previous_transport_key: Option<(B256, u64)>,
     /// `host:port` as it registered them; not checked, and empty when it is not to be reached.
     pub socket: String,
 }
@@ -110,18 +122,18 @@ pub struct ServiceReader {
     id: ServiceId,
     stake_source: Address,
     deployment_block: u64,
-    quorum: Quorum,
+    judged: Judged,
     table_window_s: u32,
     registry: Mutex<Registry>,
 }
 
 impl ServiceReader {
-    /// Reads what never changes. Registrations are looked for from `registry_block` on: the block in which the OperatorRegistry was
-    /// deployed, or 0.
+    /// Reads what never changes.
     ///
     /// # Errors
-    /// [`ServiceError::NotAService`] when the address does not answer like one; [`ServiceError::Rpc`].
-    pub async fn open(client: ChainClient, manager: Address, registry_block: u64) -> Result<Self, ServiceError> {
+    /// [`ServiceError::NotAService`] when the address does not answer like one, or its stake source names no operators' registry;
+    /// [`ServiceError::Rpc`].
+    pub async fn open(client: ChainClient, manager: Address) -> Result<Self, ServiceError> {
         let id = ServiceId { chain_id: client.chain_id(), manager };
         if client.code(manager).await?.is_empty() {
             return Err(ServiceError::NotAService(id));
@@ -131,17 +143,18 @@ impl ServiceReader {
             _ => ServiceError::Rpc(error),
         };
         let stake_source = client.call(manager, &ServiceManager::stakeSourceCall {}).await.map_err(strange)?;
-        let registry = client.call(stake_source, &AllocationManager::operatorRegistryCall {}).await.map_err(strange)?;
         let block = client.call(manager, &ServiceManager::deploymentBlockCall {}).await.map_err(strange)?;
-        let quorum = client.call(manager, &ServiceManager::quorumCall {}).await.map_err(strange)?;
+        let policy = client.call(manager, &ServiceManager::policyCall {}).await.map_err(strange)?;
         let table_window_s = client.call(manager, &ServiceManager::tableWindowCall {}).await.map_err(strange)?;
+        let registry = client.call(stake_source, &AllocationManager::operatorRegistryCall {}).await.map_err(strange)?;
+        let first = client.call(registry, &OperatorRegistry::deploymentBlockCall {}).await.map_err(strange)?;
         Ok(Self {
             id,
             stake_source,
             deployment_block: block.saturating_to(),
-            quorum: bindings::quorum(quorum.nativeBps, quorum.externalBps).map_err(ConversionError::from)?,
+            judged: Judged::try_from(policy)?,
             table_window_s,
-            registry: Mutex::new(Registry::new(registry, registry_block)),
+            registry: Mutex::new(Registry::new(registry, first.saturating_to())),
             client,
         })
     }
@@ -161,7 +174,7 @@ impl ServiceReader {
         self.id.into()
     }
 
-    /// The contract that says which operators serve it, with which stake.
+    /// The contract that says which operators serve it, with how much stake.
     pub fn stake_source(&self) -> Address {
         self.stake_source
     }
@@ -171,9 +184,17 @@ impl ServiceReader {
         self.deployment_block
     }
 
-    /// Share of each token that every result needs at least.
-    pub fn quorum(&self) -> Quorum {
-        self.quorum
+    /// What signed stake every result needs.
+    pub fn policy(&self) -> Policy {
+        self.judged.policy
+    }
+
+    /// What the policy depends on besides stake, in the latest block. An oracle that does not answer leaves it unknown.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn conditions(&self) -> Result<Conditions, ServiceError> {
+        Ok(self.judged.conditions(&self.client).await?)
     }
 
     /// Seconds for which an operator table is believed after it was written.
@@ -195,71 +216,63 @@ impl ServiceReader {
     /// # Errors
     /// [`ServiceError::UnknownEpoch`], [`ServiceError::Rpc`].
     pub async fn table_info(&self, epoch: Epoch) -> Result<TableInfo, ServiceError> {
-        self.raw_table_info(epoch).await.map(|(info, _)| info)
-    }
-
-    async fn raw_table_info(&self, epoch: Epoch) -> Result<(TableInfo, Address), ServiceError> {
-        let info = self.client.call(self.id.manager, &ServiceManager::tableInfoCall { epoch: epoch.0 }).await?;
-        if info.pointer.is_zero() {
-            return Err(ServiceError::UnknownEpoch(epoch));
-        }
+        let info = self.raw_table_info(epoch).await?;
         let taken_at = info.takenAt.to::<u64>();
         let valid_until = taken_at.saturating_add(self.table_window_s.into());
-        Ok((TableInfo { epoch, taken_at, valid_until, operators: info.count }, info.pointer))
+        Ok(TableInfo { epoch, taken_at, valid_until, operators: info.count })
     }
 
-    /// The operator table of an epoch: order and weights from the contract's code, keys from the registrations, each checked against the
-    /// other.
+    async fn raw_table_info(&self, epoch: Epoch) -> Result<ServiceManager::TableInfo, ServiceError> {
+        self.table_call(epoch, &ServiceManager::tableInfoCall { epoch: epoch.0 }).await
+    }
+
+    /// The operator table of an epoch: keys and weights from its rows, names and second halves of keys from the registrations. Operators
+    /// whose weight was revoked since have none in it, and count in its total nevertheless.
     ///
     /// # Errors
-    /// [`ServiceError::UnknownEpoch`], [`ServiceError::Table`] when the parts do not fit, [`ServiceError::MissingEvent`].
+    /// [`ServiceError::UnknownEpoch`], also when later tables took its place; [`ServiceError::Table`] when the parts do not fit.
     pub async fn operator_table(&self, epoch: Epoch) -> Result<OperatorTable, ServiceError> {
-        let (info, pointer) = self.raw_table_info(epoch).await?;
-        let code = self.client.code(pointer).await?;
-        let operators = self.table_operators(&info).await?;
+        let expected = usize::from(self.raw_table_info(epoch).await?.count);
+        let total = self.table_call(epoch, &ServiceManager::tableTotalCall { epoch: epoch.0 }).await?._0;
+        let rows = self.rows(epoch, expected).await?;
+        let holder = self.holders(&rows).await?;
+        let failed = |error| ServiceError::Table { epoch, error };
+        let table = table::join(epoch, (&rows, weights(&total)), |key| holder.get(key).copied()).map_err(failed)?;
+        let revoked = self.table_call(epoch, &ServiceManager::revokedInCall { epoch: epoch.0 }).await?;
+        let revoked = SignerBitmap::from_words(revoked).positions(expected).map_err(|error| failed(error.into()))?;
+        Ok(table.without(&revoked))
+    }
+
+    async fn rows(&self, epoch: Epoch, expected: usize) -> Result<Vec<table::Row>, ServiceError> {
+        let mut rows = Vec::with_capacity(expected);
+        while rows.len() < expected {
+            let (first, count) = (U256::from(rows.len()), U256::from(ROWS_PER_CALL));
+            let page = self.table_call(epoch, &ServiceManager::tableRowsCall { epoch: epoch.0, first, count }).await?;
+            let found = rows.len() + page.len();
+            if page.is_empty() || found > expected {
+                return Err(ServiceError::Table { epoch, error: TableRowsError::Count { expected, found } });
+            }
+            rows.extend(page.iter().map(|row| table::Row { key: (&row.key).into(), weight: weights(row) }));
+        }
+        Ok(rows)
+    }
+
+    /// A call about a table; one that is not there, or not any more, is an [`ServiceError::UnknownEpoch`].
+    async fn table_call<C: SolCall + Sync>(&self, epoch: Epoch, call: &C) -> Result<C::Return, ServiceError> {
+        let answer = self.client.call(self.id.manager, call).await;
+        answer.map_err(|error| match error.failure {
+            RpcFailure::Reverted(_) => ServiceError::UnknownEpoch(epoch),
+            _ => ServiceError::Rpc(error),
+        })
+    }
+
+    /// Whose the keys of `rows` are, as far as anybody registered them.
+    async fn holders(&self, rows: &[table::Row]) -> Result<HashMap<G1Point, Holder>, ServiceError> {
         let mut registry = self.registry.lock().await;
-        if operators.iter().any(|operator| registry.get(operator.0).is_none()) {
+        if rows.iter().any(|row| registry.holder(&row.key).is_none()) {
             registry.refresh(&self.client).await?;
         }
-        table::join(epoch, &code, &operators, &registry.keys()).map_err(|error| ServiceError::Table { epoch, error })
-    }
-
-    /// The operators named by the event of the table's refresh, which is looked for in the blocks of its time.
-    async fn table_operators(&self, info: &TableInfo) -> Result<Vec<OperatorId>, ServiceError> {
-        let first = self.first_block_at(info.taken_at).await?;
-        let last = self.last_block_at(first, info.taken_at).await?;
-        let kind = ServiceManager::TableRefreshed::SIGNATURE_HASH;
-        let subject = B256::left_padding_from(&info.epoch.0.to_be_bytes());
-        let event = self.last_event(LogFilter { kinds: vec![kind], ..self.filter(first, last, subject) }).await?;
-        match event {
-            Some(ServiceEvent::TableRefreshed { operators, .. }) => Ok(operators),
-            _ => Err(ServiceError::MissingEvent(format!("the operator table of epoch {}", info.epoch))),
-        }
-    }
-
-    /// The first block whose time is not before `timestamp`, by bisection: block times never fall.
-    async fn first_block_at(&self, timestamp: u64) -> Result<u64, ServiceError> {
-        let (mut low, mut high) = (self.deployment_block, self.client.block_number().await?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.client.block(middle).await? {
-                Some(block) if block.timestamp < timestamp => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        Ok(low)
-    }
-
-    /// The last block of that time, among the blocks from `first` on.
-    async fn last_block_at(&self, first: u64, timestamp: u64) -> Result<u64, ServiceError> {
-        let mut last = first;
-        while last < first + BLOCKS_PER_SECOND_MAX {
-            match self.client.block(last + 1).await? {
-                Some(block) if block.timestamp == timestamp => last += 1,
-                _ => break,
-            }
-        }
-        Ok(last)
+        Ok(rows.iter().filter_map(|row| Some((row.key, registry.holder(&row.key)?))).collect())
     }
 
     fn filter(&self, first: u64, last: u64, subject: B256) -> LogFilter {
@@ -304,21 +317,70 @@ impl ServiceReader {
         }
     }
 
+    /// The next operator table, of the operators that serve now with the keys that they have now.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refresh`] when an operator's registration is not found or malformed, [`ServiceError::Rpc`].
+    pub async fn next_table(&self) -> Result<TableRefresh, ServiceError> {
+        let operators = self.operators().await?;
+        let mut registry = self.registry.lock().await;
+        registry.refresh(&self.client).await?;
+        let member = |operator: Address| {
+            let found = registry.get(operator).and_then(|of| Some((of.key, registry.holder(&of.key)?.g2)));
+            let (g1, g2) = found.ok_or(RefreshError::Unregistered(OperatorId(operator)))?;
+            Ok((OperatorId(operator), g1, g2))
+        };
+        let members = operators.into_iter().map(member).collect::<Result<Vec<_>, RefreshError>>()?;
+        Ok(TableRefresh::new(self.id.manager, &members)?)
+    }
+
+    /// The operators that serve now, ascending.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn serving(&self) -> Result<Vec<OperatorId>, ServiceError> {
+        Ok(self.operators().await?.into_iter().map(OperatorId).collect())
+    }
+
+    /// What an operator has registered, whether it serves or not; none when it is no operator.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn registration(&self, operator: OperatorId) -> Result<Option<Peer>, ServiceError> {
+        let mut registry = self.registry.lock().await;
+        registry.refresh(&self.client).await?;
+        Ok(registry.get(operator.0).map(|registered| peer(operator, registered)))
+    }
+
+    async fn operators(&self) -> Result<Vec<Address>, RpcError> {
+        let call = AllocationManager::operatorsOfCall { service: self.id.manager };
+        let mut operators = self.client.call(self.stake_source, &call).await?;
+        operators.sort_unstable();
+        Ok(operators)
+    }
+
     /// The operators that serve now, ascending by address, and where their nodes are. Those whose registration is not found are left out.
     ///
     /// # Errors
     /// [`ServiceError::Rpc`].
     pub async fn peers(&self) -> Result<Vec<Peer>, ServiceError> {
-        let call = AllocationManager::operatorsOfCall { service: self.id.manager };
-        let mut operators = self.client.call(self.stake_source, &call).await?;
-        operators.sort_unstable();
+        let operators = self.operators().await?;
         let mut registry = self.registry.lock().await;
         registry.refresh(&self.client).await?;
-        let peer = |operator: Address| {
-            let registered = registry.get(operator)?;
-            let (transport_key, socket) = (registered.transport_key, registered.socket.clone());
-            Some(Peer { operator: OperatorId(operator), transport_key, socket })
-        };
+        let peer = |account: Address| registry.get(account).map(|registered| peer(OperatorId(account), registered));
         Ok(operators.into_iter().filter_map(peer).collect())
     }
+}
+
+fn peer(operator: OperatorId, registered: &Registration) -> Peer {
+    Peer {
+        operator,
+        transport_key: registered.transport_key,
+        previous_transport_key: registered.previous_transport,
+        socket: registered.socket.clone(),
+    }
+}
+
+fn weights(row: &ServiceManager::Row) -> PerToken<Weight> {
+    PerToken { native: event::weight(row.nativeWeight), external: event::weight(row.externalWeight) }
 }

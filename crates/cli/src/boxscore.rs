@@ -44,13 +44,26 @@ impl Boxscores {
         Self::serve(TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?, api_key)
     }
 
+    /// Serves on a free port of 127.0.0.1, the truth to who knows `api_key`, and another score to who knows `misled_key`.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn start_misleading(api_key: impl Into<String>, misled_key: impl Into<String>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::run(listener, Keys { true_key: api_key.into(), misled_key: Some(misled_key.into()) })
+    }
+
     /// Serves on `listener`, to who knows `api_key`.
     ///
     /// # Errors
     /// When the listener has no address.
     pub fn serve(listener: TcpListener, api_key: impl Into<String>) -> std::io::Result<Self> {
+        Self::run(listener, Keys { true_key: api_key.into(), misled_key: None })
+    }
+
+    fn run(listener: TcpListener, keys: Keys) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
-        let router = router(api_key.into());
+        let router = router(keys);
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the boxscore server stopped");
@@ -76,15 +89,25 @@ impl Drop for Boxscores {
     }
 }
 
-fn router(api_key: String) -> Router {
-    Router::new().route("/ncaamb/trial/v8/en/games/{id}/boxscore.json", get(boxscore)).with_state(Arc::from(api_key))
+/// Who is served, and who is told another score.
+struct Keys {
+    true_key: String,
+    misled_key: Option<String>,
 }
 
-async fn boxscore(State(key): State<Arc<str>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
+fn router(keys: Keys) -> Router {
+    Router::new().route("/ncaamb/trial/v8/en/games/{id}/boxscore.json", get(boxscore)).with_state(Arc::new(keys))
+}
+
+async fn boxscore(State(keys): State<Arc<Keys>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    let has_key =
-        url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "api_key" && *value == *key);
-    if !has_key {
+    let has_key = |key: &str| {
+        url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "api_key" && *value == *key)
+    };
+    if keys.misled_key.as_deref().is_some_and(has_key) {
+        return as_json(&game(&id, "closed", [Some(96), Some(79)]));
+    }
+    if !has_key(&keys.true_key) {
         return (StatusCode::UNAUTHORIZED, "Authentication Error").into_response();
     }
     match id.to_ascii_lowercase().as_str() {

@@ -115,6 +115,7 @@ fn explain(error: KeysError) -> Failure {
         KeysError::Exists(_) => Some("choose another directory, or move the existing keystores away"),
         KeysError::Keystore { .. } => Some("check the password, or the password file for a stray character"),
         KeysError::File { .. } => Some("`tandem keys new` makes the keystores"),
+        KeysError::Foreign(_) => Some("use the directory of keys whose public halves are registered"),
         KeysError::Account(error) => error.hint(),
         KeysError::Bls { .. } => None,
     };

@@ -1,13 +1,11 @@
 //! BLS keys and signatures. Secret keys sign by purpose and are never printed.
 
 use alloy_primitives::{U256, keccak256};
-use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, Zero};
-use tandem_types::{
-    BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, Scheme, SigningDigest,
-};
+use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, Scheme, SigningDigest};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::curve::{self, CurveError, hash_to_curve};
@@ -122,6 +120,11 @@ impl PublicKey {
     pub fn encode(&self) -> Vec<u8> {
         [&self.g1().0[..], &self.g2().0[..]].concat()
     }
+}
+
+/// The sum of the halves in G2, which a ServiceManager is told with an operator table and checks; infinity for no keys.
+pub fn aggregate_keys(keys: &[PublicKey]) -> G2Point {
+    curve::encode_g2(&keys.iter().fold(G2Projective::zero(), |sum, key| sum + key.g2).into_affine())
 }
 
 /// A signature, or a sum of some, in G1.

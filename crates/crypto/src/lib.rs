@@ -21,7 +21,7 @@ mod statement;
 mod table;
 
 pub use curve::{CurveError, HashedPoint, hash_to_curve};
-pub use key::{PublicKey, SecretKey, SecretKeyError, Signature, verify_possession};
+pub use key::{PublicKey, SecretKey, SecretKeyError, Signature, aggregate_keys, verify_possession};
 pub use keyring::{ForeignKey, KeyRing};
 pub use keystore::{Entropy, Keystore, KeystoreError, Strength};
 pub use statement::Statement;

@@ -1,13 +1,14 @@
-//! Drives the agreement: feeds it inputs and the time, and performs its effects in order. A vote is in the journal before it is signed,
-//! and signed nowhere else; when the journal refuses or fails, nothing is signed.
+//! Drives the agreement: feeds it inputs and the time, and performs its effects in order. Votes and vetoes are in the journal before they
+//! are signed, and signed nowhere else; when the journal refuses or fails, nothing is signed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tandem_crypto::{CertifiedBatch, KeyTable, SecretKey};
-use tandem_protocol::{Agreement, Effect, Input, Message, OwnResult, Settings, quorum};
-use tandem_types::{Batch, Domain, Epoch, OperatorId, PerToken, ServiceId, TaskId, Weight};
+use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyRing, KeyTable};
+use tandem_protocol::policy::{Conditions, percent};
+use tandem_protocol::{Agreement, Effect, Input, Message, OwnResult, PendingResult};
+use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, TaskId, Weight};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +27,14 @@ const TICK: Duration = Duration::from_millis(25);
 pub(crate) enum AgreeInput {
     /// A new operator table.
     Table(Arc<KeyTable>),
+    /// What the policy depends on besides stake.
+    Conditions(Conditions),
     /// A journaled result.
     Executed(OwnResult),
     /// A peer's message. It keeps its place among those of its sender until it is taken, which slows down a sender of too many.
     Received(OperatorId, Message, Place),
+    /// The chain keeps a result pending.
+    Pending(PendingResult),
     /// The chain has settled a task.
     Settled(TaskId),
     /// Somebody wants to know where a task stands.
@@ -47,35 +52,36 @@ pub(crate) struct TaskView {
     pub(crate) is_certified: bool,
 }
 
-/// A certified batch for the submitter.
+/// What the submitter is to bring to the chain.
 #[derive(Debug)]
-pub(crate) struct DueBatch {
-    pub(crate) certified: CertifiedBatch,
-    pub(crate) batch: Batch,
-    pub(crate) keys: Arc<KeyTable>,
+pub(crate) enum Due {
+    /// A certified batch.
+    Batch { certified: CertifiedBatch, batch: Batch, keys: Arc<KeyTable> },
+    /// The veto of a task's pending result.
+    Veto { task: TaskId, certified: CertifiedVeto, keys: Arc<KeyTable> },
+    /// Pending results of this operator that nobody can veto any more.
+    Finalize(Vec<BatchEntry>),
 }
 
 /// The agreement of one operator and all that its effects need.
 pub(crate) struct Agree {
     agreement: Agreement,
     me: OperatorId,
-    domain: Domain,
-    key: SecretKey,
+    keys: KeyRing,
     journal: Journal,
     transport: Transport,
-    deliveries: mpsc::Sender<DueBatch>,
+    due: mpsc::Sender<Due>,
     metrics: Metrics,
 }
 
 impl Agree {
     pub(crate) fn new(
-        (service, me, settings): (ServiceId, OperatorId, Settings),
-        key: SecretKey,
+        agreement: Agreement,
+        (me, keys): (OperatorId, KeyRing),
         (journal, transport): (Journal, Transport),
-        (deliveries, metrics): (mpsc::Sender<DueBatch>, Metrics),
+        (due, metrics): (mpsc::Sender<Due>, Metrics),
     ) -> Self {
-        let agreement = Agreement::new(me, settings);
-        Self { agreement, me, domain: service.into(), key, journal, transport, deliveries, metrics }
+        Self { agreement, me, keys, journal, transport, due, metrics }
     }
 
     /// Runs until it is told to stop.
@@ -101,7 +107,9 @@ impl Agree {
                         continue;
                     }
                     Some(AgreeInput::Table(table)) => Input::Table(table),
+                    Some(AgreeInput::Conditions(conditions)) => Input::Conditions(conditions),
                     Some(AgreeInput::Executed(result)) => Input::Executed(result),
+                    Some(AgreeInput::Pending(result)) => Input::Pending(result),
                     Some(AgreeInput::Received(from, message, _place)) => Input::Received { from, message },
                     Some(AgreeInput::Settled(task)) => Input::Settled(task),
                 },
@@ -136,7 +144,13 @@ impl Agree {
             Effect::Send { to, message } => self.send(to, &message),
             Effect::Broadcast(message) => self.broadcast(&message),
             Effect::Vote { to, epoch, batch } => return self.vote(to, epoch, batch).await,
-            Effect::Deliver { certified, batch, keys } => self.deliver(DueBatch { certified, batch, keys }),
+            Effect::SignVeto { to, epoch, entry } => return self.veto(&to, epoch, entry).await,
+            Effect::Deliver { certified, batch, keys } => self.deliver(certified, batch, keys),
+            Effect::Veto { task, certified, keys } => {
+                tracing::info!(%task, leaf = %certified.leaf(), "enough operators veto");
+                self.submit(Due::Veto { task, certified, keys });
+            }
+            Effect::Finalize(entries) => self.submit(Due::Finalize(entries)),
             Effect::Expired { task, attested } => self.expire(task, attested).await?,
             Effect::Report { operator, fault } => {
                 self.metrics.faults.inc();
@@ -168,40 +182,93 @@ impl Agree {
 
     async fn vote(&mut self, to: OperatorId, epoch: Epoch, batch: Batch) -> Result<Option<Input>, JournalError> {
         let root = batch.root();
+        let refusal = || {
+            let tasks = batch.entries().iter().map(|entry| entry.task_id).collect();
+            Message::Refuse { epoch, root, tasks }
+        };
+        let Some((keys, position)) = self.place(epoch) else {
+            tracing::error!(%root, %epoch, "the operator table holds a key that this node does not have; it cannot vote");
+            return Ok(self.answer_to(to, refusal()));
+        };
         let message = match self.journal.record_vote(epoch, batch.clone()).await {
-            Ok(()) => {
-                self.metrics.votes.inc();
-                let share = self.key.sign_batch(&self.domain, epoch, root).encode();
-                tracing::debug!(%root, %epoch, proposer = %to, "voted");
-                Message::Vote { epoch, root, share }
-            }
+            Ok(()) => match self.keys.sign_batch(&keys, position, root) {
+                Ok(signature) => {
+                    self.metrics.votes.inc();
+                    tracing::debug!(%root, %epoch, proposer = %to, "voted");
+                    Message::Vote { epoch, root, share: signature.encode() }
+                }
+                Err(_) => refusal(),
+            },
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
                 tracing::error!(%root, %error, "the journal refuses this vote");
-                let tasks = batch.entries().iter().map(|entry| entry.task_id).collect();
-                Message::Refuse { epoch, root, tasks }
+                refusal()
             }
         };
-        if to == self.me {
-            return Ok(Some(Input::Received { from: to, message }));
-        }
-        self.send(to, &message);
-        Ok(None)
+        Ok(self.answer_to(to, message))
     }
 
-    fn deliver(&self, due: DueBatch) {
+    /// Vetoes a result. What one receiver gets the next gets too; for this operator itself it is the next input.
+    async fn veto(
+        &mut self,
+        to: &[OperatorId],
+        epoch: Epoch,
+        entry: BatchEntry,
+    ) -> Result<Option<Input>, JournalError> {
+        let Some((keys, position)) = self.place(epoch) else {
+            tracing::error!(%epoch, "the operator table holds a key that this node does not have; it cannot veto");
+            return Ok(None);
+        };
+        match self.journal.record_veto(epoch, entry).await {
+            Ok(()) => {}
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "the journal refuses this veto");
+                return Ok(None);
+            }
+        }
+        let Ok(signature) = self.keys.sign_veto(&keys, position, entry.leaf) else {
+            return Ok(None);
+        };
+        self.metrics.vetoes.inc();
+        tracing::info!(task = %entry.task_id, leaf = %entry.leaf, %epoch, "vetoed");
+        let message = Message::Veto { epoch, entry, share: signature.encode() };
+        Ok(to.iter().fold(None, |own, receiver| own.or(self.answer_to(*receiver, message.clone()))))
+    }
+
+    /// The table of `epoch` and this operator's place in it, if it can sign there.
+    fn place(&self, epoch: Epoch) -> Option<(Arc<KeyTable>, usize)> {
+        let keys = self.agreement.table_of(epoch)?;
+        let position = keys.table().position(self.me)?;
+        self.keys.holds(keys, position).then(|| (Arc::clone(keys), position))
+    }
+
+    /// Sends a message, or gives it back as an input when it is for this operator itself.
+    fn answer_to(&self, to: OperatorId, message: Message) -> Option<Input> {
+        if to == self.me {
+            return Some(Input::Received { from: to, message });
+        }
+        self.send(to, &message);
+        None
+    }
+
+    fn deliver(&self, certified: CertifiedBatch, batch: Batch, keys: Arc<KeyTable>) {
         self.metrics.certificates.inc();
-        let (root, epoch) = (due.batch.root(), due.certified.certificate().epoch);
-        tracing::info!(%root, %epoch, results = due.batch.entries().len(), "certified, ours to deliver");
-        if self.deliveries.try_send(due).is_err() {
-            tracing::warn!(%root, "too many deliveries wait; this one comes again, or another operator takes it");
+        let (root, epoch) = (batch.root(), certified.certificate().epoch);
+        tracing::info!(%root, %epoch, results = batch.entries().len(), "certified, ours to deliver");
+        self.submit(Due::Batch { certified, batch, keys });
+    }
+
+    fn submit(&self, due: Due) {
+        if self.due.try_send(due).is_err() {
+            tracing::warn!("too much waits for the chain; this comes again, or another operator takes it");
         }
     }
 
     async fn expire(&self, task: TaskId, attested: PerToken<Weight>) -> Result<(), JournalError> {
         self.metrics.expired.inc();
         let total = self.agreement.table().map(|table| table.table().total()).unwrap_or_default();
-        let percent = attested.zip_with(total, quorum::percent);
+        let percent = attested.zip_with(total, percent);
         tracing::warn!(%task, native = percent.native, external = percent.external, "expired; percent of stake attested");
         match self.journal.settle(task, Settlement::Expired).await {
             Err(error) if error.is_fatal() => Err(error),

@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use tandem_protocol::quorum;
-use tandem_types::{B256, PerToken, Quorum, TaskId, Weight};
+use tandem_protocol::policy::percent;
+use tandem_types::{B256, PerToken, Requirement, ResultLeaf, TaskId, Weight};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::agree::{AgreeInput, TaskView};
 use crate::clock;
-use crate::journal::{Journal, JournalError, Outcome, Settlement, TaskRecord};
+use crate::journal::{Journal, JournalError, Outcome, PendingLeaf, Settlement, TaskRecord};
 use crate::metrics::Metrics;
 use crate::status::Status;
 use crate::transport::Transport;
@@ -36,16 +36,27 @@ struct TaskPage {
     workflow: String,
     deadline: u64,
     state: &'static str,
-    quorum: Quorum,
+    requirement: Requirement,
     attested: PerToken<Weight>,
     total: PerToken<Weight>,
     attested_percent: PerToken<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leaf: Option<String>,
+    /// The result that waits for vetoes, or did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_hash: Option<B256>,
+}
+
+/// A result that the chain keeps pending.
+#[derive(Debug, Serialize)]
+struct Pending {
+    leaf: ResultLeaf,
+    /// First second, in Unix time of the chain, in which it can be vetoed no more.
+    until: u64,
 }
 
 impl Api {
@@ -70,6 +81,10 @@ impl Api {
 async fn metrics(State(api): State<Api>) -> Response {
     let connected = api.transport.stats().peers.iter().filter(|peer| peer.connected).count();
     api.metrics.peers_connected.set(connected as u64);
+    match api.journal.counts().await {
+        Ok(counts) => _ = api.metrics.pending.set(counts.pending),
+        Err(error) => tracing::warn!(%error, "the journal does not count its tasks"),
+    }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], api.metrics.encode()).into_response()
 }
@@ -117,7 +132,7 @@ impl TaskPage {
             None => (None, None),
         };
         let tx_hash = match record.settlement {
-            Some(Settlement::Delivered { tx_hash, .. }) => Some(tx_hash),
+            Some(Settlement::Delivered { tx_hash, .. } | Settlement::Vetoed { tx_hash, .. }) => Some(tx_hash),
             _ => None,
         };
         Self {
@@ -126,11 +141,12 @@ impl TaskPage {
             workflow: task.workflow.to_string(),
             deadline: task.deadline,
             state: state(record, view),
-            quorum: task.quorum,
+            requirement: task.requirement,
             attested: view.attested,
             total: view.total,
-            attested_percent: view.attested.zip_with(view.total, quorum::percent),
+            attested_percent: view.attested.zip_with(view.total, percent),
             leaf,
+            pending: record.pending.map(|PendingLeaf { leaf, until }| Pending { leaf, until }),
             error,
             tx_hash,
         }
@@ -140,8 +156,10 @@ impl TaskPage {
 fn state(record: &TaskRecord, view: TaskView) -> &'static str {
     match (&record.settlement, &record.outcome) {
         (Some(Settlement::Delivered { .. }), _) => "delivered",
+        (Some(Settlement::Vetoed { .. }), _) => "vetoed",
         (Some(Settlement::Expired), _) => "expired",
         (Some(Settlement::Skipped), _) => "skipped",
+        (None, _) if record.pending.is_some() => "pending",
         (None, Some(_)) if view.is_certified => "certified",
         (None, Some(Outcome::Result { .. })) => "executed",
         (None, Some(Outcome::Failed { .. })) => "failed",

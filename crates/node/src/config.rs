@@ -80,9 +80,6 @@ pub struct ServiceConfig {
     pub chain_id: u64,
     /// Address of the ServiceManager.
     pub manager: Address,
-    /// Block from which operators' registrations are looked for: that in which the RestakingManager was deployed.
-    #[serde(default)]
-    pub registry_block: u64,
 }
 
 impl From<ServiceConfig> for ServiceId {
@@ -106,6 +103,9 @@ pub struct ChainConfig {
     /// Most that is paid per gas, in gwei.
     #[serde(default = "defaults::fee_max_gwei")]
     pub fee_max_gwei: u64,
+    /// Whether this node takes its turn at writing the next operator table when that is due.
+    #[serde(default = "defaults::refresh_tables")]
+    pub refresh_tables: bool,
 }
 
 /// Where the keys are.
@@ -177,6 +177,10 @@ mod defaults {
 
     pub(super) fn fee_max_gwei() -> u64 {
         500
+    }
+
+    pub(super) fn refresh_tables() -> bool {
+        true
     }
 }
 

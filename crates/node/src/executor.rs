@@ -1,5 +1,5 @@
 //! Runs components for tasks and journals what came of it. A result reaches the agreement only after the journal has it; a failure of a
-//! source or of this node is tried again until the task is settled or its deadline has passed, one of the component is not.
+//! source or of this node is tried again while the task is open, one of the component is not.
 //!
 //! A task that waits for its next attempt costs a timer and its id: what it needs is read from the journal when it runs. So the tasks
 //! that wait hold up neither those that can run nor the reading of the chain.
@@ -96,9 +96,7 @@ impl Executor {
     async fn attempt_open(&self, task: TaskId) -> Result<bool, JournalError> {
         let _place = self.attempts.acquire().await.expect("the semaphore is never closed");
         match self.journal.task(task).await? {
-            Some(record) if record.settlement.is_none() && record.recorded.task.deadline >= clock::unix_seconds() => {
-                self.attempt(&record.recorded).await
-            }
+            Some(record) if record.is_open(clock::unix_seconds()) => self.attempt(&record.recorded).await,
             _ => Ok(true),
         }
     }
@@ -176,7 +174,8 @@ impl Executor {
 
 /// What the agreement needs to know of a result.
 pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -> OwnResult {
-    OwnResult { entry, quorum: task.quorum, deadline: Timestamp(task.deadline.saturating_mul(1_000)), payload_bytes }
+    let deadline = Timestamp(task.deadline.saturating_mul(1_000));
+    OwnResult { entry, requirement: task.requirement, deadline, payload_bytes }
 }
 
 fn kind(error: &RunError) -> FailureKind {

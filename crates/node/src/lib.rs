@@ -9,6 +9,7 @@
 mod agree;
 mod api;
 mod clock;
+mod conditions;
 pub mod config;
 mod executor;
 pub mod journal;
@@ -19,4 +20,5 @@ mod source;
 mod status;
 mod submit;
 pub mod transport;
+mod upkeep;
 pub mod workflows;

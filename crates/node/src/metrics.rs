@@ -30,8 +30,12 @@ pub enum ExecutionOutcome {
 /// What became of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum SubmissionOutcome {
-    /// Mined, and it delivered.
+    /// Mined: a certificate.
     Delivered,
+    /// Mined: a veto.
+    Vetoed,
+    /// Mined: results whose time for vetoes was over.
+    Finalized,
     /// Not sent: another operator was first.
     Superseded,
     /// Refused by the contract or the endpoint.
@@ -64,6 +68,10 @@ pub struct Metrics {
     pub execution_seconds: Histogram,
     /// Votes that left this node.
     pub votes: Counter,
+    /// Vetoes that left this node; one that is sent again counts again.
+    pub vetoes: Counter,
+    /// Tasks whose result was vetoed.
+    pub vetoed: Counter,
     /// Batches that this node saw certified.
     pub certificates: Counter,
     /// Submissions by outcome.
@@ -82,6 +90,10 @@ pub struct Metrics {
     pub block: Gauge64,
     /// Number of the newest operator table.
     pub epoch: Gauge64,
+    /// Tasks whose result waits for vetoes.
+    pub pending: Gauge64,
+    /// Operator tables that this node wrote.
+    pub tables: Counter,
     /// Operators that are connected.
     pub peers_connected: Gauge64,
     /// Operators of the table besides this one.
@@ -97,6 +109,8 @@ impl Default for Metrics {
             executions: Family::default(),
             execution_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
             votes: Counter::default(),
+            vetoes: Counter::default(),
+            vetoed: Counter::default(),
             certificates: Counter::default(),
             submissions: Family::default(),
             submission_gas: Counter::default(),
@@ -106,6 +120,8 @@ impl Default for Metrics {
             rpc_failures: Counter::default(),
             block: Gauge::default(),
             epoch: Gauge::default(),
+            pending: Gauge::default(),
+            tables: Counter::default(),
             peers_connected: Gauge::default(),
             peers: Gauge::default(),
         };
@@ -121,6 +137,8 @@ impl Metrics {
         registry.register("executions", "Executions by outcome", self.executions.clone());
         registry.register("execution_seconds", "Duration of executions", self.execution_seconds.clone());
         registry.register("votes", "Votes that left this node", self.votes.clone());
+        registry.register("vetoes", "Vetoes that left this node", self.vetoes.clone());
+        registry.register("vetoed", "Tasks whose result was vetoed", self.vetoed.clone());
         registry.register("certificates", "Batches seen certified", self.certificates.clone());
         registry.register("submissions", "Submissions by outcome", self.submissions.clone());
         registry.register("submission_gas", "Gas paid for submissions", self.submission_gas.clone());
@@ -130,6 +148,8 @@ impl Metrics {
         registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
         registry.register("block", "Last block that was read", self.block.clone());
         registry.register("epoch", "Newest operator table", self.epoch.clone());
+        registry.register("pending", "Tasks whose result waits for vetoes", self.pending.clone());
+        registry.register("tables", "Operator tables that this node wrote", self.tables.clone());
         registry.register("peers_connected", "Operators that are connected", self.peers_connected.clone());
         registry.register("peers", "Operators of the table besides this one", self.peers.clone());
     }

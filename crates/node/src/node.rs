@@ -11,8 +11,9 @@ use tandem_chain::{
     Account, ChainClient, EventReader, ReaderConfig, RpcError, ServiceError, ServiceReader, TransactionConfig,
     TransactionManager,
 };
-use tandem_crypto::SecretKey;
+use tandem_crypto::KeyRing;
 use tandem_engine::{Engine, EngineConfig, EngineError};
+use tandem_protocol::Agreement;
 use tandem_types::{ManifestHash, OperatorId, ServiceId};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -21,21 +22,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agree::{Agree, AgreeInput};
 use crate::api::Api;
+use crate::conditions::Oracle;
 use crate::config::Config;
 use crate::executor::{ATTEMPTS_MAX, Executor};
 use crate::journal::{Identity, Journal, JournalError, OpenError};
-use crate::keys::OperatorKeys;
+use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
-use crate::transport::{BindError, Incoming, Transport, TransportLimits};
+use crate::transport::{BindError, Incoming, PeerKey, Transport, TransportLimits};
+use crate::upkeep::Upkeep;
 use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
 
 /// Inputs of the agreement that may wait before their senders do.
 const INPUTS_WAITING_MAX: usize = 4_096;
-/// Deliveries that may wait; more come again with this operator's next turn.
-const DELIVERIES_WAITING_MAX: usize = 256;
+/// What may wait for the submitter; more comes again with this operator's next turn.
+const DUE_WAITING_MAX: usize = 256;
 /// How long the loops have to end once they are told to.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -147,9 +150,9 @@ impl Addresses {
 pub struct Node {
     config: Config,
     operator: OperatorId,
-    bls: SecretKey,
+    keys: KeyRing,
     service: Arc<ServiceReader>,
-    transactions: TransactionManager,
+    transactions: Arc<TransactionManager>,
     journal: Journal,
     workflows: Workflows,
     transport: (Transport, Incoming),
@@ -163,23 +166,24 @@ impl Node {
     /// [`NodeError`].
     pub async fn prepare(config: Config, keys: OperatorKeys, secrets: &SecretSource<'_>) -> Result<Self, NodeError> {
         let operator = keys.operator();
-        let OperatorKeys { bls, transport: transport_key, account } = keys;
         let identity = Identity { service: config.service.into(), operator };
         let client = ChainClient::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
-        let service =
-            ServiceReader::open(client.clone(), config.service.manager, config.service.registry_block).await?;
+        let service = ServiceReader::open(client.clone(), config.service.manager).await?;
+        let registered = service.registration(operator).await?;
+        let NodeKeys { ring, transport: transport_key, account } =
+            keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(EngineConfig::default())?;
         let workflows = load_workflows(&engine, &config, secrets)?;
         check_manifest(&service, &workflows).await?;
-        let transactions = transactions(&config, account, client).await?;
+        let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
         let address = config.network.http;
         let http = TcpListener::bind(address).await.map_err(|source| NodeError::Http { address, source })?;
         let service = Arc::new(service);
         let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
         addresses.write(&config.storage.data)?;
-        Ok(Self { config, operator, bls, service, transactions, journal, workflows, transport, http })
+        Ok(Self { config, operator, keys: ring, service, transactions, journal, workflows, transport, http })
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.
@@ -213,7 +217,7 @@ impl Node {
         let Self {
             config,
             operator,
-            bls,
+            keys,
             service,
             transactions,
             journal,
@@ -227,9 +231,18 @@ impl Node {
         let (agree, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         // Ids only, of tasks that the journal holds: as many as are open on the chain.
         let (executor, tasks) = mpsc::unbounded_channel();
-        let (deliveries, delivered) = mpsc::channel(DELIVERIES_WAITING_MAX);
+        let (submit, due) = mpsc::channel(DUE_WAITING_MAX);
         let reader_config = ReaderConfig { confirmations: config.chain.confirmations, ..ReaderConfig::default() };
         let reader = EventReader::new(service.client().clone(), id, service.deployment_block(), reader_config);
+        let poll = Duration::from_millis(config.chain.poll_ms);
+        let oracle = Oracle { service: Arc::clone(&service), agree: agree.clone(), metrics: metrics.clone(), poll };
+        let upkeep = Upkeep {
+            me: operator,
+            service: Arc::clone(&service),
+            transactions: Arc::clone(&transactions),
+            metrics: metrics.clone(),
+            turn: Duration::from_millis(config.agreement.takeover_ms),
+        };
         let source = Source {
             me: operator,
             reader,
@@ -241,7 +254,7 @@ impl Node {
             transport: transport.clone(),
             metrics: metrics.clone(),
             status: status.clone(),
-            poll: Duration::from_millis(config.chain.poll_ms),
+            poll,
         };
         let execute = Executor {
             service: id,
@@ -252,20 +265,30 @@ impl Node {
             attempts: Semaphore::new(ATTEMPTS_MAX),
         };
         let agreement = Agree::new(
-            (id, operator, config.agreement.into()),
-            bls,
+            Agreement::new(operator, service.policy(), config.agreement.into()),
+            (operator, keys),
             (journal.clone(), transport.clone()),
-            (deliveries, metrics.clone()),
+            (submit, metrics.clone()),
         );
         let submitter = Submitter { service, journal: journal.clone(), transactions, metrics: metrics.clone() };
         let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
         let mut loops = JoinSet::new();
         let of = || stop.clone();
-        let (a, b, c, d, e) = (of(), of(), of(), of(), of());
+        let (a, b, c, d, e, f, g) = (of(), of(), of(), of(), of(), of(), of());
         loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
-        loops.spawn(async move { Ok(submitter.run(delivered, c).await?) });
+        loops.spawn(async move { Ok(submitter.run(due, c).await?) });
         loops.spawn(async move { Ok(source.run(d).await?) });
+        loops.spawn(async move {
+            oracle.run(f).await;
+            Ok(())
+        });
+        if config.chain.refresh_tables {
+            loops.spawn(async move {
+                upkeep.run(g).await;
+                Ok(())
+            });
+        }
         loops.spawn(receive(incoming, agree, metrics));
         loops.spawn(serve(http, api, e));
         tracing::info!(service = %id, %operator, "running");

@@ -1,6 +1,6 @@
-//! Follows the chain: tasks into the journal and on to the executor, settlements to the agreement, operator tables to everybody.
+//! Follows the chain: tasks into the journal and on to the executor, what became of them to the agreement, operator tables to everybody.
 //!
-//! Tasks, settlements and the cursor behind them are journaled in one transaction, so a crash loses none and reads none twice; a
+//! Tasks, their fates and the cursor behind them are journaled in one transaction, so a crash loses none and reads none twice; a
 //! reorganisation reads again what is known already, which changes nothing.
 
 use std::sync::Arc;
@@ -11,20 +11,23 @@ use tandem_chain::{
     Cursor, EventReader, PlacedEvent, ReadError, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
 };
 use tandem_crypto::KeyTable;
-use tandem_types::{BatchEntry, ManifestHash, OperatorId, TaskId};
+use tandem_protocol::{PendingResult, Timestamp};
+use tandem_types::{B256, BatchEntry, ManifestHash, OperatorId, TaskId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::agree::AgreeInput;
 use crate::clock;
 use crate::executor::own_result;
-use crate::journal::{self, Journal, JournalError, Outcome, RecordedTask, Settlement, TaskRecord};
+use crate::journal::{self, Fate, Journal, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskRecord};
 use crate::metrics::Metrics;
 use crate::status::Status;
 use crate::transport::{Peer, PeerKey, Transport};
 
-/// Time between two looks at who the other operators are, and which tasks have expired without a result.
-const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// Longest time between two looks at who the other operators are, and which tasks have expired without a result.
+const HOUSEKEEPING_MAX: Duration = Duration::from_secs(30);
+/// The same, in looks at the chain.
+const HOUSEKEEPING_POLLS: u32 = 100;
 
 /// Longest pause before the chain is asked again.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
@@ -87,7 +90,7 @@ impl Source {
         let mut cursor = self.journal.cursor(service.chain_id).await?.map(from_journal);
         self.update_table().await?;
         self.resume().await?;
-        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING_MAX.min(self.poll * HOUSEKEEPING_POLLS));
         loop {
             let span = self.next_span(cursor.as_ref()).await?;
             if let Some(span) = span {
@@ -153,14 +156,19 @@ impl Source {
     }
 
     async fn resume_task(&mut self, record: TaskRecord) -> Result<(), SourceError> {
-        let TaskRecord { recorded, outcome, .. } = record;
+        let is_open = record.is_open(clock::unix_seconds());
+        let TaskRecord { recorded, outcome, pending, .. } = record;
+        if let Some(pending) = pending {
+            self.tell(pending_result(recorded.task_id, pending)).await;
+        }
         match outcome {
             Some(Outcome::Result { leaf, payload, .. }) => {
                 let entry = BatchEntry { task_id: recorded.task_id, leaf };
                 self.tell(AgreeInput::Executed(own_result(&recorded.task, entry, payload.len()))).await;
             }
             Some(Outcome::Failed { kind, .. }) if !kind.is_retryable() => {}
-            _ => self.execute(&recorded).await?,
+            _ if is_open => self.execute(recorded.task_id),
+            _ => self.expire(recorded.task_id).await?,
         }
         Ok(())
     }
@@ -173,23 +181,48 @@ impl Source {
             tracing::warn!(%rejection, "a log of the service is malformed");
         }
         let tasks: Vec<_> = span.events.iter().filter_map(task_of).collect();
-        let settlements: Vec<_> = span.events.iter().filter_map(settlement_of).collect();
+        let fates: Vec<_> = span.events.iter().filter_map(fate_of).collect();
         self.check_manifests(&span.events);
-        let new = self.record(&tasks, &settlements, span.cursor).await?;
+        let new = self.record(&tasks, &fates, span.cursor).await?;
         self.metrics.tasks.inc_by(new.len() as u64);
         self.metrics.block.set(span.cursor.block_number);
         self.status.read(clock::now(), (span.cursor.block_number, span.head));
-        for (task, settlement) in &settlements {
-            tracing::info!(%task, ?settlement, "settled");
-            self.tell(AgreeInput::Settled(*task)).await;
+        for (task, fate) in &fates {
+            self.follow_fate(*task, *fate).await;
         }
-        if span.events.iter().any(|placed| matches!(placed.event, ServiceEvent::TableRefreshed { .. })) {
+        if span.events.iter().any(changes_table) {
             self.update_table().await?;
         }
-        let settled = |task: &RecordedTask| settlements.iter().any(|(id, _)| *id == task.task_id);
-        for task in tasks.into_iter().filter(|task| new.contains(&task.task_id) && !settled(task)) {
+        for task in tasks.iter().filter(|task| new.contains(&task.task_id)) {
             tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
-            self.execute(&task).await?;
+            self.take_up(task, &fates).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the agreement what became of a task.
+    async fn follow_fate(&self, task: TaskId, fate: Fate) {
+        tracing::info!(%task, ?fate, "the chain says what became of a task");
+        match fate {
+            Fate::Pending(pending) => self.tell(pending_result(task, pending)).await,
+            Fate::Ended(end) => {
+                if matches!(end, Settlement::Vetoed { .. }) {
+                    self.metrics.vetoed.inc();
+                }
+                self.tell(AgreeInput::Settled(task)).await;
+            }
+        }
+    }
+
+    /// Begins with a new task, unless it is over already, as far as `fates` say.
+    async fn take_up(&self, task: &RecordedTask, fates: &[(TaskId, Fate)]) -> Result<(), SourceError> {
+        let last = fates.iter().rev().find(|(id, _)| *id == task.task_id).map(|(_, fate)| *fate);
+        let now = clock::unix_seconds();
+        match last {
+            Some(Fate::Ended(_)) => {}
+            Some(Fate::Pending(pending)) if now < pending.until => self.execute(task.task_id),
+            None if now <= task.task.deadline => self.execute(task.task_id),
+            _ => self.expire(task.task_id).await?,
         }
         Ok(())
     }
@@ -198,12 +231,12 @@ impl Source {
     async fn record(
         &self,
         tasks: &[RecordedTask],
-        settlements: &[(TaskId, Settlement)],
+        fates: &[(TaskId, Fate)],
         cursor: Cursor,
     ) -> Result<Vec<TaskId>, SourceError> {
         let mut backoff = backoff();
         loop {
-            match self.journal.record_span(tasks.to_vec(), settlements.to_vec(), to_journal(cursor)).await {
+            match self.journal.record_span(tasks.to_vec(), fates.to_vec(), to_journal(cursor)).await {
                 Ok(new) => return Ok(new),
                 Err(error) => self.wait_out(error.into(), &mut backoff).await?,
             }
@@ -224,13 +257,17 @@ impl Source {
         }
     }
 
-    /// Hands a task to the executor, or settles it when its time is over.
-    async fn execute(&mut self, task: &RecordedTask) -> Result<(), SourceError> {
-        if task.task.deadline < clock::unix_seconds() {
-            self.metrics.expired.inc();
-            self.journal.settle(task.task_id, Settlement::Expired).await?;
-        } else if self.executor.send(task.task_id).is_err() {
+    /// Hands a task to the executor.
+    fn execute(&self, task: TaskId) {
+        if self.executor.send(task).is_err() {
             tracing::debug!("the executor has ended; the task stays in the journal");
+        }
+    }
+
+    /// Settles a task whose time is over; one whose result is pending the chain settles.
+    async fn expire(&self, task: TaskId) -> Result<(), SourceError> {
+        if self.journal.settle(task, Settlement::Expired).await?.is_some() {
+            self.metrics.expired.inc();
         }
         Ok(())
     }
@@ -264,8 +301,15 @@ impl Source {
 
     async fn refresh_peers(&mut self) -> Result<(), SourceError> {
         let others = self.service.peers().await?.into_iter().filter(|peer| peer.operator != self.me);
+        let now = clock::unix_seconds();
+        let honoured = |(key, until): (B256, u64)| (now <= until).then_some(PeerKey(key));
         let peers: Vec<_> = others
-            .map(|peer| Peer { operator: peer.operator, key: PeerKey(peer.transport_key), address: peer.socket })
+            .map(|peer| Peer {
+                operator: peer.operator,
+                key: PeerKey(peer.transport_key),
+                previous_key: peer.previous_transport_key.and_then(honoured),
+                address: peer.socket,
+            })
             .collect();
         self.metrics.peers.set(peers.len() as u64);
         self.transport.set_peers(peers);
@@ -283,14 +327,12 @@ impl Source {
                 return Ok(());
             };
             after = Some(last.position());
-            let is_over = |record: &TaskRecord| {
-                // Tasks with a result are the agreement's to expire.
-                record.recorded.task.deadline < clock::unix_seconds()
-                    && !matches!(record.outcome, Some(Outcome::Result { .. }))
-            };
+            // Tasks with a result are the agreement's to expire.
+            let now = clock::unix_seconds();
+            let is_over =
+                |record: &TaskRecord| record.is_expired(now) && !matches!(record.outcome, Some(Outcome::Result { .. }));
             for record in page.into_iter().filter(is_over) {
-                self.metrics.expired.inc();
-                self.journal.settle(record.recorded.task_id, Settlement::Expired).await?;
+                self.expire(record.recorded.task_id).await?;
             }
         }
     }
@@ -316,15 +358,34 @@ fn task_of(placed: &PlacedEvent) -> Option<RecordedTask> {
     })
 }
 
-fn settlement_of(placed: &PlacedEvent) -> Option<(TaskId, Settlement)> {
+fn fate_of(placed: &PlacedEvent) -> Option<(TaskId, Fate)> {
+    let (tx_hash, block) = (placed.place.tx_hash, placed.place.block_number);
     match placed.event {
-        ServiceEvent::TaskDelivered { task_id, handled, .. } => {
-            let (tx_hash, block) = (placed.place.tx_hash, placed.place.block_number);
-            Some((task_id, Settlement::Delivered { tx_hash, block, handled }))
+        ServiceEvent::TaskPending { task_id, leaf, until } => {
+            Some((task_id, Fate::Pending(PendingLeaf { leaf, until })))
         }
-        ServiceEvent::TaskSkipped { task_id, reason: SkipReason::Expired } => Some((task_id, Settlement::Expired)),
+        ServiceEvent::TaskDelivered { task_id, handled, .. } => {
+            Some((task_id, Fate::Ended(Settlement::Delivered { tx_hash, block, handled })))
+        }
+        ServiceEvent::TaskVetoed { task_id, .. } => Some((task_id, Fate::Ended(Settlement::Vetoed { tx_hash, block }))),
+        ServiceEvent::TaskSkipped { task_id, reason: SkipReason::Expired } => {
+            Some((task_id, Fate::Ended(Settlement::Expired)))
+        }
         _ => None,
     }
+}
+
+/// Whether the operator table, or what counts in it, is another one.
+fn changes_table(placed: &PlacedEvent) -> bool {
+    matches!(
+        placed.event,
+        ServiceEvent::TableRefreshed { .. } | ServiceEvent::TableCorrected { .. } | ServiceEvent::WeightRevoked { .. }
+    )
+}
+
+fn pending_result(task_id: TaskId, PendingLeaf { leaf, until }: PendingLeaf) -> AgreeInput {
+    let until = Timestamp(until.saturating_mul(1_000));
+    AgreeInput::Pending(PendingResult { entry: BatchEntry { task_id, leaf }, until })
 }
 
 fn from_journal(cursor: journal::Cursor) -> Cursor {

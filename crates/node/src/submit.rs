@@ -1,26 +1,46 @@
-//! Brings certified batches to the ServiceManager, one at a time. It sends nothing that would revert: a batch that another operator has
-//! brought already costs a simulation, not gas. What fails here comes again with this operator's next turn.
+//! Brings certified batches, vetoes and results whose time for vetoes is over to the ServiceManager, one at a time. It sends nothing that
+//! would revert: what another operator has brought already costs a simulation, not gas. What fails here comes again with this operator's
+//! next turn.
 
 use std::sync::Arc;
 
 use tandem_chain::{Delivery, SendError, ServiceReader, TaskOutput, TransactionManager, TransactionStatus};
-use tandem_types::{BatchEntry, BatchRoot};
+use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable};
+use tandem_types::{Batch, BatchEntry, TaskId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::agree::DueBatch;
+use crate::agree::Due;
 use crate::journal::{Journal, JournalError, Outcome};
 use crate::metrics::{Metrics, SubmissionOutcome};
 use crate::source::chain_of;
 
-/// The contract's error when every task of a batch is settled.
-const SUPERSEDED: &str = "NothingToDeliver";
+/// The contract's errors when somebody else was first: every task of a batch is settled or pending, or a result is pending no more.
+const SUPERSEDED: [&str; 2] = ["NothingToDeliver", "NotPending"];
+
+/// What a transaction brings.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Batch,
+    Veto,
+    Final,
+}
+
+impl What {
+    fn done(self) -> SubmissionOutcome {
+        match self {
+            Self::Batch => SubmissionOutcome::Delivered,
+            Self::Veto => SubmissionOutcome::Vetoed,
+            Self::Final => SubmissionOutcome::Finalized,
+        }
+    }
+}
 
 /// Submits what the agreement certifies.
 pub(crate) struct Submitter {
     pub(crate) service: Arc<ServiceReader>,
     pub(crate) journal: Journal,
-    pub(crate) transactions: TransactionManager,
+    pub(crate) transactions: Arc<TransactionManager>,
     pub(crate) metrics: Metrics,
 }
 
@@ -29,59 +49,74 @@ impl Submitter {
     ///
     /// # Errors
     /// [`JournalError`] when the journal is no more.
-    pub(crate) async fn run(
-        self,
-        mut due: mpsc::Receiver<DueBatch>,
-        stop: CancellationToken,
-    ) -> Result<(), JournalError> {
+    pub(crate) async fn run(self, mut due: mpsc::Receiver<Due>, stop: CancellationToken) -> Result<(), JournalError> {
         let submit_all = async {
-            while let Some(batch) = due.recv().await {
-                self.submit(batch).await?;
+            while let Some(due) = due.recv().await {
+                self.submit(due).await?;
             }
             Ok(())
         };
         stop.run_until_cancelled(submit_all).await.unwrap_or(Ok(()))
     }
 
-    async fn submit(&self, DueBatch { certified, batch, keys }: DueBatch) -> Result<(), JournalError> {
+    async fn submit(&self, due: Due) -> Result<(), JournalError> {
+        match due {
+            Due::Batch { certified, batch, keys } => self.deliver(&certified, &batch, &keys).await,
+            Due::Veto { task, certified, keys } => self.veto(task, &certified, &keys).await,
+            Due::Finalize(entries) => self.finalize(&entries).await,
+        }
+    }
+
+    async fn deliver(&self, certified: &CertifiedBatch, batch: &Batch, keys: &KeyTable) -> Result<(), JournalError> {
         let root = batch.root();
         let Some(outputs) = self.outputs(batch.entries()).await? else {
             tracing::info!(%root, "this operator lacks a result of the batch; another one submits it");
             return Ok(());
         };
-        let roots = keys.hint(root).roots;
-        match Delivery::encode(self.service.id(), &certified, &roots, &outputs) {
-            Ok(delivery) => self.send(root, &delivery).await,
+        match Delivery::encode(self.service.id(), certified, keys, &outputs) {
+            Ok(delivery) => self.send(What::Batch, &delivery).await,
             Err(error) => tracing::error!(%root, %error, "the journal's results are not those that were certified"),
         }
         Ok(())
     }
 
-    async fn send(&self, root: BatchRoot, delivery: &Delivery) {
+    async fn veto(&self, task: TaskId, certified: &CertifiedVeto, keys: &KeyTable) -> Result<(), JournalError> {
+        if let Some(record) = self.journal.task(task).await? {
+            let number = record.recorded.task.number;
+            let veto = Delivery::veto(self.service.id(), number, certified, keys);
+            self.send(What::Veto, &veto).await;
+        }
+        Ok(())
+    }
+
+    async fn finalize(&self, entries: &[BatchEntry]) -> Result<(), JournalError> {
+        if let Some(outputs) = self.outputs(entries).await? {
+            self.send(What::Final, &Delivery::finalize(self.service.id(), &outputs)).await;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, what: What, delivery: &Delivery) {
         match delivery.submit(&self.transactions).await {
             Ok(outcome) => {
-                let delivered = outcome.status == TransactionStatus::Succeeded;
+                let succeeded = outcome.status == TransactionStatus::Succeeded;
                 self.metrics.submission_gas.inc_by(outcome.gas_used);
-                self.metrics.submitted(if delivered {
-                    SubmissionOutcome::Delivered
-                } else {
-                    SubmissionOutcome::Superseded
-                });
+                self.metrics.submitted(if succeeded { what.done() } else { SubmissionOutcome::Superseded });
                 let (tx, gas, block) = (outcome.tx_hash, outcome.gas_used, outcome.block_number);
-                tracing::info!(%root, %tx, gas, block, delivered, "submitted");
+                tracing::info!(?what, %tx, gas, block, succeeded, "submitted");
             }
-            Err(error) => self.failed(&error, root),
+            Err(error) => self.failed(what, &error),
         }
     }
 
-    fn failed(&self, error: &SendError, root: BatchRoot) {
-        if error.revert().is_some_and(|revert| revert.name == SUPERSEDED) {
+    fn failed(&self, what: What, error: &SendError) {
+        if error.revert().is_some_and(|revert| SUPERSEDED.contains(&revert.name.as_str())) {
             self.metrics.submitted(SubmissionOutcome::Superseded);
-            tracing::debug!(%root, "delivered by another operator");
+            tracing::debug!(?what, "another operator was first");
         } else {
             self.metrics.submitted(SubmissionOutcome::Failed);
             let hint = error.hint().unwrap_or("it is tried again when this operator's turn comes");
-            tracing::warn!(%root, error = %chain_of(error), hint, "submission failed");
+            tracing::warn!(?what, error = %chain_of(error), hint, "submission failed");
         }
     }
 

@@ -66,6 +66,15 @@ impl OperatorTable {
         Ok(Self { epoch, entries, total })
     }
 
+    /// The same table, with operators that lost their weight: nothing they sign counts, and the totals stay as they are. `revoked` are
+    /// positions inside the table.
+    pub fn without(mut self, revoked: &[usize]) -> Self {
+        for &position in revoked {
+            self.entries[position].weight = PerToken::default();
+        }
+        self
+    }
+
     /// The table's number.
     pub fn epoch(&self) -> Epoch {
         self.epoch
@@ -118,6 +127,17 @@ mod tests {
         assert_eq!(new(vec![entry(1, one), entry(1, one)]), Err(TableError::NotAscending(1)));
         assert_eq!(new(vec![entry(1, Weight::MAX), entry(2, one)]), Err(TableError::TotalTooLarge));
         assert_eq!(new(vec![entry(1, one); 1_001]), Err(TableError::TooLarge(1_001)));
+    }
+
+    #[test]
+    fn revoked_weight_counts_no_more_and_stays_in_the_total() {
+        let entries = vec![entry(1, Weight::from(5)), entry(2, Weight::from(7))];
+        let table = OperatorTable::new(Epoch(1), entries).expect("two operators are a table").without(&[1]);
+        assert_eq!(
+            table.weight_of([0, 1].into_iter()),
+            PerToken { native: Weight::from(5), external: Weight::from(1) }
+        );
+        assert_eq!(table.total(), PerToken { native: Weight::from(12), external: Weight::from(2) });
     }
 
     #[test]

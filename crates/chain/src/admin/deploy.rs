@@ -4,22 +4,30 @@
 use alloy::primitives::Bytes;
 use alloy::sol_types::{SolCall, SolConstructor};
 use serde::{Deserialize, Serialize};
-use tandem_types::{Address, PerToken, Quorum, ServiceId};
+use tandem_types::{Address, Bps, PerToken, Policy, ServiceId};
 
+use super::oracles::{OracleSettings, Oracles};
 use super::{AdminError, Done, execute, perform};
 use crate::bindings::{
     AllocationManager, DemoToken, OperatorRegistry, RestakingManager, ScoreBoard, ServiceManager, Strategy,
 };
+use crate::policy;
 use crate::staking::{MembershipRules, SlashingTerms, StakingContracts};
 use crate::tx::{Call, TransactionManager};
 
 /// How a service is set up, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceSettings {
-    /// Share of each token that every result needs at least.
-    pub quorum: Quorum,
+    /// What signed stake every result needs.
+    pub policy: Policy,
+    /// What the feeds say that the policy asks, if it asks any.
+    pub oracle: OracleSettings,
     /// Seconds for which an operator table is believed after it was written.
     pub table_window_s: u32,
+    /// Seconds after which the next one may be written, less than the window.
+    pub epoch_s: u32,
+    /// Share of a token's total by which an operator's weight must have moved for a correction.
+    pub move_bps: Bps,
     /// Gas that a handler is called with, 50 000 to 8 000 000.
     pub handler_gas: u32,
 }
@@ -75,6 +83,8 @@ pub struct Deployment {
     pub allocation_manager: Address,
     /// The service.
     pub service_manager: Address,
+    /// What the service's policy asks besides stake, if it does.
+    pub oracles: Option<Oracles>,
     /// The handler that stores scores.
     pub score_board: Address,
 }
@@ -102,13 +112,17 @@ impl Deployment {
 }
 
 /// Creates contracts and adds up their gas.
-struct Deployer<'a> {
-    manager: &'a TransactionManager,
+pub(super) struct Deployer<'a> {
+    pub(super) manager: &'a TransactionManager,
     gas_used: u64,
 }
 
 impl Deployer<'_> {
-    async fn create<C: SolConstructor>(&mut self, code: &Bytes, constructor: &C) -> Result<Address, AdminError> {
+    pub(super) async fn create<C: SolConstructor>(
+        &mut self,
+        code: &Bytes,
+        constructor: &C,
+    ) -> Result<Address, AdminError> {
         let code = [code.as_ref(), &constructor.abi_encode()].concat();
         let receipt = execute(self.manager, Call::create(code)).await?;
         self.gas_used += receipt.outcome.gas_used;
@@ -170,25 +184,28 @@ impl Deployer<'_> {
         Ok(strategy)
     }
 
+    /// The oracles that the policy needs, and the service, in this order: nothing may come between a monitor and its service.
     async fn service(
         &mut self,
         staking: &StakingContracts,
         strategies: PerToken<Address>,
         settings: &ServiceSettings,
-    ) -> Result<Address, AdminError> {
+    ) -> Result<(Address, Option<Oracles>), AdminError> {
+        let oracles = self.oracles(settings).await?;
+        let oracle = oracles.map(|of| of.monitor.unwrap_or(of.prices)).unwrap_or_default();
         let config = ServiceManager::ServiceConfig {
             stakeSource: staking.allocation_manager,
             owner: self.manager.address(),
             nativeStrategy: strategies.native,
             externalStrategy: strategies.external,
-            quorum: ServiceManager::Quorum {
-                nativeBps: settings.quorum.native.get(),
-                externalBps: settings.quorum.external.get(),
-            },
+            policy: policy::to_chain(&settings.policy, oracle),
             tableWindow: settings.table_window_s,
+            epochSeconds: settings.epoch_s,
+            moveBps: settings.move_bps.get(),
             handlerGas: settings.handler_gas,
         };
-        self.create(&ServiceManager::BYTECODE, &ServiceManager::constructorCall { config }).await
+        let service = self.create(&ServiceManager::BYTECODE, &ServiceManager::constructorCall { config }).await?;
+        Ok((service, oracles))
     }
 
     /// A service that takes anyone and slashes nobody.
@@ -197,13 +214,13 @@ impl Deployer<'_> {
         staking: &StakingContracts,
         strategies: PerToken<Address>,
         settings: &ServiceSettings,
-    ) -> Result<Address, AdminError> {
-        let service = self.service(staking, strategies, settings).await?;
+    ) -> Result<(Address, Option<Oracles>), AdminError> {
+        let (service, oracles) = self.service(staking, strategies, settings).await?;
         let terms = SlashingTerms { slasher: None, resolver: None, recipient: None, veto_seconds: 0, slash_bps_max: 0 };
         let least = PerToken { native: 0, external: 0 };
         let rules = MembershipRules { approval_required: false, operators_max: 1_000, least };
         self.call(staking.register_service(service, strategies, &terms, &rules).call().clone()).await?;
-        Ok(service)
+        Ok((service, oracles))
     }
 }
 
@@ -227,7 +244,7 @@ pub async fn deploy(
         native: deployer.strategy(native_token, staking.restaking_manager, caps.native).await?,
         external: deployer.strategy(external_token, staking.restaking_manager, caps.external).await?,
     };
-    let service_manager = deployer.open_service(&staking, strategies, settings).await?;
+    let (service_manager, oracles) = deployer.open_service(&staking, strategies, settings).await?;
     let board = ScoreBoard::constructorCall { service_: service_manager };
     let score_board = deployer.create(&ScoreBoard::BYTECODE, &board).await?;
     let value = Deployment {
@@ -241,6 +258,7 @@ pub async fn deploy(
         restaking_manager: staking.restaking_manager,
         allocation_manager: staking.allocation_manager,
         service_manager,
+        oracles,
         score_board,
     };
     Ok(Done { value, gas_used: deployer.gas_used })
@@ -266,6 +284,6 @@ pub async fn deploy_service(
     settings: &ServiceSettings,
 ) -> Result<Done<Address>, AdminError> {
     let mut deployer = Deployer { manager, gas_used: 0 };
-    let value = deployer.service(&network.staking(), network.strategies(), settings).await?;
+    let (value, _) = deployer.service(&network.staking(), network.strategies(), settings).await?;
     Ok(Done { value, gas_used: deployer.gas_used })
 }

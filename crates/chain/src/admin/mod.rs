@@ -2,12 +2,14 @@
 //! its transactions are confirmed and says what gas they used; none decides whether it should be called.
 
 mod deploy;
+mod oracles;
 mod service;
 mod staking;
 
 use tandem_types::Address;
 
 pub use deploy::{Deployment, ServiceSettings, StakingSettings, deploy, deploy_service, deploy_token};
+pub use oracles::{OracleSettings, Oracles, observe, set_price};
 pub use service::{
     CreatedTask, Score, TaskRequest, announce_manifest, create_task, refresh_table, score_of, strategies_of,
 };
@@ -15,6 +17,7 @@ pub use staking::{enlist, fund, mint};
 
 use crate::error::RpcError;
 use crate::revert::Revert;
+use crate::service::ServiceError;
 use crate::tx::{Call, Receipt, SendError, TransactionManager, TransactionOutcome, TransactionStatus};
 
 /// What a function did, and what it cost.
@@ -35,6 +38,9 @@ pub enum AdminError {
     /// The chain could not be read.
     #[error(transparent)]
     Rpc(#[from] RpcError),
+    /// The service could not be read.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     /// The transaction reverted after it had been simulated with success.
     #[error("transaction {} reverted on the chain", .0.tx_hash)]
     Failed(TransactionOutcome),
@@ -54,6 +60,7 @@ impl AdminError {
         match self {
             Self::Send(error) => error.is_retryable(),
             Self::Rpc(error) => error.is_retryable(),
+            Self::Service(error) => error.is_retryable(),
             Self::Failed(_) => true,
             Self::NotOurs { .. } => false,
         }
@@ -73,6 +80,7 @@ impl AdminError {
         match self {
             Self::Send(error) => error.hint(),
             Self::Rpc(error) => error.hint(),
+            Self::Service(error) => error.hint(),
             Self::Failed(_) => Some("somebody else's transaction came first: look at the state and try again"),
             Self::NotOurs { .. } => Some("check the contract's address"),
         }

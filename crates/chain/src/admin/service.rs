@@ -1,14 +1,14 @@
 //! What a service's owner and its consumers do: operator tables, manifests, tasks; and reading a score.
 
 use alloy::sol_types::SolCall;
-use tandem_types::{Address, Bps, Epoch, PerToken, ServiceId, Task, TaskId, WorkflowId};
+use tandem_types::{Address, Epoch, PerToken, Requirement, ServiceId, Task, TaskId, WorkflowId};
 
 use super::{AdminError, Done, execute, perform};
-use crate::bindings::{AllocationManager, ScoreBoard, ServiceManager};
+use crate::bindings::{ScoreBoard, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::RpcError;
 use crate::event::{self, ServiceEvent};
-use crate::service::AnnouncedManifest;
+use crate::service::{AnnouncedManifest, ServiceReader};
 use crate::tx::{Call, Receipt, TransactionManager, TransactionOutcome};
 
 /// A request for one execution of a workflow.
@@ -18,8 +18,8 @@ pub struct TaskRequest {
     pub workflow: WorkflowId,
     /// Input of its component.
     pub input: Vec<u8>,
-    /// Quorum that the result must reach where the service's own is less; none for the service's.
-    pub stricter: PerToken<Option<Bps>>,
+    /// What is demanded beside the service's policy.
+    pub requirement: Requirement,
     /// Last second (block time, Unix) at which the result may be delivered.
     pub deadline: u64,
 }
@@ -57,18 +57,22 @@ fn find<T>(service: ServiceId, receipt: &Receipt, pick: impl Fn(ServiceEvent) ->
 /// # Errors
 /// [`AdminError`], with `EmptyTable` and `TooManyOperators` among the reverts, and `IncompleteOperators` when an operator came or went meanwhile.
 pub async fn refresh_table(manager: &TransactionManager, service: Address) -> Result<Done<Epoch>, AdminError> {
-    let stake_source = manager.client().call(service, &ServiceManager::stakeSourceCall {}).await?;
-    let mut operators = manager.client().call(stake_source, &AllocationManager::operatorsOfCall { service }).await?;
-    operators.sort_unstable();
-    let call = ServiceManager::refreshTableCall { operators };
-    let receipt = execute(manager, Call::new(service, call.abi_encode())).await?;
+    let reader = ServiceReader::open(manager.client().clone(), service).await?;
+    let mut gas_used = 0;
+    let mut last = None;
+    for call in reader.next_table().await?.calls() {
+        let receipt = execute(manager, call).await?;
+        gas_used += receipt.outcome.gas_used;
+        last = Some(receipt);
+    }
+    let receipt = last.ok_or(AdminError::NotOurs { contract: service, what: "take an operator table" })?;
     let id = ServiceId { chain_id: manager.client().chain_id(), manager: service };
     let epoch = find(id, &receipt, |event| match event {
         ServiceEvent::TableRefreshed { epoch, .. } => Some(epoch),
         _ => None,
     });
     let value = epoch.ok_or(AdminError::NotOurs { contract: service, what: "announce the operator table" })?;
-    Ok(Done { value, gas_used: receipt.outcome.gas_used })
+    Ok(Done { value, gas_used })
 }
 
 /// Announces a manifest with the workflows that deliver on this chain, each with its handler. The sender owns the service.
@@ -101,13 +105,13 @@ pub async fn create_task(
     service: Address,
     request: &TaskRequest,
 ) -> Result<Done<CreatedTask>, AdminError> {
-    let bps = |bps: Option<Bps>| bps.map_or(0, Bps::get);
     let call = ServiceManager::createTaskCall {
         workflow: request.workflow.to_word(),
         input: request.input.clone().into(),
-        stricter: ServiceManager::Quorum {
-            nativeBps: bps(request.stricter.native),
-            externalBps: bps(request.stricter.external),
+        requirement: ServiceManager::Requirement {
+            nativeBps: request.requirement.native.get(),
+            externalBps: request.requirement.external.get(),
+            combinedBps: request.requirement.combined.get(),
         },
         deadline: request.deadline,
     };

@@ -7,7 +7,8 @@ use tandem_types::{Address, B256, PerToken, U256};
 
 use super::StakingContracts;
 use crate::abi::{self, Contract, DecodedCall};
-use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager, ServiceManager};
+use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager};
+use crate::refresh::TableRefresh;
 use crate::tx::Call;
 
 /// A call, and which contract it is meant for.
@@ -96,10 +97,10 @@ impl Action {
         Self::new(Contract::Token, token, &DemoToken::approveCall { spender, value: amount })
     }
 
-    /// Writes a new operator table from the stake as it is now.
-    pub fn refresh_table(service: Address, mut operators: Vec<Address>) -> Self {
-        operators.sort_unstable();
-        Self::new(Contract::ServiceManager, service, &ServiceManager::refreshTableCall { operators })
+    /// Writes a new operator table from the stake as it is now; a large one takes several.
+    pub fn write_table(next: &TableRefresh) -> Vec<Self> {
+        let action = |call: Call| Self { contract: Contract::ServiceManager, address: next.service(), call };
+        next.calls().into_iter().map(action).collect()
     }
 }
 
@@ -340,7 +341,6 @@ mod tests {
             MembershipRules { approval_required: true, operators_max: 1, least: PerToken { native: 1, external: 1 } };
         vec![
             Action::approve(one, one, shares),
-            Action::refresh_table(one, vec![one]),
             contracts.deposit(one, shares),
             contracts.deposit_ether(one, shares),
             contracts.delegate(one),

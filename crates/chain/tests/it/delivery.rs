@@ -3,7 +3,7 @@
 use tandem_chain::admin::{self, TaskRequest};
 use tandem_chain::staking::Registration;
 use tandem_chain::{AnnouncedManifest, ReaderConfig, ServiceError, ServiceEvent, ServiceReader, TransactionStatus};
-use tandem_types::{Address, B256, Bps, Epoch, OperatorId, PerToken, Weight};
+use tandem_types::{Address, B256, Bps, Epoch, OperatorId, PerToken, Policy, Requirement, Weight};
 
 use crate::support::{self, ANSWER, GAME, Network, OPERATORS, STAKE, manifest};
 
@@ -25,7 +25,7 @@ async fn service_is_read_as_it_was_set_up() {
     let network = Network::start().await;
     let service = &network.service;
     assert_eq!(service.id(), network.deployment.service());
-    assert_eq!(service.quorum(), PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS });
+    assert_eq!(service.policy(), Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS });
     assert_eq!(service.stake_source(), network.deployment.allocation_manager);
     assert_eq!(service.current_epoch().await, Ok(Some(Epoch(1))));
     let info = service.table_info(Epoch(1)).await.expect("the table is there");
@@ -126,7 +126,7 @@ async fn refusals_of_the_contracts_are_named_with_their_values() {
     let request = TaskRequest {
         workflow: "unknown".parse().expect("the name is valid"),
         input: Vec::new(),
-        stricter: PerToken { native: None, external: None },
+        requirement: Requirement::NONE,
         deadline: latest.timestamp + 600,
     };
     let service = network.deployment.service_manager;
@@ -159,7 +159,7 @@ async fn key_of_another_operator_is_refused() {
 async fn address_without_a_service_is_named() {
     let network = Network::bare().await;
     for address in [Address::repeat_byte(9), network.deployment.native_token] {
-        let opened = ServiceReader::open(network.anvil.client().clone(), address, 0).await;
+        let opened = ServiceReader::open(network.anvil.client().clone(), address).await;
         assert!(matches!(opened, Err(ServiceError::NotAService(id)) if id.manager == address), "{address}");
     }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_chain::admin::{self, CreatedTask, Deployment, ServiceSettings, StakingSettings, TaskRequest};
+use tandem_chain::admin::{
+    self, CreatedTask, Deployment, OracleSettings, ServiceSettings, StakingSettings, TaskRequest,
+};
 use tandem_chain::staking::Registration;
 use tandem_chain::{
     Account, AnnouncedManifest, Anvil, Delivery, Mining, ServiceReader, TaskOutput, TransactionConfig,
@@ -11,8 +13,8 @@ use tandem_chain::{
 };
 use tandem_crypto::{KeyTable, SecretKey, Share};
 use tandem_types::{
-    B256, Batch, BatchEntry, Bps, ComponentDigest, Epoch, ManifestHash, OperatorId, PerToken, Task, TaskResult, U256,
-    WorkflowId,
+    B256, Batch, BatchEntry, Bps, ComponentDigest, Epoch, ManifestHash, OperatorId, PerToken, Policy, Requirement,
+    Task, TaskResult, U256, WorkflowId,
 };
 
 /// The game that is asked for.
@@ -75,15 +77,23 @@ impl Network {
     pub(crate) async fn bare() -> Self {
         let anvil = anvil(Mining::Auto).await;
         let owner = manager(&anvil, &anvil.accounts()[0], TransactionConfig::default()).await;
-        let quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
-        let settings = ServiceSettings { quorum, table_window_s: 86_400, handler_gas: 1_000_000 };
+        let oracle =
+            OracleSettings { answers: PerToken { native: 1, external: 1 }, age_max_s: 3_600, floor: U256::from(1) };
+        let settings = ServiceSettings {
+            policy: Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS },
+            oracle,
+            table_window_s: 86_400,
+            epoch_s: 3_600,
+            move_bps: Bps::new(500).expect("in range"),
+            handler_gas: 1_000_000,
+        };
         let deployment = admin::deploy(&owner, &settings, &StakingSettings::default()).await;
         let deployment = deployment.expect("the contracts deploy").value;
         let manifest = manifest();
         let workflows = [(workflow(), deployment.score_board)];
         let service = deployment.service_manager;
         admin::announce_manifest(&owner, service, &manifest, &workflows).await.expect("the owner may announce");
-        let service = ServiceReader::open(anvil.client().clone(), service, deployment.first_block).await;
+        let service = ServiceReader::open(anvil.client().clone(), service).await;
         let service = service.expect("the service is there");
         let announced = anvil.client().block_number().await.expect("anvil answers");
         Self { anvil, owner, deployment, operators: Vec::new(), service, announced }
@@ -124,7 +134,7 @@ impl Network {
         let request = TaskRequest {
             workflow: workflow(),
             input: GAME.into(),
-            stricter: PerToken { native: None, external: None },
+            requirement: Requirement::NONE,
             deadline: latest.timestamp + 600,
         };
         let created = admin::create_task(&self.owner, self.deployment.service_manager, &request).await;
@@ -146,8 +156,7 @@ impl Network {
         };
         let certified = keys.aggregate(batch.root(), &(0..signers).map(share).collect::<Vec<_>>());
         let certified = certified.expect("the shares are honest");
-        let roots = keys.hint(batch.root()).roots;
-        Delivery::encode(service, &certified, &roots, &[output]).expect("the output is what was certified")
+        Delivery::encode(service, &certified, &keys, &[output]).expect("the output is what was certified")
     }
 }
 

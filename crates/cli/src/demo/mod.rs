@@ -1,46 +1,65 @@
 //! `tandem demo`: the main line on one machine, told step by step. Everything in it is real but the money: chain, contracts, processes,
 //! signatures, HTTP. It leaves nothing running, however it ends.
 
+mod policy;
 mod story;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use tandem_chain::admin::CreatedTask;
-use tandem_chain::{Anvil, AnvilError, Cursor, ServiceEvent, random_bytes};
-use tandem_types::{PerToken, TaskId};
+use tandem_chain::{Anvil, AnvilError, Cursor, PlacedEvent, ServiceEvent, random_bytes};
+use tandem_protocol::policy::Conditions;
+use tandem_types::{B256, PerToken, Policy, SignerBitmap, Weight};
 
-use crate::local::{Network, Options, TOKEN};
+use crate::local::{Network, Options, unix_seconds};
 use crate::{Failure, boxscore, operator};
-use story::{Delivered, Shortage, Story};
+use policy::{Kind, Stakes};
+use story::{Certificate, Delivered, Refused, Story};
+use verdict::Scales;
 
 /// Where `make components` puts the component, seen from the repository.
 const COMPONENT: &str = "components/target/wasm32-wasip2/release/sports_scores.wasm";
-/// Exit code when no quorum was reached.
-const NO_QUORUM: u8 = 3;
+/// Exit code when the policy refused, or operators vetoed.
+const REFUSED: u8 = 3;
 /// Exit code when it was interrupted.
 const INTERRUPTED: u8 = 130;
 /// Most operators of one demo: each is a process.
 const OPERATORS_MAX: u16 = 16;
 /// Time between two looks at the chain.
 const LOOK: Duration = Duration::from_millis(50);
+/// Seconds that operators have for the last transaction after a result has waited for vetoes.
+const FINALIZE_SECONDS: u64 = 60;
 
 /// Start a local chain and four operators, ask for a game's score, and read the verified answer from the contract
 ///
-/// Exit codes: 0 delivered, 1 something failed, 2 bad usage, 3 quorum not reached, 130 interrupted.
+/// Exit codes: 0 delivered, 1 something failed, 2 bad usage, 3 refused by the policy or vetoed, 130 interrupted.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Operators, each a process of its own
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=OPERATORS_MAX as i64))]
     operators: u16,
-    /// Kill that many operators before the request
+    /// What signed stake makes an answer acceptable
+    #[arg(long, value_enum, default_value_t = Kind::Both)]
+    policy: Kind,
+    /// Kill that many operators before the request, the first ones
     #[arg(long, value_name = "K", default_value_t = 0)]
     kill: u16,
     /// Kill the operator that leads, right after the request
     #[arg(long)]
     kill_leader: bool,
+    /// Tell that many operators another score, the first ones that live
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    dissent: u16,
+    /// Let the price feeds fall silent before the request; only with --policy combined
+    #[arg(long)]
+    stale_prices: bool,
+    /// Let the native token's price crash before the request; only with --policy both-or-fallback
+    #[arg(long)]
+    native_crash: bool,
     /// How the stake is spread over the operators
     #[arg(long, value_enum, default_value_t = Stakes::Equal)]
     stakes: Stakes,
@@ -58,30 +77,19 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Stakes {
-    /// All operators stake the same
-    Equal,
-    /// The more native stake an operator has, the less of the other
-    Mixed,
-}
-
 /// How a demo that ran to its end ended.
 enum End {
     Delivered(Box<Delivered>),
-    NoQuorum(Shortage),
+    Refused(Refused),
 }
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    if args.kill > args.operators {
-        let error = anyhow::anyhow!("cannot kill {} of {} operators", args.kill, args.operators);
-        return Err(Failure::new(2, error));
-    }
+    args.check().map_err(|message| Failure::new(2, anyhow::anyhow!(message)))?;
     let directory = Directory::new(args.keep.clone())?;
     let options = options(&args, directory.path())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let mut story = Story::new(args.json);
+    let mut story = Story::new(args.json, options.policy);
     let end = runtime.block_on(async {
         tokio::select! {
             end = play(&args, &options, &mut story) => end.map_err(Failure::from),
@@ -93,13 +101,32 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             story.delivered(&delivered);
             Ok(())
         }
-        Ok(End::NoQuorum(shortage)) => {
-            let reported = story.no_quorum(&shortage);
-            let failure = Failure::new(NO_QUORUM, anyhow::anyhow!("{shortage}"));
-            Err(Failure { reported, ..failure }
-                .hint("too little stake stood behind one result; the task has expired and nothing was delivered"))
+        Ok(End::Refused(refused)) => {
+            let reported = story.refused(&refused);
+            let failure = Failure::new(REFUSED, anyhow::anyhow!("{refused}"));
+            Err(Failure { reported, ..failure }.hint(refused.hint()))
         }
         Err(failure) => Err(story.interrupted(failure)),
+    }
+}
+
+impl Args {
+    /// What cannot be asked for together.
+    fn check(&self) -> Result<(), String> {
+        let Self { operators, kill, dissent, policy, .. } = self;
+        if kill > operators {
+            return Err(format!("cannot kill {kill} of {operators} operators"));
+        }
+        if *dissent > operators - kill {
+            return Err(format!("cannot mislead {dissent} of {} operators", operators - kill));
+        }
+        if self.stale_prices && *policy != Kind::Combined {
+            return Err("--stale-prices needs --policy combined: no other asks for prices".to_owned());
+        }
+        if self.native_crash && *policy != Kind::BothOrFallback {
+            return Err("--native-crash needs --policy both-or-fallback: no other has a fallback".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +169,9 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         .map_err(|error| Failure::from(error).hint("run `make components`, or name one with --component"))?;
     let api_key: String = random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Options {
-        stakes: stakes(args.stakes, args.operators.into()),
+        policy: args.policy.policy(),
+        stakes: args.stakes.spread(args.operators.into()),
+        misled: args.kill.into()..usize::from(args.kill + args.dissent),
         binary: std::env::current_exe().context("cannot find this program's own file")?,
         anvil: Anvil::find(&working).map_err(missing)?,
         directory: directory.to_owned(),
@@ -152,22 +181,22 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
     })
 }
 
-fn stakes(stakes: Stakes, operators: u32) -> Vec<PerToken<u128>> {
-    let stake = |index: u32| match stakes {
-        Stakes::Equal => PerToken { native: 250_000 * TOKEN, external: 32 * TOKEN },
-        Stakes::Mixed => PerToken {
-            native: 50_000 * TOKEN * u128::from(4 + operators - index),
-            external: 4 * TOKEN * u128::from(5 + index),
-        },
-    };
-    (0..operators).map(stake).collect()
-}
-
 async fn play(args: &Args, options: &Options, story: &mut Story) -> anyhow::Result<End> {
     let mut network = Network::start(options, &mut |progress| story.progress(&progress)).await?;
     for operator in network.operators.iter_mut().take(args.kill.into()) {
         operator.kill().await?;
         story.killed(operator, "killed before the request");
+    }
+    for operator in network.operators.iter().take(options.misled.end).skip(options.misled.start) {
+        story.misled(operator);
+    }
+    if args.stale_prices {
+        network.age_prices().await?;
+        story.happened("prices", "the price feeds have been silent for two hours");
+    }
+    if args.native_crash {
+        network.crash_native().await?;
+        story.happened("crash", "the native token has lost its worth; the fallback is on");
     }
     let mut cursor = None;
     while !network.events(&mut cursor).await?.is_empty() {}
@@ -177,7 +206,7 @@ async fn play(args: &Args, options: &Options, story: &mut Story) -> anyhow::Resu
     if args.kill_leader {
         kill_leader(&mut network, story).await?;
     }
-    let end = wait(&network, (&task, asked), &mut cursor, story).await;
+    let end = Watch { network: &network, policy: options.policy, task: &task, asked }.wait(&mut cursor, story).await;
     story.pause();
     end
 }
@@ -197,74 +226,120 @@ async fn kill_leader(network: &mut Network, story: &mut Story) -> anyhow::Result
     Ok(())
 }
 
-/// Waits until the task is delivered or its deadline has passed.
-async fn wait(
-    network: &Network,
-    (task, asked): (&CreatedTask, Instant),
-    cursor: &mut Option<Cursor>,
-    story: &mut Story,
-) -> anyhow::Result<End> {
-    let mut certificate = None;
-    let mut most = PerToken { native: 0.0, external: 0.0 };
-    loop {
-        for placed in network.events(cursor).await? {
-            match placed.event {
-                ServiceEvent::CertificateVerified { signed, total, signers, .. } => {
-                    certificate = Some((signed, total, signers));
+/// One task, watched to its end.
+struct Watch<'a> {
+    network: &'a Network,
+    policy: Policy,
+    task: &'a CreatedTask,
+    asked: Instant,
+}
+
+/// What has been seen of it.
+#[derive(Default)]
+struct Seen {
+    certificate: Option<Certificate>,
+    /// When its result can be vetoed no more, if it waits.
+    pending_until: Option<u64>,
+    attested: PerToken<Weight>,
+    total: PerToken<Weight>,
+    conditions: Conditions,
+}
+
+impl Watch<'_> {
+    /// Waits until the task is delivered or vetoed, or its time is over.
+    async fn wait(&self, cursor: &mut Option<Cursor>, story: &mut Story) -> anyhow::Result<End> {
+        let mut seen = Seen::default();
+        loop {
+            for placed in self.network.events(cursor).await? {
+                if let Some(end) = self.see(placed, &mut seen, story).await? {
+                    return Ok(end);
                 }
-                ServiceEvent::TaskDelivered { task_id, .. } if task_id == task.task_id => {
-                    let certificate = certificate.take().context("a result was delivered without a certificate")?;
-                    return delivered(network, (task, asked), placed.place.tx_hash, certificate).await;
-                }
-                _ => {}
+            }
+            self.look(&mut seen).await?;
+            story.waiting(&self.task.task, &seen.scales(self.policy));
+            let last = seen.pending_until.map_or(self.task.task.deadline + 1, |until| until + FINALIZE_SECONDS);
+            if unix_seconds() > last {
+                return Ok(End::Refused(Refused::Short(seen.scales(self.policy))));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn see(&self, placed: PlacedEvent, seen: &mut Seen, story: &mut Story) -> anyhow::Result<Option<End>> {
+        match placed.event {
+            ServiceEvent::CertificateVerified { signed, total, signers, .. } => {
+                seen.certificate = Some(Certificate { signed, total, signers: self.numbers(&signers)? });
+            }
+            ServiceEvent::TaskPending { task_id, until, .. } if task_id == self.task.task_id => {
+                seen.pending_until = Some(until);
+                story.pending(seen.certificate.as_ref(), self.policy);
+            }
+            ServiceEvent::TaskVetoed { task_id, signed, total, signers, .. } if task_id == self.task.task_id => {
+                let total = PerToken { native: Weight::ZERO, external: total };
+                let signed = PerToken { native: Weight::ZERO, external: signed };
+                let vetoers = self.numbers(&signers)?;
+                let veto = Certificate { signed, total, signers: vetoers };
+                return Ok(Some(End::Refused(Refused::Vetoed { policy: self.policy, veto })));
+            }
+            ServiceEvent::TaskDelivered { task_id, .. } if task_id == self.task.task_id => {
+                let certificate = seen.certificate.take().context("a result was delivered without a certificate")?;
+                return self.delivered(placed.place.tx_hash, certificate, seen).await.map(Some);
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// The most that any operator knows of. Operators forget what they knew of a task when it expires.
+    async fn look(&self, seen: &mut Seen) -> anyhow::Result<()> {
+        for operator in self.network.operators.iter().filter(|operator| !operator.is_dead()) {
+            if let Some(page) = operator.task(self.task.task_id).await {
+                seen.attested = seen.attested.zip_with(page.attested, Weight::max);
+                seen.total = seen.total.zip_with(page.total, Weight::max);
             }
         }
-        // Operators forget what they knew of a task when it expires.
-        most = most.zip_with(attested(network, task.task_id).await, f64::max);
-        story.waiting(&task.task, most);
-        if crate::local::unix_seconds() > task.task.deadline + 1 {
-            return Ok(End::NoQuorum(Shortage { quorum: task.task.quorum, attested: most }));
-        }
-        tokio::time::sleep(LOOK).await;
+        let tandem_chain::Conditions { prices, fallback } = self.network.conditions().await?;
+        seen.conditions = Conditions { prices, fallback };
+        Ok(())
+    }
+
+    /// The numbers of the operators in a bitmap, ascending.
+    fn numbers(&self, signers: &SignerBitmap) -> anyhow::Result<Vec<usize>> {
+        let mut operators: Vec<_> = self.network.operators.iter().map(|of| (of.id, of.number())).collect();
+        operators.sort_unstable();
+        let positions = signers.positions(operators.len())?;
+        let mut numbers: Vec<_> = positions.into_iter().map(|position| operators[position].1).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    async fn delivered(&self, tx_hash: B256, certificate: Certificate, seen: &Seen) -> anyhow::Result<End> {
+        let (network, took) = (self.network, self.asked.elapsed());
+        let mined = network.owner.look_up(tx_hash).await?;
+        let (submitter, outcome) = mined.context("the chain lost the delivery")?;
+        let score = network.score(boxscore::CLOSED).await?.context("the contract has no score")?;
+        let scales = Scales {
+            policy: self.policy,
+            conditions: seen.conditions,
+            stake: verdict::stake(certificate.signed, certificate.total),
+        };
+        Ok(End::Delivered(Box::new(Delivered {
+            task: self.task.clone(),
+            took,
+            submitter: network.operators.iter().find(|operator| operator.id.0 == submitter).map(|of| of.number()),
+            outcome,
+            signers: certificate.signers,
+            operators: network.operators.len(),
+            scales,
+            waited: seen.pending_until.is_some(),
+            score,
+            board: network.deployment.score_board,
+        })))
     }
 }
 
-async fn delivered(
-    network: &Network,
-    (task, asked): (&CreatedTask, Instant),
-    tx_hash: tandem_types::B256,
-    (signed, total, signers): story::Certificate,
-) -> anyhow::Result<End> {
-    let took = asked.elapsed();
-    let mined = network.owner.look_up(tx_hash).await?;
-    let (submitter, outcome) = mined.context("the chain lost the delivery")?;
-    let score = network.score(boxscore::CLOSED).await?.context("the contract has no score")?;
-    let mut operators: Vec<_> = network.operators.iter().map(|operator| (operator.id, operator.number())).collect();
-    operators.sort_unstable();
-    let positions = signers.positions(operators.len())?;
-    let mut signers: Vec<_> = positions.into_iter().map(|position| operators[position].1).collect();
-    signers.sort_unstable();
-    Ok(End::Delivered(Box::new(Delivered {
-        task: task.clone(),
-        took,
-        submitter: network.operators.iter().find(|operator| operator.id.0 == submitter).map(|of| of.number()),
-        outcome,
-        signers,
-        operators: operators.len(),
-        signed,
-        total,
-        score,
-        board: network.deployment.score_board,
-    })))
-}
-
-/// The most of each token's stake that any operator knows to have attested its result, in percent.
-async fn attested(network: &Network, task: TaskId) -> PerToken<f64> {
-    let mut most = PerToken { native: 0.0, external: 0.0 };
-    for operator in network.operators.iter().filter(|operator| !operator.is_dead()) {
-        if let Some(page) = operator.task(task).await {
-            most = most.zip_with(page.attested_percent, f64::max);
-        }
+impl Seen {
+    fn scales(&self, policy: Policy) -> Scales {
+        Scales { policy, conditions: self.conditions, stake: verdict::stake(self.attested, self.total) }
     }
-    most
 }

@@ -8,17 +8,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tandem_chain::TransactionOutcome;
 use tandem_chain::admin::{CreatedTask, Score};
-use tandem_protocol::quorum;
-use tandem_types::{Address, PerToken, Quorum, SignerBitmap, Task, Weight};
+use tandem_protocol::policy::{Verdict, percent};
+use tandem_types::{Address, Bps, PerToken, Policy, Task, Token, Weight};
 
+use super::verdict::{self, Scales};
 use crate::Failure;
-use crate::local::{Network, Operator, Progress, TOKEN, short};
+use crate::local::{Operator, Progress, TOKEN, short};
 
 /// Width of what stands before the text of a step.
 const INDENT: &str = "                     ";
 
-/// Signed stake, all stake, and who signed.
-pub(super) type Certificate = (PerToken<Weight>, PerToken<Weight>, SignerBitmap);
+/// What a certificate weighs, and the numbers of those who signed it.
+pub(super) struct Certificate {
+    pub(super) signed: PerToken<Weight>,
+    pub(super) total: PerToken<Weight>,
+    pub(super) signers: Vec<usize>,
+}
 
 /// A delivered task.
 pub(super) struct Delivered {
@@ -28,40 +33,83 @@ pub(super) struct Delivered {
     pub(super) outcome: TransactionOutcome,
     pub(super) signers: Vec<usize>,
     pub(super) operators: usize,
-    pub(super) signed: PerToken<Weight>,
-    pub(super) total: PerToken<Weight>,
+    pub(super) scales: Scales,
+    /// Whether its result had to wait for vetoes.
+    pub(super) waited: bool,
     pub(super) score: Score,
     pub(super) board: Address,
 }
 
-/// A task that expired, and how much stake stood behind its result.
-pub(super) struct Shortage {
-    pub(super) quorum: Quorum,
-    pub(super) attested: PerToken<f64>,
+/// A task without delivery.
+pub(super) enum Refused {
+    /// It expired; this much stake stood behind one result.
+    Short(Scales),
+    /// Operators stopped its result.
+    Vetoed { policy: Policy, veto: Certificate },
 }
 
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { quorum, attested } = self;
-        let token = |name, percent: f64, threshold: tandem_types::Bps| {
-            let relation = if percent < f64::from(threshold.get()) / 100.0 { "<" } else { "≥" };
-            format!("{name} {percent:.1} % {relation} {threshold}")
-        };
-        let native = token("native", attested.native, quorum.native);
-        write!(f, "quorum not reached: {native}, {}", token("ETH", attested.external, quorum.external))
+impl Refused {
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Short(_) => {
+                "too little stake stood behind one result; the task has expired and nothing was delivered"
+            }
+            Self::Vetoed { .. } => "operators with another result stopped this one; it will never be delivered",
+        }
     }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(scales) => write!(f, "quorum not reached: {}", shortage(scales)),
+            Self::Vetoed { policy, veto } => {
+                let threshold = policy.veto_threshold().map(|bps| bps.to_string()).unwrap_or_default();
+                let share = percent(veto.signed.external, veto.total.external);
+                write!(f, "vetoed: ETH {share:.1} % ≥ {threshold}, by operators {}", list(&veto.signers))
+            }
+        }
+    }
+}
+
+/// What stake lacks, in the policy's words.
+fn shortage(scales: &Scales) -> String {
+    let Verdict::Refused(refusal) = scales.verdict() else {
+        return "no certificate came in time".to_owned();
+    };
+    let token = |token: Token, threshold: Bps| {
+        let share = scales.percent(token);
+        let relation = if share < f64::from(threshold.get()) / 100.0 { "<" } else { "≥" };
+        format!("{} {share:.1} % {relation} {threshold}", verdict::name(token))
+    };
+    match scales.policy {
+        Policy::Both { native, external } | Policy::Either { native, external } => {
+            format!("{}, {}", token(Token::Native, native), token(Token::External, external))
+        }
+        Policy::BothOrFallback(of) => {
+            format!("{}, {}", token(Token::Native, of.native()), token(Token::External, of.external()))
+        }
+        Policy::Veto { native, .. } => token(Token::Native, native),
+        Policy::Single { token: one, threshold } => token(one, threshold),
+        Policy::Combined { .. } => refusal.to_string(),
+    }
+}
+
+fn list(numbers: &[usize]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Tells the story of one demo.
 pub(super) struct Story {
     started: Instant,
     json: bool,
+    policy: Policy,
     steps: Vec<Value>,
     spinner: ProgressBar,
 }
 
 impl Story {
-    pub(super) fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool, policy: Policy) -> Self {
         let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if json || !std::io::stderr().is_terminal() {
             spinner.set_draw_target(ProgressDrawTarget::hidden());
@@ -69,7 +117,7 @@ impl Story {
         let style = ProgressStyle::with_template("           {spinner} {msg}").expect("the template is valid");
         spinner.set_style(style);
         spinner.enable_steady_tick(Duration::from_millis(100));
-        let story = Self { started: Instant::now(), json, steps: Vec::new(), spinner };
+        let story = Self { started: Instant::now(), json, policy, steps: Vec::new(), spinner };
         if !story.json {
             story.print("Tandem demo: operators staked in two tokens answer a question from a contract.\n");
         }
@@ -96,12 +144,9 @@ impl Story {
             }
             Progress::Staked(operator) => self.staked(operator),
             Progress::Table(epoch, gas) => {
-                let text = format!(
-                    "epoch {epoch}; native and ETH must each reach {} ({} gas)",
-                    Network::QUORUM.native,
-                    thousands(u128::from(*gas)),
-                );
-                self.step("table", &text, json!({ "epoch": epoch, "gas": gas }));
+                let text = format!("epoch {epoch} ({} gas)\n{INDENT}{}", thousands(u128::from(*gas)), self.policy);
+                let policy = self.policy;
+                self.step("table", &text, json!({ "epoch": epoch, "gas": gas, "policy": policy }));
                 self.busy("waiting for the operators to connect");
             }
             Progress::Connected => self.step("connected", "every operator with every other", json!({})),
@@ -140,13 +185,33 @@ impl Story {
         self.busy("waiting for the operators");
     }
 
+    pub(super) fn misled(&mut self, operator: &Operator) {
+        let number = operator.number();
+        self.step("misled", &format!("operator {number} is told another score"), json!({ "number": number }));
+    }
+
+    /// Something that happened to the network.
+    pub(super) fn happened(&mut self, name: &str, text: &str) {
+        self.step(name, text, json!({}));
+    }
+
+    /// A result was certified, and waits for vetoes.
+    pub(super) fn pending(&mut self, certificate: Option<&Certificate>, policy: Policy) {
+        let Policy::Veto { veto_seconds, .. } = policy else {
+            return;
+        };
+        let signers = certificate.map(|certificate| certificate.signers.as_slice()).unwrap_or_default();
+        let text = format!("certified by {}; it waits {veto_seconds} s for vetoes", list(signers));
+        let signed = certificate.map(|certificate| certificate.signed);
+        self.step("pending", &text, json!({ "signers": signers, "signed": signed, "seconds": veto_seconds }));
+        self.busy("waiting for vetoes");
+    }
+
     /// Shows how far the operators are.
-    pub(super) fn waiting(&mut self, task: &Task, attested: PerToken<f64>) {
+    pub(super) fn waiting(&mut self, task: &Task, attested: &Scales) {
         let left = task.deadline.saturating_sub(crate::local::unix_seconds());
-        self.busy(&format!(
-            "attested: native {:.1} %, ETH {:.1} %; {left} s to the deadline",
-            attested.native, attested.external
-        ));
+        let [native, external] = Token::ALL.map(|token| attested.percent(token));
+        self.busy(&format!("attested: native {native:.1} %, ETH {external:.1} %; {left} s to the deadline"));
     }
 
     /// Takes the spinner away.
@@ -167,28 +232,30 @@ impl Story {
         if self.json {
             return self.print_json(&delivered_json(delivered));
         }
-        let numbers: Vec<_> = delivered.signers.iter().map(ToString::to_string).collect();
-        self.print(&format!("\nsigners    {} ({} of {})", numbers.join(", "), numbers.len(), delivered.operators));
-        for (name, signed, total, threshold) in shares(delivered) {
-            self.print(&format!(
-                "{name:<10} {:.2} % of the stake signed, {threshold} needed",
-                quorum::percent(signed, total)
-            ));
-        }
+        let (signers, operators) = (&delivered.signers, delivered.operators);
+        self.print(&format!("\nsigners    {} ({} of {operators})", list(signers), signers.len()));
+        delivered.scales.lines("signed").iter().for_each(|line| self.print(line));
         self.print(&format!("\n{}", headline(&score.json)));
         self.print(&format!("read from ScoreBoard {board}:\n{}", score.json.replace(",\"", ",\n \"")));
     }
 
     /// True when the failure has been told already.
-    pub(super) fn no_quorum(&mut self, shortage: &Shortage) -> bool {
-        self.step("expired", "the deadline has passed", json!({}));
+    pub(super) fn refused(&mut self, refused: &Refused) -> bool {
+        match refused {
+            Refused::Short(scales) => {
+                self.step("expired", "the deadline has passed", json!({}));
+                if !self.json {
+                    self.print("");
+                    scales.lines("attested").iter().for_each(|line| self.print(line));
+                }
+            }
+            Refused::Vetoed { veto, .. } => {
+                let text = format!("by operators {}", list(&veto.signers));
+                self.step("vetoed", &text, json!({ "signers": veto.signers }));
+            }
+        }
         if self.json {
-            self.print_json(&json!({
-                "delivered": false,
-                "error": shortage.to_string(),
-                "attested_percent": shortage.attested,
-                "quorum_bps": shortage.quorum,
-            }));
+            self.print_json(&refused_json(refused));
         }
         self.json
     }
@@ -231,16 +298,12 @@ impl Story {
     }
 }
 
-fn shares(delivered: &Delivered) -> [(&'static str, Weight, Weight, tandem_types::Bps); 2] {
-    let Delivered { signed, total, task, .. } = delivered;
-    let quorum = task.task.quorum;
-    [("native", signed.native, total.native, quorum.native), ("ETH", signed.external, total.external, quorum.external)]
-}
-
 fn delivered_json(delivered: &Delivered) -> Value {
-    let Delivered { task, took, submitter, outcome, signers, operators, signed, total, score, board } = delivered;
-    json!({
+    let Delivered { task, took, submitter, outcome, signers, operators, scales, waited, score, board } = delivered;
+    let page = json!({
         "delivered": true,
+        "verdict": "final",
+        "waited": waited,
         "task_id": task.task_id,
         "seconds": took.as_secs_f64(),
         "submitter": submitter,
@@ -248,13 +311,51 @@ fn delivered_json(delivered: &Delivered) -> Value {
         "gas": outcome.gas_used,
         "signers": signers,
         "operators": operators,
-        "signed": signed,
-        "total": total,
-        "signed_percent": signed.zip_with(*total, quorum::percent),
-        "quorum_bps": task.task.quorum,
         "score_board": board,
         "score": serde_json::from_str::<Value>(&score.json).unwrap_or(Value::String(score.json.clone())),
-    })
+    });
+    joined(page, scales_json(scales, "signed"))
+}
+
+fn refused_json(refused: &Refused) -> Value {
+    let error = refused.to_string();
+    match refused {
+        Refused::Short(scales) => {
+            joined(json!({ "delivered": false, "verdict": "refused", "error": error }), scales_json(scales, "attested"))
+        }
+        Refused::Vetoed { policy, veto } => json!({
+            "delivered": false,
+            "verdict": "vetoed",
+            "error": error,
+            "policy": policy,
+            "signers": veto.signers,
+            "vetoed": veto.signed.external,
+            "total": veto.total.external,
+            "vetoed_percent": percent(veto.signed.external, veto.total.external),
+        }),
+    }
+}
+
+fn scales_json(scales: &Scales, verb: &str) -> Value {
+    let Scales { policy, conditions, stake } = scales;
+    let prices = conditions.prices.map(|prices| prices.map(|price| price.to_string()));
+    let mut page = json!({
+        "policy": policy,
+        "total": stake.total,
+        "prices": prices,
+        "fallback": conditions.fallback,
+    });
+    page[verb] = json!(stake.signed);
+    page[format!("{verb}_percent")] = json!(stake.signed.zip_with(stake.total, percent));
+    page
+}
+
+/// One object with the fields of both.
+fn joined(mut page: Value, more: Value) -> Value {
+    if let (Some(page), Value::Object(more)) = (page.as_object_mut(), more) {
+        page.extend(more);
+    }
+    page
 }
 
 /// The score as a sentence, or as it is when it is of another shape.
@@ -279,6 +380,10 @@ fn thousands(number: u128) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use tandem_protocol::policy::Conditions;
+
     use super::*;
 
     #[test]
@@ -288,9 +393,32 @@ mod tests {
         }
     }
 
+    fn scales(policy: Policy) -> Scales {
+        let (half, all) = (Weight::from(50), Weight::from(100));
+        let signed = PerToken { native: half, external: Weight::from(75) };
+        let stake = verdict::stake(signed, PerToken { native: all, external: all });
+        Scales { policy, conditions: Conditions::default(), stake }
+    }
+
     #[test]
-    fn shortage_names_both_tokens() {
-        let shortage = Shortage { quorum: Network::QUORUM, attested: PerToken { native: 50.0, external: 75.0 } };
-        assert_eq!(shortage.to_string(), "quorum not reached: native 50.0 % < 66.67 %, ETH 75.0 % ≥ 66.67 %");
+    fn shortage_is_told_in_the_policys_words() {
+        let (native, external) = (Bps::TWO_THIRDS, Bps::TWO_THIRDS);
+        let short = |policy| Refused::Short(scales(policy)).to_string();
+        let both = "quorum not reached: native 50.0 % < 66.67 %, ETH 75.0 % ≥ 66.67 %";
+        assert_eq!(short(Policy::Both { native, external }), both);
+        let single = Policy::Single { token: Token::Native, threshold: native };
+        assert_eq!(short(single), "quorum not reached: native 50.0 % < 66.67 %");
+        let combined = Policy::Combined { threshold: native, native_cap: Bps::TWO_THIRDS };
+        assert_eq!(short(combined), "quorum not reached: price of the native token is not known");
+        assert_eq!(short(Policy::Either { native, external }), "quorum not reached: no certificate came in time");
+    }
+
+    #[test]
+    fn vetoes_name_their_signers() {
+        let policy = Policy::Veto { native: Bps::TWO_THIRDS, veto: Bps::TWO_THIRDS, veto_seconds: NonZeroU32::MIN };
+        let Scales { stake, .. } = scales(policy);
+        let veto = Certificate { signed: stake.signed, total: stake.total, signers: vec![1, 4] };
+        let told = Refused::Vetoed { policy, veto }.to_string();
+        assert_eq!(told, "vetoed: ETH 75.0 % ≥ 66.67 %, by operators 1, 4");
     }
 }

@@ -2,6 +2,7 @@
 //! with its handle. For the demo and for tests; its keys guard nothing.
 
 mod operator;
+mod oracle;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,10 +15,11 @@ use tandem_chain::{
 };
 use tandem_types::{
     Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken,
-    Quorum, Trigger, U256, Workflow,
+    Policy, Requirement, Trigger, U256, Workflow,
 };
 
 pub use operator::{Operator, StatusPage, TaskPage};
+pub use oracle::PRICES;
 
 use crate::boxscore::Boxscores;
 
@@ -35,8 +37,12 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What a network is made of.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What signed stake the service needs.
+    pub policy: Policy,
     /// Stake of each operator, in the tokens' smallest units.
     pub stakes: Vec<PerToken<u128>>,
+    /// The operators, by their place in `stakes`, that are told another score than the others.
+    pub misled: std::ops::Range<usize>,
     /// The `tandem` binary that operators run.
     pub binary: PathBuf,
     /// The Anvil binary.
@@ -49,6 +55,17 @@ pub struct Options {
     pub api_key: String,
     /// What the operators log, in the form of RUST_LOG.
     pub log: String,
+}
+
+impl Options {
+    /// The key for the boxscores that an operator is given.
+    fn key_of(&self, index: usize) -> String {
+        if self.misled.contains(&index) { self.misled_key() } else { self.api_key.clone() }
+    }
+
+    fn misled_key(&self) -> String {
+        format!("{}-other", self.api_key)
+    }
 }
 
 /// What has just been done, for who watches.
@@ -80,9 +97,6 @@ pub struct Network {
 }
 
 impl Network {
-    /// The share of each token that the network's service needs.
-    pub const QUORUM: Quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
-
     /// Starts everything and waits until all operators are connected to each other.
     ///
     /// # Errors
@@ -90,10 +104,19 @@ impl Network {
     pub async fn start(options: &Options, watch: &mut (dyn FnMut(Progress<'_>) + Send)) -> anyhow::Result<Self> {
         let anvil = Anvil::start(&options.anvil, Mining::Auto).await?;
         watch(Progress::Chain(&anvil));
-        let boxscores = Boxscores::start(&options.api_key).await.context("cannot serve boxscores")?;
+        let boxscores = Boxscores::start_misleading(&options.api_key, options.misled_key())
+            .await
+            .context("cannot serve boxscores")?;
         let account = anvil.accounts().first().context("Anvil has no accounts")?.clone();
         let owner = manager(&anvil, account).await?;
-        let settings = ServiceSettings { quorum: Self::QUORUM, table_window_s: 7 * 24 * 3_600, handler_gas: 1_000_000 };
+        let settings = ServiceSettings {
+            policy: options.policy,
+            oracle: oracle::settings(&options.stakes),
+            table_window_s: 7 * 24 * 3_600,
+            epoch_s: 24 * 3_600,
+            move_bps: Bps::new(500).expect("the literal is in range"),
+            handler_gas: 1_000_000,
+        };
         let deployed = admin::deploy(&owner, &settings, &StakingSettings::default())
             .await
             .context("cannot deploy the contracts")?;
@@ -123,7 +146,7 @@ impl Network {
         let request = TaskRequest {
             workflow: WORKFLOW.parse().expect("the name is valid"),
             input: game.as_bytes().to_vec(),
-            stricter: PerToken { native: None, external: None },
+            requirement: Requirement::NONE,
             deadline: now + seconds,
         };
         Ok(admin::create_task(&self.owner, self.deployment.service_manager, &request).await?.value)

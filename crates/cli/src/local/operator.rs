@@ -16,7 +16,7 @@ use tandem_node::config::{
 };
 use tandem_node::keys::OperatorKeys;
 use tandem_node::node::Addresses;
-use tandem_types::{OperatorId, PerToken, TaskId, U256};
+use tandem_types::{OperatorId, PerToken, TaskId, U256, Weight};
 use tokio::process::{Child, Command};
 use url::Url;
 
@@ -60,8 +60,10 @@ pub struct StatusPage {
 pub struct TaskPage {
     /// Where the task stands.
     pub state: String,
-    /// Percent of each token's stake that attested the operator's result, as far as it knows.
-    pub attested_percent: PerToken<f64>,
+    /// Each token's stake that attested the operator's result, as far as it knows.
+    pub attested: PerToken<Weight>,
+    /// All stake of each token.
+    pub total: PerToken<Weight>,
     /// Why there is no result.
     pub error: Option<String>,
 }
@@ -120,7 +122,7 @@ impl Operator {
             .args(["operator", "run", "--config"])
             .arg(self.directory.join("operator.toml"))
             .env("RUST_LOG", &options.log)
-            .env(SECRET, &options.api_key)
+            .env(SECRET, options.key_of(self.index))
             .stdin(Stdio::null())
             .stdout(Stdio::from(log.try_clone()?))
             .stderr(Stdio::from(log))
@@ -243,12 +245,8 @@ impl Operator {
 fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
     let any_port = || "127.0.0.1:0".parse().expect("the literal is an address");
     Config {
-        service: ServiceConfig {
-            chain_id: deployment.chain_id,
-            manager: deployment.service_manager,
-            registry_block: deployment.first_block,
-        },
-        chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500 },
+        service: ServiceConfig { chain_id: deployment.chain_id, manager: deployment.service_manager },
+        chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500, refresh_tables: true },
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port() },
         storage: StorageConfig {

@@ -1,8 +1,8 @@
 //! What a service's owner, slasher and resolver do. Each function collects the actions of one command; the session shows or does them.
 
 use anyhow::anyhow;
-use tandem_chain::admin;
 use tandem_chain::staking::{Action, MembershipRules, SlashingTerms};
+use tandem_chain::{ServiceError, ServiceReader, admin};
 use tandem_types::{Address, PerToken, U256, Weight};
 
 use super::{Approve, Common, Membership, OfOperator, OfRequest, Register, Rules, Slash};
@@ -66,9 +66,10 @@ pub(super) async fn eject(mut session: Session, args: &OfOperator) -> Result<(),
 
 pub(super) async fn refresh(mut session: Session, common: &Common) -> Result<(), Failure> {
     let service = session.service().await?;
-    let operators = session.reader.operators_of(service).await.map_err(|error| session.read(error))?;
+    let next = async { ServiceReader::open(session.client.clone(), service).await?.next_table().await };
+    let next = next.await.map_err(unreadable)?;
     let sender = session.sender(&common.sender).await?;
-    session.carry_out(&sender, &[Action::refresh_table(service, operators)]).await
+    session.carry_out(&sender, &Action::write_table(&next)).await
 }
 
 pub(super) async fn slash(mut session: Session, args: &Slash) -> Result<(), Failure> {
@@ -90,4 +91,10 @@ pub(super) async fn execute(mut session: Session, args: &OfRequest) -> Result<()
     session.service_of_slash(args.id).await?;
     let sender = session.sender(&args.common.sender).await?;
     session.carry_out(&sender, &[session.contracts().execute_slash(args.id)]).await
+}
+
+fn unreadable(error: ServiceError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::from(anyhow::Error::new(error));
+    hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
 }

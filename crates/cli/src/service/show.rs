@@ -36,7 +36,7 @@ async fn table(session: &Session, service: Address) -> Result<Option<TableInfo>,
             hint.into_iter().fold(failure, Failure::hint)
         }
     };
-    let reader = ServiceReader::open(session.client.clone(), service, 0).await.map_err(failed)?;
+    let reader = ServiceReader::open(session.client.clone(), service).await.map_err(failed)?;
     match reader.current_epoch().await.map_err(failed)? {
         Some(epoch) => Ok(Some(reader.table_info(epoch).await.map_err(failed)?)),
         None => Ok(None),

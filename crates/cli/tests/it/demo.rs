@@ -85,6 +85,106 @@ fn uneven_stakes_are_weighed_per_token() {
     assert!(page["signed_percent"]["external"].as_f64() >= Some(66.67), "{page}");
 }
 
+/// A demo under a policy that delivers the known score.
+fn delivers(arguments: &[&str]) -> Value {
+    let (code, page) = play(arguments);
+    assert_eq!(code, Some(0), "{page}");
+    assert_eq!((&page["delivered"], &page["verdict"]), (&true.into(), &"final".into()), "{page}");
+    assert_eq!(page["score"]["home_score"], 69);
+    page
+}
+
+/// A demo under a policy that refuses, by the contract or for want of a certificate.
+fn refuses(arguments: &[&str], verdict: &str, error: &str) -> Value {
+    let (code, page) = play(&[arguments, &["--deadline", "6"]].concat());
+    assert_eq!(code, Some(3), "{page}");
+    assert_eq!((&page["delivered"], &page["verdict"]), (&false.into(), &verdict.into()), "{page}");
+    assert_eq!(page["error"], error, "{page}");
+    assert!(page.get("score").is_none());
+    page
+}
+
+#[test]
+fn combined_value_decides_at_the_oracles_prices() {
+    let page = delivers(&["--policy", "combined", "--stakes", "native-first", "--kill", "1"]);
+    assert_eq!(page["policy"]["kind"], "combined");
+    assert_eq!(page["prices"]["external"], "300000000000");
+    // 40 % of the native token and 92.3 % of ETH, with native counting for at most a half.
+    assert!(page["signed_percent"]["native"].as_f64() < Some(50.0), "{page}");
+    let error = "quorum not reached: combined value 50.00 % < 66.67 %";
+    refuses(&["--policy", "combined", "--kill", "2"], "refused", error);
+}
+
+#[test]
+fn combined_value_is_not_known_when_the_feeds_fall_silent() {
+    let error = "quorum not reached: price of the native token is not known";
+    let page = refuses(&["--policy", "combined", "--stale-prices"], "refused", error);
+    assert_eq!(page["attested_percent"]["native"], 100.0, "all agreed, and it was not enough");
+}
+
+#[test]
+fn veto_policy_delivers_at_once_when_too_few_are_left_to_veto() {
+    let page = delivers(&["--policy", "veto", "--dissent", "1"]);
+    assert_eq!((&page["waited"], &page["signers"]), (&false.into(), &serde_json::json!([2, 3, 4])));
+}
+
+#[test]
+fn veto_policy_delivers_after_the_window_when_nobody_vetoes() {
+    let page = delivers(&["--policy", "veto", "--stakes", "external-first", "--kill", "1"]);
+    assert_eq!(page["waited"], true);
+    assert!(page["seconds"].as_f64() >= Some(3.0), "{page}");
+    assert_eq!(steps(&page, "pending")[0]["signers"], serde_json::json!([2, 3, 4]));
+}
+
+#[test]
+fn operators_with_another_answer_veto_a_pending_result() {
+    let arguments = ["--policy", "veto", "--stakes", "external-first", "--dissent", "1"];
+    let page = refuses(&arguments, "vetoed", "vetoed: ETH 60.0 % ≥ 33.34 %, by operators 1");
+    assert_eq!(page["signers"], serde_json::json!([1]));
+    assert_eq!(steps(&page, "pending").len(), 1, "it was certified first");
+}
+
+#[test]
+fn veto_policy_refuses_without_the_native_token() {
+    refuses(&["--policy", "veto", "--kill", "2"], "refused", "quorum not reached: native 50.0 % < 66.67 %");
+}
+
+#[test]
+fn external_token_alone_certifies_once_the_native_one_has_failed() {
+    let weak = ["--policy", "both-or-fallback", "--stakes", "native-first", "--kill", "1"];
+    let error = "quorum not reached: native 40.0 % < 66.67 %, ETH 92.3 % ≥ 66.67 %";
+    let page = refuses(&weak, "refused", error);
+    assert_eq!(page["fallback"], false);
+    let page = delivers(&[weak.as_slice(), &["--native-crash"]].concat());
+    assert_eq!((&page["fallback"], &page["signers"]), (&true.into(), &serde_json::json!([2, 3, 4])));
+}
+
+#[test]
+fn fallback_policy_is_both_while_the_native_token_is_well() {
+    delivers(&["--policy", "both-or-fallback"]);
+}
+
+#[test]
+fn either_token_is_enough_and_neither_is_refused() {
+    let page = delivers(&["--policy", "either", "--stakes", "external-first", "--kill", "1"]);
+    assert_eq!(page["signed_percent"], serde_json::json!({ "native": 93.75, "external": 40.0 }));
+    let error = "quorum not reached: native 50.0 % < 66.67 %, ETH 50.0 % < 66.67 %";
+    refuses(&["--policy", "either", "--kill", "2"], "refused", error);
+}
+
+#[test]
+fn single_token_decides_and_the_other_has_no_say() {
+    delivers(&["--policy", "single", "--stakes", "native-first", "--kill", "1"]);
+    let error = "quorum not reached: ETH 40.0 % < 66.67 %";
+    refuses(&["--policy", "single", "--stakes", "external-first", "--kill", "1"], "refused", error);
+}
+
+#[test]
+fn dissent_that_leaves_too_few_is_refused() {
+    let error = "quorum not reached: native 50.0 % < 66.67 %, ETH 50.0 % < 66.67 %";
+    refuses(&["--dissent", "2"], "refused", error);
+}
+
 #[test]
 fn interrupt_leaves_no_process_behind() {
     let directory = tempfile::tempdir().expect("there is room for a directory");
@@ -127,6 +227,9 @@ fn assert_none_of(directory: &Path) {
 fn bad_usage_is_said_before_anything_starts() {
     for (arguments, message) in [
         (&["--operators", "3", "--kill", "4"][..], "cannot kill 4 of 3 operators"),
+        (&["--dissent", "4", "--kill", "1"][..], "cannot mislead 4 of 3 operators"),
+        (&["--stale-prices"][..], "--stale-prices needs --policy combined"),
+        (&["--native-crash", "--policy", "veto"][..], "--native-crash needs --policy both-or-fallback"),
         (&["--operators", "0"][..], "0 is not in 1..=16"),
         (&["--component", "nowhere.wasm"][..], "make components"),
     ] {

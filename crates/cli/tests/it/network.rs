@@ -6,7 +6,7 @@ use std::time::Duration;
 use tandem_chain::{Anvil, ServiceEvent};
 use tandem_cli::boxscore;
 use tandem_cli::local::{Network, Options, TOKEN};
-use tandem_types::{PerToken, TaskId};
+use tandem_types::{Bps, PerToken, Policy, TaskId};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const API_KEY: &str = "a-key-that-no-log-may-hold-5f1d7c";
@@ -15,7 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options(directory: &Path, operators: usize, log: &str) -> Options {
     let component = Path::new(ROOT).join("components/target/wasm32-wasip2/release/sports_scores.wasm");
+    let threshold = Bps::TWO_THIRDS;
     Options {
+        policy: Policy::Both { native: threshold, external: threshold },
+        misled: 0..0,
         stakes: vec![PerToken { native: 1_000 * TOKEN, external: 32 * TOKEN }; operators],
         binary: PathBuf::from(env!("CARGO_BIN_EXE_tandem")),
         anvil: Anvil::find(Path::new(ROOT)).expect("run scripts/setup-foundry first"),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tandem_chain::admin::{self, Deployment, ServiceSettings, StakingSettings};
+use tandem_chain::admin::{self, Deployment, OracleSettings, ServiceSettings, StakingSettings};
 use tandem_chain::{Account, Anvil, Mining, Password, TransactionConfig, TransactionManager};
 use tandem_crypto::Strength;
 use tandem_node::keys::OperatorKeys;
-use tandem_types::{Address, Bps, PerToken, U256};
+use tandem_types::{Address, Bps, PerToken, Policy, U256};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PASSWORD: &str = "local";
@@ -174,6 +174,12 @@ pub(crate) fn whole(tokens: u128) -> U256 {
 }
 
 fn settings() -> ServiceSettings {
-    let quorum = PerToken { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS };
-    ServiceSettings { quorum, table_window_s: 86_400, handler_gas: 1_000_000 }
+    ServiceSettings {
+        policy: Policy::Both { native: Bps::TWO_THIRDS, external: Bps::TWO_THIRDS },
+        oracle: OracleSettings { answers: PerToken { native: 1, external: 1 }, age_max_s: 3_600, floor: U256::ONE },
+        table_window_s: 86_400,
+        epoch_s: 3_600,
+        move_bps: Bps::new(500).expect("in range"),
+        handler_gas: 1_000_000,
+    }
 }

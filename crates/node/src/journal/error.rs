@@ -84,6 +84,24 @@ pub enum JournalError {
         /// The leaf of the vote that was refused.
         asked: ResultLeaf,
     },
+    /// The veto is of this operator's own result, or this operator has none and so knows no better.
+    #[error("task {task_id} has the own result {own:?}, and result {asked} cannot be vetoed")]
+    VetoOfOwn {
+        /// The task.
+        task_id: TaskId,
+        /// The recorded result, if there is any.
+        own: Option<ResultLeaf>,
+        /// The leaf of the veto that was refused.
+        asked: ResultLeaf,
+    },
+    /// This operator vetoed the result that it is to vote for.
+    #[error("result {leaf} of task {task_id} was vetoed, and cannot be signed")]
+    Vetoed {
+        /// The task.
+        task_id: TaskId,
+        /// The leaf of the vote that was refused.
+        leaf: ResultLeaf,
+    },
     /// The task was never recorded.
     #[error("task {0} is not in the journal")]
     UnknownTask(TaskId),
@@ -102,6 +120,7 @@ impl JournalError {
             Self::Storage(error) => error.is_fatal(),
             Self::Stopped => true,
             Self::Conflict { .. } | Self::NotOwnResult { .. } | Self::UnknownTask(_) => false,
+            Self::VetoOfOwn { .. } | Self::Vetoed { .. } => false,
         }
     }
 }

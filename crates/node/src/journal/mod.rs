@@ -1,13 +1,14 @@
 //! The journal: what this operator must still know after a crash, in one SQLite file.
 //!
-//! Tasks and the cursor behind them, the outcome of each execution, every result that was ever voted for, and how each task
-//! ended. An answer means that the write is on disk: commands wait on a bounded channel, one thread takes all that wait,
+//! Tasks and the cursor behind them, the outcome of each execution, every result that was ever voted for or vetoed, and how each
+//! task ended. An answer means that the write is on disk: commands wait on a bounded channel, one thread takes all that wait,
 //! runs them in one transaction, commits, and answers each (group commit). A command that fails is undone alone. Queries
 //! have a thread and a connection of their own, and see every write that was answered before them.
 //!
 //! What it refuses to do:
 //! * **Sign for a second result.** A task is signed with one leaf, ever, and that leaf is the recorded result; the database
 //!   itself refuses another, whatever the caller believes.
+//! * **Sign both ways.** What was voted for is not vetoed, and what was vetoed is not voted for; the database itself refuses it.
 //! * **Change its mind.** The first recorded result of a task is final: a second execution that returns other bytes is answered
 //!   with the first.
 //! * **Serve two.** A journal belongs to one service and one operator, and one process at a time has it open.
@@ -31,13 +32,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tandem_types::{Batch, Epoch, TaskId};
+use tandem_types::{Batch, BatchEntry, Epoch, TaskId};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{JournalError, OpenError, StorageError, StorageFault};
 pub use record::{
-    Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Identity, Outcome, RecordedTask, Settlement, TaskCounts,
-    TaskPosition, TaskRecord, UnknownFailureKind,
+    Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Fate, Identity, Outcome, PendingLeaf, RecordedTask, Settlement,
+    TaskCounts, TaskPosition, TaskRecord, UnknownFailureKind,
 };
 pub use tasks::OPEN_TASKS_PER_PAGE;
 use worker::{Command, Worker};
@@ -72,19 +73,19 @@ impl Journal {
         })
     }
 
-    /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and how
-    /// tasks ended. Tasks that are known stay as they are, ends of unknown tasks are passed over. Returns the tasks that were new, in
-    /// the order given.
+    /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and what
+    /// became of tasks, in the chain's order. Tasks that are known stay as they are, fates of unknown tasks are passed over. Returns the
+    /// tasks that were new, in the order given.
     ///
     /// # Errors
     /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing of it is recorded.
     pub async fn record_span(
         &self,
         tasks: Vec<RecordedTask>,
-        settlements: Vec<(TaskId, Settlement)>,
+        fates: Vec<(TaskId, Fate)>,
         cursor: Cursor,
     ) -> Result<Vec<TaskId>, JournalError> {
-        self.write(move |connection| tasks::record_span(connection, &tasks, &settlements, cursor)).await
+        self.write(move |connection| tasks::record_span(connection, &tasks, &fates, cursor)).await
     }
 
     /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way
@@ -101,18 +102,29 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Conflict`] when a task of the batch was signed with another leaf, [`JournalError::NotOwnResult`] when the
-    /// batch says other than this operator's recorded result, [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing of the
+    /// batch says other than this operator's recorded result, [`JournalError::Vetoed`] when this operator vetoed it,
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing of the
     /// vote is recorded then.
     pub async fn record_vote(&self, epoch: Epoch, batch: Batch) -> Result<(), JournalError> {
         self.write(move |connection| votes::record(connection, epoch, &batch)).await
     }
 
-    /// Records how a task ended, and returns what is recorded: a delivery is the chain's word and replaces anything,
-    /// nothing else replaces an end.
+    /// Records the veto of a result under the table of `epoch`. The veto may leave the process only after this has returned `Ok`. The
+    /// same veto again is `Ok`.
+    ///
+    /// # Errors
+    /// [`JournalError::VetoOfOwn`] when the result is this operator's own, was voted for, or this operator has none;
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing is recorded then.
+    pub async fn record_veto(&self, epoch: Epoch, entry: BatchEntry) -> Result<(), JournalError> {
+        self.write(move |connection| votes::record_veto(connection, epoch, entry)).await
+    }
+
+    /// Records how a task ended, and returns what is recorded: deliveries and vetoes are the chain's word and replace anything,
+    /// nothing else replaces an end, and nothing else ends a task whose result is pending.
     ///
     /// # Errors
     /// [`JournalError::UnknownTask`], [`JournalError::Storage`] or [`JournalError::Stopped`].
-    pub async fn settle(&self, task_id: TaskId, settlement: Settlement) -> Result<Settlement, JournalError> {
+    pub async fn settle(&self, task_id: TaskId, settlement: Settlement) -> Result<Option<Settlement>, JournalError> {
         self.write(move |connection| tasks::settle(connection, task_id, settlement)).await
     }
 

@@ -146,10 +146,35 @@ pub enum Settlement {
         /// Whether the handler took it; a handler that reverts does not undo the delivery.
         handled: bool,
     },
+    /// Its result was vetoed; it will have no other.
+    Vetoed {
+        /// The transaction that brought the veto.
+        tx_hash: B256,
+        /// Block that holds the transaction.
+        block: u64,
+    },
     /// Its deadline passed.
     Expired,
     /// This operator leaves it alone: it cannot be executed here.
     Skipped,
+}
+
+/// A result that the chain keeps pending: it was certified, and may be vetoed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingLeaf {
+    /// The result, this operator's or another.
+    pub leaf: ResultLeaf,
+    /// First second (block time, Unix) in which it can be vetoed no more.
+    pub until: u64,
+}
+
+/// What the chain says became of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// A result waits for vetoes.
+    Pending(PendingLeaf),
+    /// It ended.
+    Ended(Settlement),
 }
 
 /// Where a task stands in the order of [`open_tasks`](super::Journal::open_tasks).
@@ -170,11 +195,25 @@ pub struct TaskRecord {
     pub outcome: Option<Outcome>,
     /// The leaf that was voted for, if any was.
     pub signed: Option<ResultLeaf>,
+    /// The result that waits for vetoes, or did.
+    pub pending: Option<PendingLeaf>,
     /// How it ended, if it did.
     pub settlement: Option<Settlement>,
 }
 
 impl TaskRecord {
+    /// Whether there is still something to be done about it at `now`, in Unix seconds: the deadline has not passed, or a result waits for
+    /// vetoes.
+    pub fn is_open(&self, now: u64) -> bool {
+        let vetoable = self.pending.is_some_and(|pending| now < pending.until);
+        self.settlement.is_none() && (now <= self.recorded.task.deadline || vetoable)
+    }
+
+    /// Whether it will never be delivered: its deadline has passed at `now`, and no result of it was certified before.
+    pub fn is_expired(&self, now: u64) -> bool {
+        now > self.recorded.task.deadline && self.pending.is_none()
+    }
+
     /// Its place in the list of open tasks.
     pub fn position(&self) -> TaskPosition {
         TaskPosition { number: self.recorded.task.number, task_id: self.recorded.task_id }
@@ -190,8 +229,12 @@ pub struct TaskCounts {
     pub executed: u64,
     /// Open, and the last execution failed.
     pub failed: u64,
+    /// Open, and a certified result waits for vetoes.
+    pub pending: u64,
     /// Delivered.
     pub delivered: u64,
+    /// Vetoed.
+    pub vetoed: u64,
     /// Expired.
     pub expired: u64,
     /// Skipped.

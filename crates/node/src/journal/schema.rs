@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
 use tandem_types::{OperatorId, ServiceId};
 
 use super::column::{Columns, signed};
@@ -15,7 +15,7 @@ const LOCK_FILE: &str = "journal.lock";
 /// "tndm": tells a journal from any other SQLite database.
 const APPLICATION_ID: i32 = 0x746e_646d;
 /// One script per version, from 1. Never edit one that was released: add another.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// How long to wait for another program that looks inside.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 64;
@@ -43,6 +43,7 @@ pub(super) fn open_writer(directory: &Path, identity: Identity) -> Result<Connec
     migrate(&transaction).map_err(storage)?;
     bind(directory, &transaction, identity)?;
     transaction.commit().map_err(storage)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(storage)?;
     Ok(connection)
 }
 
@@ -91,7 +92,8 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
 fn durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)
+    // Migrations make tables anew that others refer to.
+    connection.pragma_update(None, "foreign_keys", false)
 }
 
 fn migrate(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -99,6 +101,10 @@ fn migrate(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for (number, script) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > from) {
         transaction.execute_batch(script)?;
         transaction.pragma_update(None, "user_version", number)?;
+        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+            let text = "rows refer to tasks that are not there".to_owned();
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(text)));
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)
 }

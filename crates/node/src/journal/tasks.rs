@@ -1,12 +1,12 @@
 //! Tasks, their outcomes and their ends, as SQL.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tandem_types::{Bps, ComponentDigest, ManifestHash, Quorum, ResultLeaf, Task, TaskId, WorkflowId};
+use tandem_types::{ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task, TaskId, WorkflowId};
 
 use super::column::{Columns, signed};
 use super::{
-    Cursor, FAILURE_MESSAGE_BYTES_MAX, JournalError, Outcome, RecordedTask, Settlement, TaskCounts, TaskPosition,
-    TaskRecord,
+    Cursor, FAILURE_MESSAGE_BYTES_MAX, Fate, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskCounts,
+    TaskPosition, TaskRecord,
 };
 
 /// Most tasks that one page of open tasks holds.
@@ -15,7 +15,7 @@ pub const OPEN_TASKS_PER_PAGE: usize = 256;
 pub(super) fn record_span(
     connection: &Connection,
     tasks: &[RecordedTask],
-    settlements: &[(TaskId, Settlement)],
+    fates: &[(TaskId, Fate)],
     cursor: Cursor,
 ) -> Result<Vec<TaskId>, JournalError> {
     let mut new = Vec::new();
@@ -24,10 +24,13 @@ pub(super) fn record_span(
             new.push(recorded.task_id);
         }
     }
-    for (task_id, settlement) in settlements {
-        match settle(connection, *task_id, *settlement) {
-            Ok(_) | Err(JournalError::UnknownTask(_)) => {}
-            Err(error) => return Err(error),
+    for (task_id, fate) in fates {
+        match fate {
+            Fate::Pending(pending) => write_pending(connection, *task_id, *pending)?,
+            Fate::Ended(settlement) => match settle(connection, *task_id, *settlement) {
+                Ok(_) | Err(JournalError::UnknownTask(_)) => {}
+                Err(error) => return Err(error),
+            },
         }
     }
     move_cursor(connection, cursor)?;
@@ -39,8 +42,8 @@ fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<
     let RecordedTask { task_id, task, input, block_number, block_hash, block_time } = recorded;
     let mut statement = connection.prepare_cached(
         "INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps,
-                           input_hash, input, block_number, block_hash, block_time)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (task_id) DO NOTHING",
+                           combined_bps, input_hash, input, block_number, block_hash, block_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (task_id) DO NOTHING",
     )?;
     let inserted = statement.execute(params![
         task_id.0.as_slice(),
@@ -50,8 +53,9 @@ fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<
         task.handler.as_slice(),
         task.requester.as_slice(),
         signed(task.deadline),
-        task.quorum.native.get(),
-        task.quorum.external.get(),
+        task.requirement.native.get(),
+        task.requirement.external.get(),
+        task.requirement.combined.get(),
         task.input_hash.as_slice(),
         input,
         signed(*block_number),
@@ -144,29 +148,45 @@ fn exists(connection: &Connection, task_id: TaskId) -> rusqlite::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM task WHERE task_id = ?1")?.exists([task_id.0.as_slice()])
 }
 
+/// What the chain says of a result that it keeps. A deadline that was thought to have passed has not, if it was certified in time.
+fn write_pending(connection: &Connection, task_id: TaskId, pending: PendingLeaf) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE task SET pending_leaf = ?2, pending_until = ?3,
+                settled = iif(settled IN ('expired', 'skipped'), NULL, settled),
+                settled_at = iif(settled IN ('expired', 'skipped'), NULL, settled_at)
+         WHERE task_id = ?1",
+    )?;
+    statement.execute(params![task_id.0.as_slice(), pending.leaf.0.as_slice(), signed(pending.until)])?;
+    Ok(())
+}
+
 pub(super) fn settle(
     connection: &Connection,
     task_id: TaskId,
     settlement: Settlement,
-) -> Result<Settlement, JournalError> {
+) -> Result<Option<Settlement>, JournalError> {
     let found = {
         let mut statement = connection.prepare_cached("SELECT * FROM task WHERE task_id = ?1")?;
-        statement.query_row([task_id.0.as_slice()], |row| settlement_of(&Columns(row))).optional()?
+        let read = |row: &Row<'_>| Ok((settlement_of(&Columns(row))?, pending_of(&Columns(row))?));
+        statement.query_row([task_id.0.as_slice()], read).optional()?
     };
-    match (found.ok_or(JournalError::UnknownTask(task_id))?, settlement) {
-        (None, _) | (Some(_), Settlement::Delivered { .. }) => {
+    let is_from_chain = matches!(settlement, Settlement::Delivered { .. } | Settlement::Vetoed { .. });
+    match found.ok_or(JournalError::UnknownTask(task_id))? {
+        (first @ Some(_), _) if !is_from_chain => Ok(first),
+        (None, Some(_)) if !is_from_chain => Ok(None),
+        _ => {
             write_settlement(connection, task_id, settlement)?;
-            Ok(settlement)
+            Ok(Some(settlement))
         }
-        (Some(first), Settlement::Expired | Settlement::Skipped) => Ok(first),
     }
 }
 
 fn write_settlement(connection: &Connection, task_id: TaskId, settlement: Settlement) -> rusqlite::Result<()> {
-    let (word, delivery) = match settlement {
-        Settlement::Delivered { tx_hash, block, handled } => ("delivered", Some((tx_hash, block, handled))),
-        Settlement::Expired => ("expired", None),
-        Settlement::Skipped => ("skipped", None),
+    let (word, transaction, handled) = match settlement {
+        Settlement::Delivered { tx_hash, block, handled } => ("delivered", Some((tx_hash, block)), Some(handled)),
+        Settlement::Vetoed { tx_hash, block } => ("vetoed", Some((tx_hash, block)), None),
+        Settlement::Expired => ("expired", None, None),
+        Settlement::Skipped => ("skipped", None, None),
     };
     let mut statement = connection.prepare_cached(
         "UPDATE task SET settled = ?2, settled_at = unixepoch(), tx_hash = ?3, tx_block = ?4, handled = ?5
@@ -175,9 +195,9 @@ fn write_settlement(connection: &Connection, task_id: TaskId, settlement: Settle
     statement.execute(params![
         task_id.0.as_slice(),
         word,
-        delivery.as_ref().map(|(tx_hash, ..)| tx_hash.as_slice()),
-        delivery.map(|(_, block, _)| signed(block)),
-        delivery.map(|(.., handled)| handled),
+        transaction.as_ref().map(|(tx_hash, _)| tx_hash.as_slice()),
+        transaction.map(|(_, block)| signed(block)),
+        handled,
     ])?;
     Ok(())
 }
@@ -214,6 +234,7 @@ fn record_of(row: &Row<'_>) -> rusqlite::Result<TaskRecord> {
         recorded: recorded_of(&columns)?,
         outcome: if columns.get::<Option<String>>("kind")?.is_some() { Some(outcome_of(&columns)?) } else { None },
         signed: columns.hash_or_null("signed_leaf")?.map(ResultLeaf),
+        pending: pending_of(&columns)?,
         settlement: settlement_of(&columns)?,
     })
 }
@@ -237,13 +258,19 @@ fn task_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Task> {
         handler: columns.address("handler")?,
         requester: columns.address("requester")?,
         deadline: columns.word("deadline")?,
-        quorum: Quorum { native: bps(columns, "native_bps")?, external: bps(columns, "external_bps")? },
+        requirement: requirement_of(columns)?,
         input_hash: columns.hash("input_hash")?,
     })
 }
 
-fn bps(columns: &Columns<'_, '_>, name: &str) -> rusqlite::Result<Bps> {
-    Bps::new(columns.get(name)?).map_err(|error| columns.refused(name, error))
+fn requirement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Requirement> {
+    let [native, external, combined] = ["native_bps", "external_bps", "combined_bps"].map(|name| columns.get(name));
+    Requirement::new(native?, external?, combined?).map_err(|error| columns.refused("native_bps", error))
+}
+
+fn pending_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<PendingLeaf>> {
+    let Some(leaf) = columns.hash_or_null("pending_leaf")? else { return Ok(None) };
+    Ok(Some(PendingLeaf { leaf: ResultLeaf(leaf), until: columns.word("pending_until")? }))
 }
 
 fn outcome_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Outcome> {
@@ -265,6 +292,7 @@ fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlemen
     Ok(Some(match word.as_str() {
         "expired" => Settlement::Expired,
         "skipped" => Settlement::Skipped,
+        "vetoed" => Settlement::Vetoed { tx_hash: columns.hash("tx_hash")?, block: columns.word("tx_block")? },
         _ => Settlement::Delivered {
             tx_hash: columns.hash("tx_hash")?,
             block: columns.word("tx_block")?,
@@ -275,8 +303,10 @@ fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlemen
 
 pub(super) fn counts(connection: &Connection) -> Result<TaskCounts, JournalError> {
     let mut open = connection.prepare_cached(
-        "SELECT count(*) FILTER (WHERE kind IS NULL) AS waiting, count(*) FILTER (WHERE kind = 'result') AS executed,
-                count(*) FILTER (WHERE kind = 'failed') AS failed
+        "SELECT count(*) FILTER (WHERE pending_leaf IS NULL AND kind IS NULL) AS waiting,
+                count(*) FILTER (WHERE pending_leaf IS NULL AND kind = 'result') AS executed,
+                count(*) FILTER (WHERE pending_leaf IS NULL AND kind = 'failed') AS failed,
+                count(pending_leaf) AS pending
          FROM task LEFT JOIN outcome USING (task_id) WHERE settled IS NULL",
     )?;
     let mut ended = connection.prepare_cached("SELECT tasks FROM tally WHERE settled = ?1")?;
@@ -287,6 +317,8 @@ pub(super) fn counts(connection: &Connection) -> Result<TaskCounts, JournalError
             waiting: columns.word("waiting")?,
             executed: columns.word("executed")?,
             failed: columns.word("failed")?,
+            pending: columns.word("pending")?,
+            vetoed: ended("vetoed")?,
             delivered: ended("delivered")?,
             expired: ended("expired")?,
             skipped: ended("skipped")?,

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tandem_types::{
-    Address, B256, BatchEntry, Bps, ComponentDigest, ManifestHash, OperatorId, Quorum, ResultLeaf, ServiceId, Task,
-    keccak256,
+    Address, B256, ComponentDigest, ManifestHash, OperatorId, Requirement, ResultLeaf, ServiceId, Task, keccak256,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -35,7 +34,6 @@ fn fresh() -> (TempDir, Journal) {
 }
 
 fn task(number: u64) -> RecordedTask {
-    let bps = Bps::new(6_667).expect("below 10 000");
     let task = Task {
         number,
         workflow: "score".parse().expect("a name"),
@@ -43,7 +41,7 @@ fn task(number: u64) -> RecordedTask {
         handler: Address::repeat_byte(2),
         requester: Address::repeat_byte(3),
         deadline: 2_000_000_000,
-        quorum: Quorum { native: bps, external: bps },
+        requirement: Requirement::new(6_667, 0, 8_000).expect("below 10 000"),
         input_hash: keccak256(b"game"),
     };
     RecordedTask {
@@ -78,10 +76,21 @@ fn failure(message: &str) -> Outcome {
     Outcome::Failed { kind: FailureKind::Source, message: message.to_owned(), fuel: 9 }
 }
 
+fn entry(number: u64, leaf: u8) -> BatchEntry {
+    BatchEntry { task_id: id(number), leaf: ResultLeaf(B256::repeat_byte(leaf)) }
+}
+
+fn pending(leaf: u8, until: u64) -> PendingLeaf {
+    PendingLeaf { leaf: ResultLeaf(B256::repeat_byte(leaf)), until }
+}
+
+fn vetoed() -> Settlement {
+    Settlement::Vetoed { tx_hash: B256::repeat_byte(8), block: 5 }
+}
+
 /// A batch that says, of the task of each number, that its leaf is of the byte beside it.
 fn batch(says: &[(u64, u8)]) -> Batch {
-    let entry = |&(number, leaf)| BatchEntry { task_id: id(number), leaf: ResultLeaf(B256::repeat_byte(leaf)) };
-    let mut entries: Vec<_> = says.iter().map(entry).collect();
+    let mut entries: Vec<_> = says.iter().map(|&(number, leaf)| entry(number, leaf)).collect();
     entries.sort_by_key(|entry| entry.task_id);
     Batch::new(entries).expect("ascending by task")
 }
@@ -96,6 +105,10 @@ async fn record_results(journal: &Journal, results: &[(u64, u8)]) {
     for &(number, leaf) in results {
         journal.record_outcome(id(number), result(leaf)).await.expect("recorded");
     }
+}
+
+async fn record_fate(journal: &Journal, number: u64, fate: Fate) {
+    journal.record_span(vec![], vec![(id(number), fate)], cursor(1)).await.expect("recorded");
 }
 
 async fn signed(journal: &Journal, number: u64) -> Option<ResultLeaf> {
@@ -123,17 +136,23 @@ async fn everything_recorded_is_read_back() {
     assert_eq!(journal.record_span(tasks, vec![], cursor(3)).await.expect("recorded"), [id(7), id(8)]);
     journal.record_outcome(id(8), result(1)).await.expect("recorded");
     journal.record_vote(Epoch(4), batch(&[(8, 1)])).await.expect("recorded");
+    record_fate(&journal, 8, Fate::Pending(pending(1, u64::MAX))).await;
     journal.settle(id(8), delivered).await.expect("recorded");
     journal.close().await;
 
     let journal = open(directory.path());
-    let second =
-        TaskRecord { recorded: task(8), outcome: Some(result(1)), signed: leaf(1), settlement: Some(delivered) };
-    let first = TaskRecord { recorded: odd, outcome: None, signed: None, settlement: None };
+    let second = TaskRecord {
+        recorded: task(8),
+        outcome: Some(result(1)),
+        signed: leaf(1),
+        pending: Some(pending(1, u64::MAX)),
+        settlement: Some(delivered),
+    };
+    let first = TaskRecord { recorded: odd, outcome: None, signed: None, pending: None, settlement: None };
     assert_eq!(journal.task(id(7)).await.expect("read"), Some(first));
     assert_eq!(journal.task(id(8)).await.expect("read"), Some(second));
     assert_eq!(journal.task(id(9)).await.expect("read"), None);
-    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(3)));
+    assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(1)));
     assert_eq!(journal.cursor(1).await.expect("read"), None);
 }
 
@@ -155,7 +174,7 @@ async fn tasks_ends_and_cursor_are_recorded_together_or_not_at_all() {
     let refuse =
         "CREATE TRIGGER refuse BEFORE INSERT ON task WHEN NEW.number = 13 BEGIN SELECT RAISE(ABORT, 'no'); END";
     outside(&directory).execute_batch(refuse).expect("a trigger is made");
-    let ends = vec![(id(1), Settlement::Expired)];
+    let ends = vec![(id(1), Fate::Ended(Settlement::Expired))];
     let error = journal.record_span(vec![task(12), task(13)], ends.clone(), cursor(13)).await.expect_err("refused");
     assert!(!error.is_fatal(), "{error:?}");
     assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(1)));
@@ -201,7 +220,7 @@ async fn what_is_said_of_unknown_tasks_is_refused() {
     assert!(matches!(outcome, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
     let settled = journal.settle(id(1), Settlement::Expired).await;
     assert!(matches!(settled, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
-    let ends = vec![(id(1), Settlement::Expired)];
+    let ends = vec![(id(1), Fate::Ended(Settlement::Expired))];
     journal.record_span(vec![], ends, cursor(1)).await.expect("ends of unknown tasks are passed over");
 }
 
@@ -255,11 +274,16 @@ async fn database_itself_refuses_a_second_leaf_and_a_second_result() {
     record_results(&journal, &[(1, 1)]).await;
     journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
     let outside = outside(&directory);
+    let veto = "INSERT INTO vetoed VALUES (zeroblob(32), randomblob(32), 1, 0)";
+    outside.execute(veto, []).expect("a veto of a task that was not signed");
     for sql in [
         "UPDATE signed SET leaf = zeroblob(32)",
         "INSERT INTO signed SELECT task_id, zeroblob(32), epoch, root FROM signed",
         "UPDATE outcome SET leaf = zeroblob(32)",
         "UPDATE outcome SET kind = 'failed'",
+        "INSERT INTO vetoed SELECT task_id, leaf, epoch, 0 FROM signed",
+        "UPDATE vetoed SET leaf = zeroblob(32)",
+        "INSERT INTO signed SELECT zeroblob(32), leaf, epoch, zeroblob(32) FROM vetoed",
     ] {
         let error = outside.execute(sql, []).expect_err(sql);
         assert_eq!(StorageError::from(error).fault, StorageFault::Constraint, "{sql}");
@@ -267,7 +291,7 @@ async fn database_itself_refuses_a_second_leaf_and_a_second_result() {
 }
 
 #[tokio::test]
-async fn delivery_replaces_any_end_and_nothing_else_does() {
+async fn word_of_the_chain_replaces_any_end_and_nothing_else_does() {
     let (_directory, journal) = fresh();
     record(&journal, [1]).await;
     let delivered = |block| Settlement::Delivered { tx_hash: B256::repeat_byte(1), block, handled: true };
@@ -276,24 +300,91 @@ async fn delivery_replaces_any_end_and_nothing_else_does() {
         (Settlement::Skipped, Settlement::Expired),
         (delivered(1), delivered(1)),
         (Settlement::Expired, delivered(1)),
+        (vetoed(), vetoed()),
+        (Settlement::Skipped, vetoed()),
         (delivered(2), delivered(2)),
     ] {
-        assert_eq!(journal.settle(id(1), asked).await.expect("answered"), kept);
+        assert_eq!(journal.settle(id(1), asked).await.expect("answered"), Some(kept));
     }
     assert_eq!(journal.counts().await.expect("read"), TaskCounts { delivered: 1, ..TaskCounts::default() });
 }
 
 #[tokio::test]
+async fn pending_result_keeps_its_task_open_until_the_chain_ends_it() {
+    let (_directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    journal.settle(id(1), Settlement::Expired).await.expect("recorded");
+    record_fate(&journal, 1, Fate::Pending(pending(2, 90))).await;
+    assert_eq!(journal.settle(id(1), Settlement::Expired).await.expect("answered"), None);
+    let open = journal.open_tasks(None).await.expect("read");
+    assert_eq!(open.iter().map(|record| record.pending).collect::<Vec<_>>(), [Some(pending(2, 90))]);
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { pending: 1, ..TaskCounts::default() });
+    record_fate(&journal, 1, Fate::Ended(vetoed())).await;
+    record_fate(&journal, 1, Fate::Pending(pending(2, 90))).await;
+    assert_eq!(journal.counts().await.expect("read"), TaskCounts { vetoed: 1, ..TaskCounts::default() });
+    record_fate(&journal, 2, Fate::Pending(pending(2, 90))).await;
+    assert_eq!(journal.task(id(2)).await.expect("read"), None, "unknown tasks are passed over");
+}
+
+#[test]
+fn task_is_open_until_its_deadline_and_while_its_result_waits() {
+    let mut record = TaskRecord { recorded: task(1), outcome: None, signed: None, pending: None, settlement: None };
+    let deadline = record.recorded.task.deadline;
+    assert!(record.is_open(deadline) && !record.is_open(deadline + 1));
+    assert!(!record.is_expired(deadline) && record.is_expired(deadline + 1));
+    record.pending = Some(pending(1, deadline + 9));
+    assert!(record.is_open(deadline + 8) && !record.is_open(deadline + 9));
+    assert!(!record.is_expired(deadline + 9));
+    record.settlement = Some(vetoed());
+    assert!(!record.is_open(deadline));
+}
+
+#[tokio::test]
+async fn other_results_are_vetoed_and_the_own_is_not() {
+    let (directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    record(&journal, [2]).await;
+    journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
+    for _ in 0..2 {
+        journal.record_veto(Epoch(1), entry(1, 9)).await.expect("another result, and the same again");
+    }
+    journal.record_veto(Epoch(2), entry(1, 8)).await.expect("a third result");
+    for (number, own) in [(1, leaf(1)), (2, None), (3, None)] {
+        let refused = journal.record_veto(Epoch(1), entry(number, 1)).await;
+        assert!(
+            matches!(&refused, Err(error @ JournalError::VetoOfOwn { own: found, .. }) if *found == own && !error.is_fatal()),
+            "{number}: {refused:?}"
+        );
+    }
+    let vetoes: u32 = outside(&directory).query_row("SELECT count(*) FROM vetoed", [], |row| row.get(0)).expect("read");
+    assert_eq!(vetoes, 2);
+}
+
+#[tokio::test]
+async fn vetoed_result_is_never_signed() {
+    let (directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    // Nobody gets there by the journal's own commands: a vetoed result is not the own one.
+    let veto = "INSERT INTO vetoed (task_id, leaf, epoch) SELECT task_id, leaf, 1 FROM outcome";
+    outside(&directory).execute(veto, []).expect("written");
+    let refused = journal.record_vote(Epoch(1), batch(&[(1, 1)])).await;
+    assert!(matches!(&refused, Err(error @ JournalError::Vetoed { .. }) if !error.is_fatal()), "{refused:?}");
+    assert_eq!(signed(&journal, 1).await, None);
+}
+
+#[tokio::test]
 async fn every_task_is_counted_in_one_state() {
     let (_directory, journal) = fresh();
-    record(&journal, 1..=6).await;
+    record(&journal, 1..=8).await;
     journal.record_outcome(id(2), result(1)).await.expect("recorded");
     journal.record_outcome(id(3), failure("no")).await.expect("recorded");
     let delivered = Settlement::Delivered { tx_hash: B256::ZERO, block: 1, handled: true };
-    for (number, settlement) in [(4, delivered), (5, Settlement::Expired), (6, Settlement::Skipped)] {
+    record_fate(&journal, 7, Fate::Pending(pending(1, 2))).await;
+    for (number, settlement) in [(4, delivered), (5, Settlement::Expired), (6, Settlement::Skipped), (8, vetoed())] {
         journal.settle(id(number), settlement).await.expect("recorded");
     }
-    let one_each = TaskCounts { waiting: 1, executed: 1, failed: 1, delivered: 1, expired: 1, skipped: 1 };
+    let one_each =
+        TaskCounts { waiting: 1, executed: 1, failed: 1, pending: 1, delivered: 1, vetoed: 1, expired: 1, skipped: 1 };
     assert_eq!(journal.counts().await.expect("read"), one_each);
 }
 
@@ -395,9 +486,68 @@ async fn newer_schema_is_refused_and_left_alone() {
     journal.close().await;
     outside(&directory).pragma_update(None, "user_version", 99).expect("written");
     let error = Journal::open(directory.path(), identity(1)).expect_err("newer");
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 2, .. }), "{error:?}");
     let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
     assert_eq!(version, 99);
+}
+
+/// Makes a journal as version 1 of the schema had it, with a task of every state.
+fn write_version_1(directory: &TempDir) {
+    let old = outside(directory);
+    old.execute_batch(include_str!("schema/0001.sql")).expect("the script of version 1");
+    old.execute_batch(
+        "PRAGMA user_version = 1; PRAGMA application_id = 0x746e646d;
+         INSERT INTO meta VALUES (1, 31337, unhex(replace(hex(zeroblob(20)), '00', '5e')), unhex(replace(hex(zeroblob(20)), '00', '01')));
+         INSERT INTO cursor VALUES (31337, 77, zeroblob(32));
+         WITH RECURSIVE numbers (number) AS (VALUES (1) UNION ALL SELECT number + 1 FROM numbers WHERE number < 4)
+         INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps, input_hash,
+                           input, block_number)
+         SELECT CAST(printf('%032d', number) AS BLOB), number, 'score', zeroblob(32), zeroblob(20), zeroblob(20), 9, 6667, 6667,
+                zeroblob(32), x'', number
+         FROM numbers;
+         UPDATE task SET settled = 'delivered', tx_hash = zeroblob(32), tx_block = 7, handled = 1 WHERE number = 2;
+         UPDATE task SET settled = 'expired' WHERE number = 3;
+         INSERT INTO outcome (task_id, kind, fuel, component, leaf, payload, elapsed_ms)
+         SELECT task_id, 'result', 1, zeroblob(32), zeroblob(32), x'', 2 FROM task WHERE number < 3;
+         INSERT INTO signed SELECT task_id, leaf, 3, leaf FROM outcome;
+         INSERT INTO vote VALUES (3, zeroblob(32), 1, 0);",
+    )
+    .expect("rows of version 1");
+}
+
+#[tokio::test]
+async fn journal_of_version_1_is_migrated_and_loses_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    write_version_1(&directory);
+    let journal = open(directory.path());
+    let counts = TaskCounts { waiting: 1, executed: 1, delivered: 1, expired: 1, ..TaskCounts::default() };
+    assert_eq!(journal.counts().await.expect("read"), counts);
+    assert_eq!(journal.cursor(CHAIN).await.expect("read").map(|cursor| cursor.block_number), Some(77));
+    let open_tasks = journal.open_tasks(None).await.expect("read");
+    let [first, second] = open_tasks.as_slice() else { panic!("two are open: {open_tasks:?}") };
+    assert_eq!(first.recorded.task.requirement, Requirement::new(6_667, 6_667, 0).expect("below 10 000"));
+    assert_eq!((first.signed, second.signed), (Some(ResultLeaf(B256::ZERO)), None));
+    let delivered = Settlement::Delivered { tx_hash: B256::ZERO, block: 7, handled: true };
+    let second_id = TaskId(B256::from_slice(format!("{:032}", 2).as_bytes()));
+    let found = journal.task(second_id).await.expect("read").and_then(|record| record.settlement);
+    assert_eq!(found, Some(delivered));
+
+    // What the new version adds works on it, and what the old one refused is still refused.
+    let other = BatchEntry { task_id: first.recorded.task_id, leaf: ResultLeaf(B256::repeat_byte(1)) };
+    journal.record_veto(Epoch(4), other).await.expect("another result");
+    let twice = journal.record_vote(Epoch(4), Batch::new(vec![other]).expect("one is a batch")).await;
+    assert!(matches!(twice, Err(JournalError::Conflict { .. })), "{twice:?}");
+    journal.settle(first.recorded.task_id, vetoed()).await.expect("recorded");
+    let counts = TaskCounts { executed: 0, vetoed: 1, ..counts };
+    assert_eq!(journal.counts().await.expect("read"), counts);
+    let orphan =
+        "INSERT INTO outcome (task_id, kind, fuel, failure, message) VALUES (randomblob(32), 'failed', 0, 'task', '')";
+    let refused = journal.write(move |connection| Ok(connection.execute(orphan, [])?)).await;
+    assert!(refused.is_err(), "foreign keys are on again");
+    journal.close().await;
+    let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
+    assert_eq!(version, 2);
+    open(directory.path()).close().await;
 }
 
 #[test]

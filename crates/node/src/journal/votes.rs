@@ -1,4 +1,4 @@
-//! Votes: the one place where the journal decides what may be signed.
+//! Votes and vetoes: the one place where the journal decides what may be signed.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, ResultLeaf, TaskId};
@@ -27,12 +27,33 @@ fn sign(connection: &Connection, epoch: Epoch, root: BatchRoot, entry: &BatchEnt
     if own != Some(asked) {
         return Err(JournalError::NotOwnResult { task_id, own, asked });
     }
+    if is_vetoed(connection, entry)? {
+        return Err(JournalError::Vetoed { task_id, leaf: asked });
+    }
     if signed.is_none() {
         connection
             .prepare_cached("INSERT INTO signed (task_id, leaf, epoch, root) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![task_id.0.as_slice(), asked.0.as_slice(), epoch.0, root.0.as_slice()])?;
     }
     Ok(())
+}
+
+/// Records a veto. Only who has another result vetoes one.
+pub(super) fn record_veto(connection: &Connection, epoch: Epoch, entry: BatchEntry) -> Result<(), JournalError> {
+    let BatchEntry { task_id, leaf: asked } = entry;
+    let (own, signed) = (own_leaf(connection, task_id)?, signed_leaf(connection, task_id)?);
+    if own.is_none_or(|own| own == asked) || signed == Some(asked) {
+        return Err(JournalError::VetoOfOwn { task_id, own, asked });
+    }
+    connection
+        .prepare_cached("INSERT INTO vetoed (task_id, leaf, epoch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![task_id.0.as_slice(), asked.0.as_slice(), epoch.0])?;
+    Ok(())
+}
+
+fn is_vetoed(connection: &Connection, entry: &BatchEntry) -> Result<bool, JournalError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM vetoed WHERE task_id = ?1 AND leaf = ?2")?;
+    Ok(statement.exists(params![entry.task_id.0.as_slice(), entry.leaf.0.as_slice()])?)
 }
 
 fn signed_leaf(connection: &Connection, task_id: TaskId) -> Result<Option<ResultLeaf>, JournalError> {

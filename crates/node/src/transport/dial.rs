@@ -114,7 +114,7 @@ async fn look_up(address: &str, patience: Duration) -> Result<Vec<SocketAddr>, D
 /// A client's handshake ends before the server has seen the client's key. An empty message that is acknowledged says that it was
 /// liked.
 async fn connect(address: SocketAddr, link: &Link, shared: &Shared) -> Result<Connection, DialError> {
-    let config = tls::client_config(&shared.key, link.peer.key, &shared.limits);
+    let config = tls::client_config(&shared.key, &link.peer, &shared.limits);
     let connection = shared.endpoint.connect_with(config, address, SERVER_NAME)?.await?;
     let mut probe = connection.open_uni().await?;
     probe.finish()?;

@@ -165,7 +165,8 @@ impl Transport {
 
     /// Replaces the peers. Connections of those that are gone are closed, those that changed are dialled again, and
     /// the queues of those that stay are kept. Entries with this node's own key or with an all-zero one are left out, and of several for
-    /// one operator the last counts. Operators that share a key are all taken to speak when its holder does.
+    /// one operator the last counts. Operators that share a key are all taken to speak when its holder does. A peer with a previous key is
+    /// known by either.
     pub fn set_peers(&self, peers: Vec<Peer>) {
         for link in self.shared.peers.replace(peers, &self.shared.stop) {
             self.shared.tasks.spawn_on(dial::run(link, Arc::clone(&self.shared)), &self.runtime);

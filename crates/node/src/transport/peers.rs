@@ -20,8 +20,18 @@ pub struct Peer {
     pub operator: OperatorId,
     /// The key of its node.
     pub key: PeerKey,
+    /// The key that it had before, while that is honoured: it may still speak with it.
+    pub previous_key: Option<PeerKey>,
     /// Where it listens, `host:port`. A name is looked up whenever it is dialled; one that cannot be is tried again.
     pub address: String,
+}
+
+impl Peer {
+    /// The keys by which it is known.
+    pub(super) fn keys(&self) -> impl Iterator<Item = PeerKey> {
+        let previous = self.previous_key.filter(|previous| *previous != self.key && previous.0 != B256::ZERO);
+        [Some(self.key), previous].into_iter().flatten()
+    }
 }
 
 /// What leads to one peer.
@@ -110,8 +120,7 @@ impl Directory {
 
     fn rebuild_inbound(&self, state: &mut State) {
         let mut before = std::mem::take(&mut state.inbound);
-        for link in state.links.values() {
-            let key = link.peer.key;
+        for (link, key) in state.links.values().flat_map(|link| link.peer.keys().map(move |key| (link, key))) {
             let inbound = state.inbound.entry(key).or_insert_with(|| match before.remove(&key) {
                 Some(inbound) => Inbound { links: Vec::new(), ..inbound },
                 None => Inbound {
@@ -148,7 +157,8 @@ impl Directory {
 
     pub(super) fn stats(&self) -> Vec<PeerStats> {
         let state = self.lock();
-        let accepted = |link: &Link| state.inbound.get(&link.peer.key).is_some_and(|from| from.connection.is_some());
+        let speaks = |key: PeerKey| state.inbound.get(&key).is_some_and(|from| from.connection.is_some());
+        let accepted = |link: &Link| link.peer.keys().any(speaks);
         let links = state.links.values();
         links.map(|link| stats_of(link, accepted(link))).collect()
     }

@@ -60,7 +60,12 @@ impl TestNode {
     }
 
     fn as_peer(&self) -> Peer {
-        Peer { operator: self.operator, key: self.transport.public_key(), address: self.address().to_string() }
+        Peer {
+            operator: self.operator,
+            key: self.transport.public_key(),
+            previous_key: None,
+            address: self.address().to_string(),
+        }
     }
 
     fn knows(&self, others: &[&Self]) {
@@ -124,6 +129,53 @@ async fn two_peers_exchange_messages() {
     assert_eq!(a.receive().await, (b.operator, text("to a")));
     a.until(|a| a.of(&b).sent == 1 && a.of(&b).connected && a.of(&b).accepted).await;
     assert_eq!(b.of(&a).received, 1);
+}
+
+/// What the others know of an operator whose key was `before` and is `now`.
+fn rotated(node: &TestNode, before: u8, now: u8) -> Peer {
+    Peer { key: key(now).public(), previous_key: Some(key(before).public()), ..node.as_peer() }
+}
+
+#[tokio::test]
+async fn both_keys_of_a_rotating_peer_are_its_own() {
+    let (mut a, old) = (node(1), node(2));
+    introduce(&a, &old);
+    old.send(&a, "with the old key");
+    assert_eq!(a.receive().await, (old.operator, text("with the old key")));
+
+    // The chain has the new key, and the node still speaks with the old one.
+    a.transport.set_peers(vec![rotated(&old, 2, 3)]);
+    old.send(&a, "still with the old key");
+    assert_eq!(a.receive().await, (old.operator, text("still with the old key")));
+    a.send(&old, "whoever it is");
+    a.until(|a| a.of(&old).sent == 1 && a.of(&old).accepted).await;
+
+    let listen = old.address();
+    old.transport.shutdown().await;
+    drop(old);
+    soon(async {
+        while UdpSocket::bind(listen).is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let (transport, incoming) = Transport::bind(listen, key(3), limits()).expect("the port is free");
+    let mut new = TestNode { transport, incoming, operator: operator(2) };
+    new.knows(&[&a]);
+    new.send(&a, "with the new key");
+    assert_eq!(a.receive().await, (new.operator, text("with the new key")));
+    a.send(&new, "hello");
+    assert_eq!(new.receive().await, (a.operator, text("hello")));
+}
+
+#[tokio::test]
+async fn previous_key_is_a_strangers_once_it_is_honoured_no_more() {
+    let (a, old) = (node(1), node(2));
+    a.transport.set_peers(vec![rotated(&old, 2, 3)]);
+    old.knows(&[&a]);
+    a.until(|a| a.of(&old).accepted && a.of(&old).connected).await;
+    a.transport.set_peers(vec![Peer { previous_key: None, ..rotated(&old, 2, 3) }]);
+    a.until(|a| !a.of(&old).accepted && !a.of(&old).connected && a.of(&old).dials_failed > 0).await;
 }
 
 #[tokio::test]
@@ -216,7 +268,7 @@ async fn holder_of_a_shared_key_speaks_for_all_who_registered_it() {
 /// A connection of `name` to `to` whose sender keeps to no rules.
 async fn raw_connection(name: u8, to: &TestNode) -> (Endpoint, quinn::Connection) {
     let endpoint = Endpoint::client(ANY_PORT).expect("a port is free");
-    let config = tls::client_config(&key(name), to.transport.public_key(), &limits());
+    let config = tls::client_config(&key(name), &to.as_peer(), &limits());
     let connection = soon(endpoint.connect_with(config, to.address(), "x").expect("dialled")).await.expect("connected");
     (endpoint, connection)
 }
@@ -420,7 +472,7 @@ async fn garbage_is_ignored() {
 async fn first_packet(to: &TestNode) -> Vec<u8> {
     let catcher = tokio::net::UdpSocket::bind(ANY_PORT).await.expect("a port is free");
     let endpoint = Endpoint::client(ANY_PORT).expect("a port is free");
-    let config = tls::client_config(&key(9), to.transport.public_key(), &limits());
+    let config = tls::client_config(&key(9), &to.as_peer(), &limits());
     let _connecting = endpoint.connect_with(config, catcher.local_addr().expect("bound"), "x").expect("dialled");
     let mut packet = vec![0; 2048];
     let (size, _) = soon(catcher.recv_from(&mut packet)).await.expect("received");

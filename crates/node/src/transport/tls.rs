@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
 
-use super::peers::Directory;
+use super::peers::{Directory, Peer};
 use super::{MESSAGE_BYTES_MAX, PeerKey, TransportKey, TransportLimits};
 
 const ALPN: &[u8] = b"tandem/1";
@@ -77,13 +77,13 @@ pub(super) fn server_config(
     config
 }
 
-/// Dials the one peer that holds `expected`.
-pub(super) fn client_config(key: &TransportKey, expected: PeerKey, limits: &TransportLimits) -> quinn::ClientConfig {
+/// Dials one peer, and nobody else.
+pub(super) fn client_config(key: &TransportKey, peer: &Peer, limits: &TransportLimits) -> quinn::ClientConfig {
     let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&[&TLS13])
         .expect("ring has TLS 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(OnePeer(expected)))
+        .with_custom_certificate_verifier(Arc::new(OnePeer(peer.keys().collect())))
         .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key))));
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.resumption = Resumption::disabled();
@@ -116,9 +116,9 @@ fn certified(key: &TransportKey) -> Arc<CertifiedKey> {
     Arc::new(CertifiedKey::new(vec![spki], Arc::clone(&key.signing)))
 }
 
-/// Accepts one key as the server's.
+/// Accepts the keys of one peer as the server's.
 #[derive(Debug)]
-struct OnePeer(PeerKey);
+struct OnePeer(Vec<PeerKey>);
 
 impl ServerCertVerifier for OnePeer {
     fn verify_server_cert(
@@ -129,7 +129,7 @@ impl ServerCertVerifier for OnePeer {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if read_key(end_entity)? == self.0 { Ok(ServerCertVerified::assertion()) } else { Err(not_a_peer()) }
+        if self.0.contains(&read_key(end_entity)?) { Ok(ServerCertVerified::assertion()) } else { Err(not_a_peer()) }
     }
 
     fn verify_tls12_signature(
