@@ -13,7 +13,7 @@ contract BN254Test is Test {
         uint256 y;
     }
 
-    function withHint(bytes32 digest, uint256 passed, uint256 y) external pure returns (G1 memory) {
+    function withHint(bytes32 digest, uint8 passed, uint256 y) external pure returns (G1 memory) {
         return G1(BN254.hashToG1WithHint(digest, passed, y), y);
     }
 

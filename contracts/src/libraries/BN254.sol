@@ -104,9 +104,10 @@ library BN254 {
     /// point of a digest is ever signed. To pass a signature over one digest for one over another, both have to lie
     /// within 255 of each other, for which keccak256 has to be broken but for 8 bits. The ordinate may be that of −H:
     /// a check that passes for (−H, −σ) passes for (H, σ). Warning: the point is not to be taken for an identifier.
-    /// @param passed How many abscissas `hashToG1` passes over, at most 255.
+    /// @param passed How many abscissas `hashToG1` passes over. One byte: were it any number, the abscissa of any other
+    /// digest would be as good, and every signature one over everything.
     /// @param y The ordinate that it finds.
-    function hashToG1WithHint(bytes32 digest, uint256 passed, uint256 y) internal pure returns (uint256 x) {
+    function hashToG1WithHint(bytes32 digest, uint8 passed, uint256 y) internal pure returns (uint256 x) {
         uint256 distance;
         // x = addmod(uint256(digest), passed, P); distance = mulmod(y, y, P) - cubePlus3(x);
         assembly ("memory-safe") {

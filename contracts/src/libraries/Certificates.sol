@@ -262,7 +262,7 @@ library Certificates {
         if (!ok) revert KeysNotSummed();
     }
 
-    function _passed(bytes calldata certificate) private pure returns (uint256 passed) {
+    function _passed(bytes calldata certificate) private pure returns (uint8 passed) {
         assembly ("memory-safe") {
             passed := byte(1, calldataload(certificate.offset))
         }

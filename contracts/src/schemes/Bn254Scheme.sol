@@ -40,7 +40,8 @@ contract Bn254Scheme is AggregateScheme {
     function _requireSignature(bytes32 digest, uint256 key, bytes calldata proof) internal view override {
         if (proof.length != PROOF_BYTES) revert MalformedProof(proof.length);
         (G1 memory sigma, G2 memory apk, uint256 passed, uint256 y) = abi.decode(proof, (G1, G2, uint256, uint256));
-        G1 memory message = G1(BN254.hashToG1WithHint(digest, passed, y), y);
+        if (passed > type(uint8).max) revert BN254.InvalidHint(digest);
+        G1 memory message = G1(BN254.hashToG1WithHint(digest, uint8(passed), y), y);
         _requireSignature(digest, message, _at(key), apk, sigma);
     }
 

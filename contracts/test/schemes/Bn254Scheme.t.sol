@@ -77,6 +77,36 @@ contract Bn254SchemeTest is AggregateSuite {
         verify(31, proof);
     }
 
+    /// @dev However far one digest lies from the other, counting on from it arrives at the other's point.
+    function test_signature_over_another_digest_is_refused_however_far_the_hint_counts() public {
+        bytes32 other = keccak256("other");
+        uint256[] memory by = secretsOf(31);
+        uint256 sum;
+        for (uint256 i = 0; i < by.length; i++) {
+            sum += by[i];
+        }
+        G1 memory point = BN254.hashToG1(other);
+        uint256 passed = addmod(point.x, BN254.P - uint256(DIGEST) % BN254.P, BN254.P);
+        bytes memory proof =
+            abi.encodePacked(sign(sum, other), abi.encode(Bls.publicKeyG2(sum)), abi.encode(passed, point.y));
+        vm.expectRevert(abi.encodeWithSelector(BN254.InvalidHint.selector, DIGEST));
+        verify(31, proof);
+    }
+
+    function test_hint_counts_no_further_than_a_byte() public {
+        G1 memory point = BN254.hashToG1(DIGEST);
+        for (uint256 steps = 255; steps <= 256; steps++) {
+            bytes32 before = bytes32(addmod(point.x, BN254.P - steps, BN254.P));
+            bytes memory proof = abi.encodePacked(
+                abi.encode(BN254.mul(point, secrets[0])),
+                abi.encode(Bls.publicKeyG2(secrets[0])),
+                abi.encode(steps, point.y)
+            );
+            if (steps == 256) vm.expectRevert(abi.encodeWithSelector(BN254.InvalidHint.selector, before));
+            scheme.verify{gas: LIMIT}(before, one(chunk), one(uint256(1)), proof);
+        }
+    }
+
     function test_halves_of_different_keys_are_not_possessed() public {
         bytes memory key = abi.encode(Bls.publicKey(secrets[0]), Bls.publicKeyG2(secrets[1]));
         bytes[2] memory signatures = [sign(secrets[0], DIGEST), sign(secrets[1], DIGEST)];
