@@ -46,7 +46,10 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     Terms private immutable _terms;
     address private immutable _oracle;
 
-    // One slot:
+    bytes32 private _currentManifest;
+    bytes32 private _nextManifest;
+
+    // One slot, behind whole ones: the pending owner has room beside it for the first of two.
     //
     // | bits | field |
     // |---|---|
@@ -57,8 +60,6 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     uint64 public taskCount;
     uint64 private _activationBlock;
 
-    bytes32 private _currentManifest;
-    bytes32 private _nextManifest;
     /// @inheritdoc IServiceManager
     mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
     /// @dev A task's id while it is open or pending; zero before and after.

@@ -127,7 +127,8 @@ interface IAllocationManager is IStakeSource {
     error LeverageCapExceeded(address operator, address strategy, uint256 sum, uint256 cap);
     /// @notice An earlier change of this allocation becomes effective only then.
     error AllocationPending(address operator, address service, address strategy, uint48 effectiveAt);
-    /// @notice Allocations of an operator that left can be slashed until then; opt in again afterwards.
+    /// @notice An operator that left is bound until then, and whatever it had allocated can be slashed; opt in again
+    /// afterwards.
     error StillSlashable(address operator, address service, uint48 until);
     error NotSlasher(address service, address caller);
     error NotResolver(address service, address caller);
@@ -192,7 +193,8 @@ interface IAllocationManager is IStakeSource {
     /// weight.
     function allocate(address service, AllocationBps calldata allocation) external;
 
-    /// @notice Takes the caller out of `service`. Its allocation can be slashed for the `withdrawalDelay`.
+    /// @notice Takes the caller out of `service`. Its allocation can be slashed for the `withdrawalDelay`, and it comes
+    /// back no sooner.
     function optOut(address service) external;
 
     /// @notice Asks for a slash. The service's slasher only.

@@ -476,12 +476,11 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         _release(service, operator, EXTERNAL, until);
     }
 
+    /// @dev Even where nothing was effective yet: who came and went at will could have the service's tables superseded
+    /// each time.
     function _release(address service, address operator, uint256 side, uint48 until) private {
-        Allocation memory allocation = _allocation(service, operator, side);
-        if (allocation.current | allocation.pending == 0) return;
-        allocation.pending = 0;
-        allocation.effectiveAt = allocation.current == 0 ? 0 : until;
-        _store(service, operator, side, allocation);
+        uint96 current = _allocation(service, operator, side).current;
+        _store(service, operator, side, Allocation(current, 0, until));
     }
 
     /// @dev Stake once nothing is pending: else whoever came last would always be the weakest.

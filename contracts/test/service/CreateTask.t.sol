@@ -131,4 +131,18 @@ contract CreateTaskTest is ServiceFixture {
         service = new ServiceManager(config(both(1, 1)));
         vm.assertTrue(idOf(task) != here);
     }
+
+    /// @dev The latest number beside the block of the next manifest; the manifest; its handler; the task's id.
+    function test_task_takes_four_slots() public {
+        vm.record();
+        createTask("input");
+        (bytes32[] memory reads,) = vm.accesses(address(service));
+        uint256 distinct;
+        for (uint256 i = 0; i < reads.length; i++) {
+            uint256 first = 0;
+            while (reads[first] != reads[i]) first++;
+            if (first == i) distinct++;
+        }
+        vm.assertEq(distinct, 4);
+    }
 }

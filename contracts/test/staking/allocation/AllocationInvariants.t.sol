@@ -146,7 +146,7 @@ contract AllocationWorld is AllocationFixture {
         for (uint256 side = 0; side < 2; side++) {
             Ghost storage g = _ghosts[at(o)][s][side];
             g.pending = 0;
-            g.effectiveAt = g.current == 0 ? 0 : block.timestamp + WITHDRAWAL_DELAY;
+            g.effectiveAt = block.timestamp + WITHDRAWAL_DELAY;
         }
     }
 
@@ -248,6 +248,7 @@ contract AllocationWorld is AllocationFixture {
         uint256 sum = encumbered(_ghosts[operator][0][side]) + encumbered(_ghosts[operator][1][side]);
         for (uint256 i = 0; i < 2; i++) {
             Ghost storage h = _ghosts[operator][i][side];
+            if (h.current == 0 && h.pending == 0) continue;
             if (sum > cap) (h.current, h.pending) = (h.current * cap / sum, h.pending * cap / sum);
             if (h.current > factor) h.current = factor;
             if (h.pending > factor) h.pending = factor;

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {AllocationTest} from "./AllocationFixture.sol";
-import {Allocation, IAllocationManager} from "../../../src/interfaces/IAllocationManager.sol";
+import {Allocation, IAllocationManager, MembershipRules} from "../../../src/interfaces/IAllocationManager.sol";
 import {IOperatorRegistry} from "../../../src/interfaces/IOperatorRegistry.sol";
 import {IStakeSource} from "../../../src/interfaces/IStakeSource.sol";
 
@@ -44,11 +44,33 @@ contract OptOutTest is AllocationTest {
 
     function test_increase_that_is_pending_is_dropped() public {
         optIn(0, address(service), 10_000, 10_000);
-        expectChange(0, address(service), address(nativeStrategy), Allocation(0, 0, 0));
+        uint48 until = uint48(block.timestamp) + WITHDRAWAL_DELAY;
+        expectChange(0, address(service), address(nativeStrategy), Allocation(0, 0, until));
         optOut(0, address(service));
-        assertAllocation(native(0, address(service)), 0, 0, 0);
+        assertAllocation(native(0, address(service)), 0, 0, until);
+        assertSlashable(0, address(service), 0, 0);
         vm.assertEq(allocations.servicesOf(at(0)).length, 0);
         vm.assertEq(allocations.allocatedOf(at(0), address(nativeStrategy)), 0);
+    }
+
+    /// @dev Each time it comes or goes, anyone may have the service's tables superseded, and staged chunks are void.
+    function test_operator_comes_back_no_sooner_when_it_had_nothing_allocated_yet() public {
+        setRules(MembershipRules(false, 1_000, 0, 0));
+        for (uint16 bps = 0; bps <= 10_000; bps += 10_000) {
+            optIn(0, address(service), bps, 0);
+            uint64 version = allocations.membershipVersion(address(service));
+            optOut(0, address(service));
+            uint48 until = uint48(block.timestamp) + WITHDRAWAL_DELAY;
+            bytes memory refusal =
+                abi.encodeWithSelector(IAllocationManager.StillSlashable.selector, at(0), address(service), until);
+            vm.expectRevert(refusal);
+            optIn(0, address(service), bps, 0);
+            vm.warp(until - 1);
+            vm.expectRevert(refusal);
+            optIn(0, address(service), bps, 0);
+            vm.assertEq(allocations.membershipVersion(address(service)), version + 1);
+            vm.warp(until);
+        }
         optIn(0, address(service), 10_000, 10_000);
     }
 
