@@ -19,7 +19,8 @@ struct ServiceConfig {
     address externalStrategy;
     /// What signed stake every result needs.
     Policy policy;
-    /// Seconds for which an operator table is believed after its stake was read.
+    /// Seconds for which an operator table is believed after its stake was read. The stake source must be able to slash
+    /// it, and to name the keys in it, for longer than that.
     uint32 tableWindow;
     /// Seconds after which anyone may write the next one, less than `tableWindow`.
     uint32 epochSeconds;

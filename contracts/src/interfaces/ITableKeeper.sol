@@ -10,7 +10,8 @@ import {Epoch} from "../types/Ids.sol";
 struct TableConfig {
     /// Keeps the operators and their stake.
     IStakeSource stakeSource;
-    /// Seconds for which a table is believed after its stake was read.
+    /// Seconds for which a table is believed after its stake was read. The stake source must be able to slash it, and to
+    /// name the keys in it, for longer than that.
     uint32 tableWindow;
     /// Seconds after which anyone may write the next one, less than `tableWindow`.
     uint32 epochSeconds;
@@ -37,7 +38,8 @@ struct TableInfo {
 /// Only the latest `LIVE_EPOCHS` tables are believed, each for `tableWindow` seconds.
 ///
 /// @dev Warning: whoever can move much stake at will can have the table corrected at will, and so supersede tables
-/// under which certificates are on their way. Stake sources should take time over stake that joins a service.
+/// under which certificates are on their way. So can whoever has a few operators, by having them leave one by one.
+/// Stake sources should take time over stake that joins a service, and over operators that come back.
 interface ITableKeeper is IStakeObserver {
     error InvalidTableWindow(uint32 tableWindow);
     /// @notice Not in 1 to `tableWindow` − 1.

@@ -278,6 +278,8 @@ library Policies {
         }
         _demandShare(Token.Native, signed, total, requirement.nativeBps);
         _demandShare(Token.External, signed, total, requirement.externalBps);
+        // Every refusal has its reason above. Were one forgotten, the certificate must not pass for it.
+        assert(false);
     }
 
     function _demandShare(Token token, WeightPair signed, WeightPair total, uint16 bps) private pure {
