@@ -148,7 +148,7 @@ const SENTENCES: &[Sentence] = &[
         "an earlier change of {operator}'s allocation in {strategy} becomes effective first, at {effectiveAt}",
         None,
     ),
-    ("StillSlashable", "{operator} can be slashed by {service} until {until}", Some("opt in again afterwards")),
+    ("StillSlashable", "{operator} left {service} and is bound to it until {until}", Some("opt in again afterwards")),
     ("NotSlasher", "{caller} is not the slasher of service {service}", None),
     ("NotResolver", "{caller} is not the resolver of service {service}", None),
     ("SlashTooHigh", "a slash of {bps} is above {limit}, the service's largest", None),
