@@ -31,6 +31,7 @@ mod restaking_manager {
 mod score_board {
     alloy::sol!(ScoreBoard, "artifacts/ScoreBoard.json");
 }
+#[expect(clippy::too_many_arguments, reason = "generated: an event has as many fields")]
 mod service_manager {
     alloy::sol!(ServiceManager, "artifacts/ServiceManager.json");
 }

@@ -60,15 +60,15 @@ fn number(value: &Value) -> U256 {
 /// A value of an event that the last transaction of a run recorded.
 fn recorded(page: &Value, event: &str, name: &str) -> U256 {
     let transactions = page["transactions"].as_array().expect("a list");
-    let events = transactions.iter().flat_map(|done| done["events"].as_array().expect("a list"));
-    let event = events.filter(|found| found["event"] == event).last().unwrap_or_else(|| panic!("no {event}: {page}"));
+    let mut events = transactions.iter().flat_map(|done| done["events"].as_array().expect("a list"));
+    let event = events.rfind(|found| found["event"] == event).unwrap_or_else(|| panic!("no {event}: {page}"));
     let values = event["values"].as_array().expect("a list");
     let field = values.iter().find(|field| field["name"] == name).unwrap_or_else(|| panic!("no {name}: {event}"));
     number(&field["value"])
 }
 
 /// The stake of `strategy` on a page of `stake show` or `operator show`.
-fn stake<'a>(page: &'a Value, strategy: Address) -> &'a Value {
+fn stake(page: &Value, strategy: Address) -> &Value {
     let stakes = page["stake"].as_array().expect("a list");
     stakes
         .iter()
