@@ -110,7 +110,7 @@ library Digests {
     }
 
     /// @notice What an operator signs to show that it holds the key it registers, in the domain of the
-    /// RestakingManager.
+    /// OperatorRegistry.
     function possession(bytes32 domain, address operator, G1 memory g1, G2 memory g2) internal pure returns (bytes32) {
         return digest(
             domain,

@@ -3,8 +3,7 @@ pragma solidity ^0.8.31;
 
 import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 
-/// @notice What operators do off chain, for tests: sign, add keys up, take the square roots of the hint. Slow, and not
-/// safe for real keys.
+/// @notice What operators do off chain, for tests: sign, add keys up, find the hint. Slow, and not safe for real keys.
 library Bls {
     uint256 private constant P = BN254.P;
 
