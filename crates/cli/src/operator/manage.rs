@@ -3,9 +3,9 @@
 use tandem_chain::staking::Registration;
 use tandem_types::{OperatorId, PerToken};
 
-use super::{Allocate, Common, OptIn, Register, RotateKey, Set, Which};
+use super::{Allocate, OptIn, Register, RotateKey, Set, Which};
 use crate::Failure;
-use crate::session::Session;
+use crate::session::{CommonArgs, Session};
 
 pub(super) async fn register(session: Session, args: &Register) -> Result<(), Failure> {
     let (sender, keys) = session.operator(&args.common.sender).await?;
@@ -19,7 +19,7 @@ pub(super) async fn register(session: Session, args: &Register) -> Result<(), Fa
     session.carry_out(&sender, &[session.contracts().register_operator(&registration)]).await
 }
 
-pub(super) async fn deregister(session: Session, common: &Common) -> Result<(), Failure> {
+pub(super) async fn deregister(session: Session, common: &CommonArgs) -> Result<(), Failure> {
     let sender = session.sender(&common.sender).await?;
     session.carry_out(&sender, &[session.contracts().deregister_operator()]).await
 }
@@ -48,7 +48,7 @@ pub(super) async fn allocate(mut session: Session, args: &Allocate) -> Result<()
     session.carry_out(&sender, &[session.contracts().allocate(service, allocation)]).await
 }
 
-pub(super) async fn opt_out(mut session: Session, common: &Common) -> Result<(), Failure> {
+pub(super) async fn opt_out(mut session: Session, common: &CommonArgs) -> Result<(), Failure> {
     let service = session.service().await?;
     let sender = session.sender(&common.sender).await?;
     session.carry_out(&sender, &[session.contracts().opt_out(service)]).await

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use tandem_chain::staking::AllocationBps;
 use tandem_types::{Address, PerToken};
 
-use crate::session::{self, NetworkArgs, SenderArgs};
+use crate::session::{self, CommonArgs};
 use crate::stake::examples;
 use crate::trace::LogFormat;
 use crate::{Failure, units};
@@ -38,7 +38,7 @@ enum Command {
     Register(Register),
     /// End being an operator, once it serves no service; its keys are spent
     #[command(after_help = examples(DEREGISTER))]
-    Deregister(Common),
+    Deregister(CommonArgs),
     /// Change what the operator says of itself: socket, metadata, commission
     #[command(after_help = examples(SET))]
     Set(Set),
@@ -50,7 +50,7 @@ enum Command {
     Allocate(Allocate),
     /// Leave a service; the allocation stays slashable for the withdrawal delay
     #[command(after_help = examples(OPT_OUT))]
-    OptOut(Common),
+    OptOut(CommonArgs),
     /// Replace the BLS key and the transport key; the previous ones are honoured for the stated overlap
     #[command(after_help = examples(ROTATE))]
     RotateKey(RotateKey),
@@ -77,14 +77,6 @@ const SHOW: &str = "  tandem operator show 0x…
   tandem operator show --keys keys --json";
 
 #[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    sender: SenderArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
-}
-
-#[derive(Debug, clap::Args)]
 struct Register {
     /// Where the operator's node listens for the others; without it, it is not to be reached
     #[arg(long, value_name = "HOST:PORT", default_value = "", hide_default_value = true)]
@@ -93,7 +85,7 @@ struct Register {
     #[arg(long, value_name = "URI", default_value = "", hide_default_value = true)]
     metadata: String,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -109,7 +101,7 @@ struct Set {
     #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
     commission: Option<u16>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 /// What is exposed to a service.
@@ -137,7 +129,7 @@ struct OptIn {
     #[arg(long, value_name = "OPERATOR")]
     replace: Option<Address>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -150,7 +142,7 @@ struct Allocate {
     #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
     external: Option<u16>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -162,7 +154,7 @@ struct RotateKey {
     #[arg(long, value_enum)]
     only: Option<Which>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 /// One of an operator's keys.
@@ -179,7 +171,7 @@ struct Show {
     /// The operator [default: the account of --keys]
     operator: Option<Address>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 impl Args {

@@ -5,8 +5,8 @@ use tandem_chain::staking::{Action, MembershipRules, SlashingTerms};
 use tandem_chain::{ServiceError, ServiceReader, admin};
 use tandem_types::{Address, PerToken, U256, Weight};
 
-use super::{Approve, Common, Membership, OfOperator, OfRequest, Register, Rules, Slash};
-use crate::session::{Session, code};
+use super::{Approve, Membership, OfOperator, OfRequest, Register, Rules, Slash};
+use crate::session::{CommonArgs, Session, code};
 use crate::{Failure, units};
 
 pub(super) async fn register(mut session: Session, args: &Register) -> Result<(), Failure> {
@@ -64,7 +64,7 @@ pub(super) async fn eject(mut session: Session, args: &OfOperator) -> Result<(),
     session.carry_out(&sender, &[session.contracts().eject_operator(service, args.operator)]).await
 }
 
-pub(super) async fn refresh(mut session: Session, common: &Common) -> Result<(), Failure> {
+pub(super) async fn refresh(mut session: Session, common: &CommonArgs) -> Result<(), Failure> {
     let service = session.service().await?;
     let next = async { ServiceReader::open(session.client.clone(), service).await?.next_table().await };
     let next = next.await.map_err(unreadable)?;

@@ -6,7 +6,7 @@ mod show;
 use clap::Subcommand;
 use tandem_types::{Address, B256};
 
-use crate::session::{self, NetworkArgs, SenderArgs};
+use crate::session::{self, CommonArgs, NetworkArgs};
 use crate::stake::examples;
 use crate::{Failure, units};
 
@@ -36,7 +36,7 @@ enum Command {
     Eject(OfOperator),
     /// Write a new operator table from the stake as it is now (anyone)
     #[command(after_help = examples(REFRESH))]
-    Refresh(Common),
+    Refresh(CommonArgs),
     /// Ask for a slash of an operator's allocation (slasher)
     #[command(after_help = examples(SLASH))]
     Slash(Slash),
@@ -62,14 +62,6 @@ const SLASH: &str =
     "  tandem service slash 0x… --native 30% --external 30% --fault-at 1795344763 --evidence 0x… --keys slasher.json";
 const VETO: &str = "  tandem service veto-slash 3 --keys resolver.json";
 const EXECUTE: &str = "  tandem service execute-slash 3 --keys any.json";
-
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    sender: SenderArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
-}
 
 /// Whom a service takes.
 #[derive(Debug, clap::Args)]
@@ -108,7 +100,7 @@ struct Register {
     #[command(flatten)]
     membership: Membership,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,7 +108,7 @@ struct Rules {
     #[command(flatten)]
     membership: Membership,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,7 +119,7 @@ struct Approve {
     #[arg(long)]
     revoke: bool,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -135,7 +127,7 @@ struct OfOperator {
     /// The operator
     operator: Address,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,7 +147,7 @@ struct Slash {
     #[arg(long, value_name = "HEX")]
     evidence: B256,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -163,7 +155,7 @@ struct OfRequest {
     /// Number of the request
     id: u64,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 /// Runs the command.

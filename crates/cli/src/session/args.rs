@@ -34,6 +34,15 @@ pub(crate) struct NetworkArgs {
     pub(crate) json: bool,
 }
 
+/// What every command takes that sends transactions.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CommonArgs {
+    #[command(flatten)]
+    pub(crate) sender: SenderArgs,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
 /// Which account acts, and whether it does.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SenderArgs {

@@ -17,7 +17,7 @@ use tandem_node::config::Config;
 use tandem_node::keys::OperatorKeys;
 use tandem_types::Address;
 
-pub(crate) use args::{NetworkArgs, SenderArgs};
+pub(crate) use args::{CommonArgs, NetworkArgs, SenderArgs};
 pub(crate) use names::Names;
 pub(crate) use transact::Sender;
 

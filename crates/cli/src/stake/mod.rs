@@ -7,7 +7,7 @@ pub(crate) use show::lost;
 use tandem_chain::staking::{Action, StrategyInfo};
 use tandem_types::{Address, U256};
 
-use crate::session::{self, EXIT_CODES, NetworkArgs, SenderArgs, Session};
+use crate::session::{self, CommonArgs, EXIT_CODES, SenderArgs, Session};
 use crate::{Failure, units};
 
 /// Deposit, delegate and withdraw stake.
@@ -27,7 +27,7 @@ enum Command {
     Delegate(Delegate),
     /// Take all of the account's stake from its operator; it waits for the withdrawal delay, one withdrawal per token
     #[command(after_help = examples(UNDELEGATE))]
-    Undelegate(Common),
+    Undelegate(CommonArgs),
     /// Queue a withdrawal, to be completed after the withdrawal delay; until then slashing can reach it
     #[command(after_help = examples(WITHDRAW))]
     Withdraw(Withdraw),
@@ -60,21 +60,13 @@ pub(crate) fn examples(lines: &str) -> String {
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    sender: SenderArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
-}
-
-#[derive(Debug, clap::Args)]
 struct Deposit {
     /// How much, in whole tokens, such as 12.5
     amount: String,
     /// What: a token's symbol or address, or a strategy's address. ETH is the chain's own, sent along
     token: String,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +74,7 @@ struct Delegate {
     /// The operator; one's own address to operate one's own stake
     operator: Address,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +84,7 @@ struct Withdraw {
     /// What: a token's symbol or address, or a strategy's address
     token: String,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +99,7 @@ struct Complete {
     #[arg(long)]
     restake: bool,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,7 +107,7 @@ struct Show {
     /// The account [default: that of --keys]
     account: Option<Address>,
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
 }
 
 /// Runs the command.
