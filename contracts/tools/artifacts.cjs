@@ -11,14 +11,12 @@ const CONTRACTS = [
   "ChainlinkPrices",
   "DemoFeed",
   "DemoToken",
-  "EtherStrategy",
   "FallbackMonitor",
   "OperatorRegistry",
   "RestakingManager",
   "ScoreBoard",
   "ServiceManager",
   "Strategy",
-  "WrappedEther",
 ];
 
 const contracts = path.join(__dirname, "..");
