@@ -5,9 +5,9 @@ import {FixedCondition, FixedPrices, RudeOracle} from "./utils/Oracles.sol";
 import {PolicyFixture} from "./utils/PolicyFixture.sol";
 import {Wide, times} from "./utils/Wide.sol";
 import {WeightPair} from "../src/libraries/OperatorTables.sol";
-import {Inputs, Policies} from "../src/libraries/Policies.sol";
+import {IN_FALLBACK, Inputs, Policies, pricesOf} from "../src/libraries/Policies.sol";
 import {Policy, PolicyKind, Requirement, Token, Verdict} from "../src/types/Structs.sol";
-import {Terms, termsOf} from "../src/types/Terms.sol";
+import {Terms, termsOf, thresholdsOf} from "../src/types/Terms.sol";
 
 /// @notice What one judgement is about.
 struct Trial {
@@ -31,11 +31,11 @@ contract PoliciesTest is PolicyFixture {
     }
 
     function judge(Trial memory c) private pure returns (Verdict) {
-        return Policies.judge(termsOf(c.policy), c.inputs, signed(c), total(c), c.requirement);
+        return Policies.judge(termsOf(c.policy), c.inputs, signed(c), total(c), thresholdsOf(c.requirement));
     }
 
     function demand(Trial memory c) external pure returns (Verdict) {
-        return Policies.demand(termsOf(c.policy), c.inputs, signed(c), total(c), c.requirement);
+        return Policies.demand(termsOf(c.policy), c.inputs, signed(c), total(c), thresholdsOf(c.requirement));
     }
 
     function signed(Trial memory c) private pure returns (WeightPair) {
@@ -48,7 +48,7 @@ contract PoliciesTest is PolicyFixture {
 
     /// @notice A policy, and how many of how many signed.
     function on(Policy memory policy, uint96 sn, uint96 tn, uint96 se, uint96 te) private view returns (Trial memory) {
-        return Trial(policy, Inputs(1, 1, false), sn, se, tn, te, nothing);
+        return Trial(policy, pricesOf(1, 1), sn, se, tn, te, nothing);
     }
 
     function expect(Verdict verdict, Trial memory c) private pure {
@@ -214,25 +214,25 @@ contract PoliciesTest is PolicyFixture {
     function test_fallback_needs_the_external_token_at_its_higher_threshold() public {
         Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 85, 100);
         refuse(c, shortOf(Token.Native, 0, 100, 6667));
-        c.inputs.inFallback = true;
+        c.inputs = IN_FALLBACK;
         expect(Verdict.Final, c);
         c.signedExternal = 84;
         refuse(c, abi.encodeWithSelector(Policies.FallbackQuorumNotReached.selector, 84, 100, 8500));
         (c.signedNative, c.signedExternal) = (67, 67);
         expect(Verdict.Final, c);
-        c.inputs.inFallback = false;
+        c.inputs = Inputs.wrap(0);
         expect(Verdict.Final, c);
     }
 
     function test_fallback_of_another_kind_means_nothing() public {
         Trial memory c = on(both(6667, 6667), 0, 100, 100, 100);
-        c.inputs.inFallback = true;
+        c.inputs = IN_FALLBACK;
         refuse(c, shortOf(Token.Native, 0, 100, 6667));
     }
 
     function test_combined_adds_up_values() public {
         Trial memory c = on(combined(6667, 10_000, address(1)), 10, 30, 50, 100);
-        c.inputs = Inputs(2, 3, false);
+        c.inputs = pricesOf(2, 3);
         // 20 + 150 of 60 + 300.
         refuse(c, abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 170, 360, 6667));
         c.signedExternal = 74;
@@ -257,9 +257,9 @@ contract PoliciesTest is PolicyFixture {
 
     function test_prices_that_are_not_known_refuse() public {
         Trial memory c = on(combined(1, 10_000, address(1)), 100, 100, 100, 100);
-        c.inputs = Inputs(0, 5, false);
+        c.inputs = pricesOf(0, 5);
         refuse(c, abi.encodeWithSelector(Policies.PricesUnknown.selector, 0, 5));
-        c.inputs = Inputs(5, 0, false);
+        c.inputs = pricesOf(5, 0);
         refuse(c, abi.encodeWithSelector(Policies.PricesUnknown.selector, 5, 0));
     }
 
@@ -277,7 +277,7 @@ contract PoliciesTest is PolicyFixture {
             abi.encodeWithSelector(Policies.CombinedQuorumNotReached.selector, 0, 0, 1)
         );
         Trial memory c = on(bothOrFallback(1, 1, 2, address(1)), 100, 100, 0, 0);
-        c.inputs.inFallback = true;
+        c.inputs = IN_FALLBACK;
         refuse(c, abi.encodeWithSelector(Policies.FallbackQuorumNotReached.selector, 0, 0, 2));
     }
 
@@ -306,7 +306,7 @@ contract PoliciesTest is PolicyFixture {
 
     function test_requirement_holds_in_fallback_too() public {
         Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(1)), 0, 100, 100, 100);
-        c.inputs.inFallback = true;
+        c.inputs = IN_FALLBACK;
         expect(Verdict.Final, c);
         c.requirement.nativeBps = 1;
         refuse(c, shortOf(Token.Native, 0, 100, 1));
@@ -352,11 +352,11 @@ contract PoliciesTest is PolicyFixture {
     /// least of 1 and c·B / ((1 − c)·A). Both sides times (1 − c)·A where f is less than 1.
     function reachesCombined(Trial memory c, uint256 bps) private pure returns (bool) {
         uint256 cap = c.policy.nativeCapBps;
-        uint256 allNative = uint256(c.totalNative) * c.inputs.nativePrice;
-        uint256 allExternal = uint256(c.totalExternal) * c.inputs.externalPrice;
-        uint256 someNative = uint256(c.signedNative) * c.inputs.nativePrice;
-        uint256 someExternal = uint256(c.signedExternal) * c.inputs.externalPrice;
-        if (c.inputs.nativePrice == 0 || c.inputs.externalPrice == 0) return false;
+        uint256 allNative = uint256(c.totalNative) * c.inputs.nativePrice();
+        uint256 allExternal = uint256(c.totalExternal) * c.inputs.externalPrice();
+        uint256 someNative = uint256(c.signedNative) * c.inputs.nativePrice();
+        uint256 someExternal = uint256(c.signedExternal) * c.inputs.externalPrice();
+        if (c.inputs.nativePrice() == 0 || c.inputs.externalPrice() == 0) return false;
         if (!times(allNative, ONE - cap).isAbove(times(allExternal, cap))) {
             if (allNative + allExternal == 0) return false;
             return times(someNative + someExternal, ONE).isAtLeast(times(allNative + allExternal, bps));
@@ -382,7 +382,7 @@ contract PoliciesTest is PolicyFixture {
         if (p.kind == PolicyKind.Combined) enough = reachesCombined(c, p.combinedBps);
         if (p.kind == PolicyKind.BothOrFallback) {
             bool alone = reaches(c.signedExternal, c.totalExternal, p.fallbackBps);
-            enough = (native && ext) || (c.inputs.inFallback && alone);
+            enough = (native && ext) || (c.inputs.inFallback() && alone);
         }
         if (p.kind != PolicyKind.Veto) return enough ? Verdict.Final : Verdict.Refused;
         if (!native) return Verdict.Refused;
@@ -411,8 +411,12 @@ contract PoliciesTest is PolicyFixture {
         c.policy = kinds()[s[0] % 6];
         c.totalNative = uint96(extreme(s[1], MOST));
         c.totalExternal = uint96(extreme(s[2], MOST));
-        c.inputs =
-            Inputs(uint128(extreme(s[3], type(uint128).max)), uint128(extreme(s[4], type(uint128).max)), s[5] % 2 == 0);
+        if (c.policy.kind == PolicyKind.BothOrFallback) {
+            c.inputs = s[5] % 2 == 0 ? IN_FALLBACK : Inputs.wrap(0);
+        } else {
+            uint256 most = type(uint128).max;
+            c.inputs = pricesOf(uint128(extreme(s[3], most)), uint128(extreme(s[4], most)));
+        }
         if (c.policy.nativeBps > 0) c.policy.nativeBps = anyBps(s[6]);
         if (c.policy.externalBps > 0) c.policy.externalBps = anyBps(s[7]);
         if (c.policy.combinedBps > 0) c.policy.combinedBps = anyBps(s[8]);
@@ -443,6 +447,18 @@ contract PoliciesTest is PolicyFixture {
         for (uint256 i = 0; i < 16; i++) {
             Trial memory c = invent(uint256(keccak256(abi.encode(seed, i))));
             vm.assertEq(uint256(judge(c)), uint256(defined(c)));
+        }
+    }
+
+    function testFuzz_shortcut_is_final_for_both_alone(uint256 seed) public view {
+        for (uint256 i = 0; i < 16; i++) {
+            Trial memory c = invent(uint256(keccak256(abi.encode(seed, i))));
+            if (seed % 2 == 0) c.policy.kind = PolicyKind.Both;
+            if (seed % 4 < 2) c.requirement = nothing;
+            Terms required = thresholdsOf(c.requirement);
+            bool plain = c.policy.kind == PolicyKind.Both && Terms.unwrap(required) == 0;
+            bool enough = Policies.isBoth(termsOf(c.policy), signed(c), total(c), required);
+            vm.assertTrue(enough == (plain && judge(c) == Verdict.Final));
         }
     }
 
@@ -492,35 +508,34 @@ contract PoliciesTest is PolicyFixture {
     function testFuzz_capped_native_token_counts_for_at_most_the_cap(uint256 seed) public view {
         Trial memory c = invent(seed);
         uint16 cap = anyBps(seed >> 128);
-        vm.assume(c.inputs.nativePrice > 0 && c.inputs.externalPrice > 0);
-        (uint256 value, uint256 whole) =
-            Policies.combinedValue(c.inputs.nativePrice, c.inputs.externalPrice, pair(c.totalNative, 0), total(c), cap);
+        vm.assume(c.inputs.nativePrice() > 0 && c.inputs.externalPrice() > 0);
+        (uint256 value, uint256 whole) = Policies.combinedValue(c.inputs, pair(c.totalNative, 0), total(c), cap);
         vm.assertFalse(times(value, ONE).isAbove(times(whole, cap)));
-        (value, whole) = Policies.combinedValue(c.inputs.nativePrice, c.inputs.externalPrice, total(c), total(c), cap);
+        (value, whole) = Policies.combinedValue(c.inputs, total(c), total(c), cap);
         vm.assertEq(value, whole);
     }
 
     // Oracles
 
-    function read(Trial memory c) private view returns (Inputs memory) {
+    function read(Trial memory c) private view returns (Inputs) {
         return Policies.read(termsOf(c.policy), c.policy.oracle, signed(c), total(c));
     }
 
     function test_prices_are_read_for_combined() public {
         FixedPrices prices = new FixedPrices(7, type(uint128).max);
-        Inputs memory inputs = read(on(combined(1, 1, address(prices)), 0, 1, 0, 1));
-        vm.assertEq(inputs.nativePrice, 7);
-        vm.assertEq(inputs.externalPrice, type(uint128).max);
+        Inputs inputs = read(on(combined(1, 1, address(prices)), 0, 1, 0, 1));
+        vm.assertEq(inputs.nativePrice(), 7);
+        vm.assertEq(inputs.externalPrice(), type(uint128).max);
     }
 
     function test_condition_is_asked_only_when_both_is_not_reached() public {
         FixedCondition condition = new FixedCondition();
         condition.set(true);
         Trial memory c = on(bothOrFallback(6667, 6667, 8500, address(condition)), 66, 100, 100, 100);
-        vm.assertTrue(read(c).inFallback);
+        vm.assertTrue(read(c).inFallback());
         c.signedNative = 67;
         vm.expectCall(address(condition), abi.encodeWithSignature("active()"), 0);
-        vm.assertFalse(read(c).inFallback);
+        vm.assertFalse(read(c).inFallback());
     }
 
     function test_rude_oracle_has_given_no_answer() public {
@@ -536,17 +551,17 @@ contract PoliciesTest is PolicyFixture {
         ];
         for (uint256 i = 0; i < answers.length; i++) {
             rude.set(RudeOracle.Way.Answer, answers[i]);
-            vm.assertEq(abi.encode(read(price)), abi.encode(Inputs(0, 0, false)));
-            vm.assertEq(abi.encode(read(condition)), abi.encode(Inputs(0, 0, false)));
+            vm.assertEq(abi.encode(read(price)), abi.encode(0));
+            vm.assertEq(abi.encode(read(condition)), abi.encode(0));
         }
         for (uint256 way = 1; way < 4; way++) {
             rude.set(RudeOracle.Way(way), "");
-            vm.assertEq(abi.encode(read(price)), abi.encode(Inputs(0, 0, false)));
-            vm.assertEq(abi.encode(read(condition)), abi.encode(Inputs(0, 0, false)));
+            vm.assertEq(abi.encode(read(price)), abi.encode(0));
+            vm.assertEq(abi.encode(read(condition)), abi.encode(0));
         }
     }
 
     function test_oracle_that_lost_its_code_has_given_no_answer() public view {
-        vm.assertEq(abi.encode(read(on(combined(1, 1, address(0xdead)), 1, 1, 1, 1))), abi.encode(Inputs(0, 0, false)));
+        vm.assertEq(abi.encode(read(on(combined(1, 1, address(0xdead)), 1, 1, 1, 1))), abi.encode(0));
     }
 }

@@ -3,9 +3,9 @@ pragma solidity ^0.8.31;
 
 import {PolicyFixture} from "./utils/PolicyFixture.sol";
 import {WeightPair} from "../src/libraries/OperatorTables.sol";
-import {Inputs, Policies} from "../src/libraries/Policies.sol";
+import {IN_FALLBACK, Inputs, Policies, pricesOf} from "../src/libraries/Policies.sol";
 import {Policy, PolicyKind, Requirement, Verdict} from "../src/types/Structs.sol";
-import {termsOf} from "../src/types/Terms.sol";
+import {Terms, termsOf, thresholdsOf} from "../src/types/Terms.sol";
 
 /// @notice The judgements that Rust wrote down.
 contract PolicyVectorsTest is PolicyFixture {
@@ -82,12 +82,14 @@ contract PolicyVectorsTest is PolicyFixture {
         });
     }
 
-    function inputsOf(CaseVector memory c) private pure returns (Inputs memory) {
-        return Inputs(c.nativePrice, c.externalPrice, c.inFallback);
+    function inputsOf(CaseVector memory c) private pure returns (Inputs) {
+        if (PolicyKind(c.policy.kind) != PolicyKind.BothOrFallback) return pricesOf(c.nativePrice, c.externalPrice);
+        return c.inFallback ? IN_FALLBACK : Inputs.wrap(0);
     }
 
-    function requirementOf(CaseVector memory c) private pure returns (Requirement memory) {
-        return Requirement(c.requirement.nativeBps, c.requirement.externalBps, c.requirement.combinedBps);
+    function requirementOf(CaseVector memory c) private pure returns (Terms) {
+        RequirementVector memory r = c.requirement;
+        return thresholdsOf(Requirement(r.nativeBps, r.externalBps, r.combinedBps));
     }
 
     function signedOf(CaseVector memory c) private pure returns (WeightPair) {

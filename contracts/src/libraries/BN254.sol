@@ -148,29 +148,32 @@ library BN254 {
         // (ok, output) = PAIRING.staticcall(abi.encode(a, NEG_G2, b, p2)); valid = abi.decode(output, (bool));
         assembly ("memory-safe") {
             // The pairing's input takes shape in place, from the second word on: a at 0x00, the negated generator at
-            // 0x40, b at 0xc0, p2 at 0x100.
+            // 0x40, where sums are prepared before, b at 0xc0, p2 at 0x100.
             let gamma := mod(keccak256(at, 0x120), R)
             let a := add(at, 0x20)
+            let desk := add(at, 0x60)
+            let right := add(at, 0xa0)
             let b := add(at, 0xe0)
-            mcopy(add(at, 0x120), add(at, 0x60), 0x80)
-            mcopy(add(at, 0xa0), b, 0x40)
-            mstore(add(at, 0x60), gamma)
-            ok := staticcall(gas(), 0x07, a, 0x60, add(at, 0x60), 0x40)
-            ok := and(ok, staticcall(gas(), 0x06, add(at, 0x60), 0x80, a, 0x40))
+            mcopy(add(at, 0x120), desk, 0x80)
+            mcopy(right, b, 0x40)
+            mstore(desk, gamma)
+            ok := staticcall(gas(), 0x07, a, 0x60, desk, 0x40)
+            ok := and(staticcall(gas(), 0x06, desk, 0x80, a, 0x40), ok)
 
-            mstore(add(at, 0x60), 1)
-            mstore(add(at, 0x80), 2)
-            mstore(add(at, 0xa0), gamma)
-            ok := and(ok, staticcall(gas(), 0x07, add(at, 0x60), 0x60, add(at, 0x60), 0x40))
-            mstore(add(at, 0xa0), messageX)
+            let second := add(at, 0x80)
+            mstore(desk, 1)
+            mstore(second, 2)
+            mstore(right, gamma)
+            ok := and(staticcall(gas(), 0x07, desk, 0x60, desk, 0x40), ok)
+            mstore(right, messageX)
             mstore(add(at, 0xc0), messageY)
-            ok := and(ok, staticcall(gas(), 0x06, add(at, 0x60), 0x80, b, 0x40))
+            ok := and(staticcall(gas(), 0x06, desk, 0x80, b, 0x40), ok)
 
-            mstore(add(at, 0x60), NEG_G2_X_IM)
-            mstore(add(at, 0x80), NEG_G2_X_RE)
-            mstore(add(at, 0xa0), NEG_G2_Y_IM)
+            mstore(desk, NEG_G2_X_IM)
+            mstore(second, NEG_G2_X_RE)
+            mstore(right, NEG_G2_Y_IM)
             mstore(add(at, 0xc0), NEG_G2_Y_RE)
-            ok := and(ok, staticcall(gas(), 0x08, a, 0x180, 0x00, 0x20))
+            ok := and(staticcall(gas(), 0x08, a, 0x180, 0x00, 0x20), ok)
             valid := and(ok, mload(0x00))
         }
         if (!ok) revert InvalidPoint();

@@ -39,7 +39,7 @@ library Certificates {
     /// @notice The first byte is none of `Signers`, the length is not what it and the table demand, or the bitmap has bits
     /// beyond the last operator.
     error MalformedCertificate(uint256 length, uint256 operators);
-    /// @notice The signature, or a key it is checked under, is the point at infinity.
+    /// @notice The sum of the signers' G1 keys is the point at infinity: there are none, or their keys cancel out.
     error InfinityInCertificate();
     /// @notice The signature is not the signers' over this digest, or the G2 key is not the sum of theirs.
     error InvalidSignature(bytes32 digest);
@@ -81,16 +81,71 @@ library Certificates {
         view
         returns (WeightPair signed, WeightPair total)
     {
-        bool valid;
         if (_kind(certificate) == uint256(Signers.Everyone)) {
-            (valid, total) = _verifyEveryone(certificate, table, digest);
-            signed = total;
-        } else {
-            uint256 at;
-            (at, signed, total) = table.isInline() ? _sum(certificate, table) : _sumChunks(certificate, table);
-            valid = _verifySome(certificate, at, digest);
+            total = _verifyEveryone(certificate, table, digest);
+            return (total, total);
         }
-        if (!valid) revert InvalidSignature(digest);
+        uint256 at;
+        if (table.isInline()) {
+            // 1: malformed, 2: a chunk failed.
+            uint256 fault;
+            // In terms of `_sumChunks`, for one word of the bitmap:
+            //
+            //     (at, total) = _start(table, without); named = _addRows(table.pointer(), _word(certificate, count, 0), at);
+            //     signed = without ? total - named : named; if (without) _negate(at);
+            assembly ("memory-safe") {
+                // What is written from here on is not allocated: nothing else is until it is read.
+                at := mload(0x40)
+                let sum := add(at, 0x20)
+                let ordinate := add(at, 0x40)
+                {
+                    let count := and(shr(232, table), 0x3ff)
+                    let size := shr(3, add(count, 7))
+                    let mask := shr(sub(256, shl(3, size)), calldataload(add(certificate.offset, BITMAP_OFFSET)))
+                    let wellFormed := iszero(or(shr(count, mask), xor(add(BITMAP_OFFSET, size), certificate.length)))
+                    // Beyond the last row are no points, at which a chunk would burn its gas.
+                    mstore(at, mul(wellFormed, mask))
+                    fault := iszero(wellFormed)
+                    // Instructions that take an address leave the bits above it alone.
+                    extcodecopy(table, sum, add(mul(count, 88), 73), 88)
+                }
+                total := and(mload(add(at, 0x58)), 0xffffffffffffffffffffffffffffffffffffffffffffffff)
+                switch byte(0, calldataload(certificate.offset))
+                case 1 {
+                    mstore(ordinate, sub(P, mload(ordinate)))
+                    fault := or(shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))), fault)
+                    // Infinity becomes (0, P) here, which is recognised by its x.
+                    mstore(ordinate, sub(P, mload(ordinate)))
+                    signed := sub(total, mload(add(at, 0x60)))
+                }
+                case 2 {
+                    // Beyond the calldata lie zeros.
+                    calldatacopy(sum, calldatasize(), 0x40)
+                    fault := or(shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))), fault)
+                    signed := mload(add(at, 0x60))
+                }
+                default { fault := 1 }
+            }
+            if (fault != 0) {
+                if (fault == 2) revert KeysNotSummed();
+                revert MalformedCertificate(certificate.length, table.count());
+            }
+        } else {
+            (at, signed, total) = _sumChunks(certificate, table);
+        }
+        // The G2 key comes with the certificate, and is checked along.
+        uint256 y = _ordinate(certificate);
+        uint256 x = BN254.hashToG1WithHint(digest, _passed(certificate), y);
+        bool infinity;
+        // infinity = p1.isInfinity(); valid = BN254.verify(digest, G1(x, y), p1, apk, sigma);
+        assembly ("memory-safe") {
+            mstore(at, digest)
+            calldatacopy(add(at, 0x60), add(certificate.offset, APK_OFFSET), 0xc0)
+            // No point of the curve has x = 0.
+            infinity := iszero(mload(add(at, 0x20)))
+        }
+        if (infinity) revert InfinityInCertificate();
+        if (!BN254.verifyAt(at, x, y)) revert InvalidSignature(digest);
     }
 
     /// @dev The table's own G2 key was found to be that of its G1 keys when it was written: e(σ, −G2) · e(H, P2) = 1 is
@@ -98,7 +153,7 @@ library Certificates {
     function _verifyEveryone(bytes calldata certificate, Table table, bytes32 digest)
         private
         view
-        returns (bool valid, WeightPair total)
+        returns (WeightPair total)
     {
         if (certificate.length != SHORT_BYTES) revert MalformedCertificate(certificate.length, table.count());
         address pointer = table.pointer();
@@ -107,7 +162,7 @@ library Certificates {
         uint256 x = BN254.hashToG1WithHint(digest, _passed(certificate), y);
         uint256 at;
         // (sum, apk) = head of the table; total = sum.weights; sigma = certificate[38:102];
-        // return BN254.pairs(sigma, G1(x, y), apk);
+        // valid = BN254.pairs(sigma, G1(x, y), apk);
         assembly ("memory-safe") {
             // The head comes to lie so that its G2 key is where the pairing wants it. What is before is read, and then
             // written over.
@@ -117,81 +172,12 @@ library Certificates {
             calldatacopy(at, add(certificate.offset, APK_OFFSET), 0x40)
             mstore(add(at, 0xc0), x)
             mstore(add(at, 0xe0), y)
-            x := or(mload(at), mload(add(at, 0x20)))
         }
-        if (x == 0) revert InfinityInCertificate();
-        valid = BN254.pairingAt(at);
-    }
-
-    /// @dev The G2 key comes with the certificate, and is checked along: γ = keccak256(digest, P1, P2, σ) mod r;
-    /// e(σ + γ·P1, −G2) · e(H + γ·G1, P2) = 1.
-    /// @param at Where in memory it works: P1 is behind the first word.
-    function _verifySome(bytes calldata certificate, uint256 at, bytes32 digest) private view returns (bool) {
-        uint256 y = _ordinate(certificate);
-        uint256 x = BN254.hashToG1WithHint(digest, _passed(certificate), y);
-        bool infinity;
-        // No point of the curve has x = 0.
-        // infinity = p1.isInfinity() || sigma.isInfinity(); return BN254.verify(digest, G1(x, y), p1, apk, sigma);
-        assembly ("memory-safe") {
-            mstore(at, digest)
-            calldatacopy(add(at, 0x60), add(certificate.offset, APK_OFFSET), 0xc0)
-            infinity := or(iszero(mload(add(at, 0x20))), iszero(or(mload(add(at, 0xe0)), mload(add(at, 0x100)))))
-        }
-        if (infinity) revert InfinityInCertificate();
-        return BN254.verifyAt(at, x, y);
-    }
-
-    /// @dev `_sumChunks` of a table that is one contract.
-    function _sum(bytes calldata certificate, Table table)
-        private
-        view
-        returns (uint256 at, WeightPair signed, WeightPair total)
-    {
-        // 1: malformed, 2: a chunk failed.
-        uint256 fault;
-        // In terms of `_sumChunks`, for one word of the bitmap:
-        //
-        //     (at, total) = _start(table, without); named = _addRows(table.pointer(), _word(certificate, count, 0), at);
-        //     signed = without ? total - named : named; if (without) _negate(at);
-        assembly ("memory-safe") {
-            at := mload(0x40)
-            mstore(0x40, add(at, 0x1a0))
-            let sum := add(at, 0x20)
-            {
-                let count := and(shr(232, table), 0x3ff)
-                let size := shr(3, add(count, 7))
-                let mask := shr(sub(256, shl(3, size)), calldataload(add(certificate.offset, BITMAP_OFFSET)))
-                fault := iszero(iszero(or(xor(certificate.length, add(BITMAP_OFFSET, size)), shr(count, mask))))
-                // Beyond the last row are no points, at which a chunk would burn its gas.
-                mstore(at, mul(mask, iszero(fault)))
-                // Instructions that take an address leave the bits above it alone.
-                extcodecopy(table, sum, add(144, mul(88, count)), 88)
-            }
-            total := and(mload(add(at, 0x58)), 0xffffffffffffffffffffffffffffffffffffffffffffffff)
-            switch byte(0, calldataload(certificate.offset))
-            case 1 {
-                mstore(add(sum, 0x20), sub(P, mload(add(sum, 0x20))))
-                fault := or(fault, shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))))
-                // Infinity becomes (0, P) here, which is recognised by its x.
-                mstore(add(sum, 0x20), sub(P, mload(add(sum, 0x20))))
-                signed := sub(total, mload(add(sum, 0x40)))
-            }
-            case 2 {
-                // Beyond the calldata lie zeros.
-                calldatacopy(sum, calldatasize(), 0x40)
-                fault := or(fault, shl(1, iszero(staticcall(gas(), table, at, 0x60, sum, 0x60))))
-                signed := mload(add(sum, 0x40))
-            }
-            default { fault := 1 }
-        }
-        if (fault != 0) {
-            if (fault == 2) revert KeysNotSummed();
-            revert MalformedCertificate(certificate.length, table.count());
-        }
+        if (!BN254.pairingAt(at)) revert InvalidSignature(digest);
     }
 
     /// @dev Sums up the signers: all less the absent, or those who signed.
-    /// @return at Where `_verifySome` finds the sum of their keys.
+    /// @return at Where `BN254.verifyAt` wants to work: the sum of their keys is behind the first word.
     function _sumChunks(bytes calldata certificate, Table table)
         private
         view
@@ -224,7 +210,7 @@ library Certificates {
         }
     }
 
-    /// @dev Makes room for what `_verifySome` computes, and puts there what rows are added to: the negated sum of all
+    /// @dev Makes room for `BN254.verifyAt`, and puts there what rows are added to: the negated sum of all
     /// keys, or infinity.
     function _start(Table table, bool without) private view returns (uint256 at, WeightPair total) {
         address pointer = table.pointer();

@@ -90,18 +90,21 @@ library Digests {
     }
 
     /// @notice What the operators of an epoch sign for a batch, in the domain of their ServiceManager.
-    function batch(bytes32 domain, Epoch epoch, bytes32 root) internal pure returns (bytes32) {
+    function batch(bytes32 domain, Epoch epoch, bytes32 root) internal pure returns (bytes32 result) {
         bytes32 typeHash = BATCH_TYPEHASH;
-        bytes32 structHash;
-        // structHash = keccak256(abi.encode(BATCH_TYPEHASH, epoch, root));
+        // return digest(domain, keccak256(abi.encode(BATCH_TYPEHASH, epoch, root)));
         assembly ("memory-safe") {
-            let words := mload(0x40)
-            mstore(words, typeHash)
-            mstore(add(words, 0x20), epoch)
-            mstore(add(words, 0x40), root)
-            structHash := keccak256(words, 0x60)
+            // The word at 0x40 is borrowed.
+            let free := mload(0x40)
+            mstore(0x00, typeHash)
+            mstore(0x20, epoch)
+            mstore(0x40, root)
+            mstore(0x22, keccak256(0x00, 0x60))
+            mstore(0x00, hex"1901")
+            mstore(0x02, domain)
+            result := keccak256(0x00, 0x42)
+            mstore(0x40, free)
         }
-        return digest(domain, structHash);
     }
 
     /// @notice What the operators of an epoch sign to stop a pending result, in the domain of their ServiceManager.

@@ -28,7 +28,7 @@ function externalWeight(WeightPair pair) pure returns (uint96) {
 /// @notice Reads operator tables: contract code that is written once, and summed for the operators of a bitmap.
 ///
 /// ```
-/// chunk       = program (144) ‖ row … (1 to 256)
+/// chunk       = program (73) ‖ row … (1 to 256)
 /// small table = chunk ‖ head                                    up to 256 operators
 /// other table = STOP (1) ‖ head ‖ chunk's address (20) … ‖ correction …
 /// row         = x (32) ‖ y (32) ‖ native weight (12) ‖ external weight (12), big-endian
@@ -42,7 +42,7 @@ function externalWeight(WeightPair pair) pure returns (uint96) {
 library OperatorTables {
     uint256 internal constant ROW_BYTES = 88;
     uint256 internal constant HEAD_BYTES = 216;
-    uint256 internal constant PROGRAM_BYTES = 144;
+    uint256 internal constant PROGRAM_BYTES = 73;
     uint256 internal constant POINTER_BYTES = 20;
     uint256 internal constant CORRECTION_BYTES = 26;
     /// @notice Rows in a full chunk: as many as a bitmap's word has bits.

@@ -8,13 +8,36 @@ import {IPriceSource} from "../interfaces/IPriceSource.sol";
 import {Policy, PolicyKind, Requirement, Token, Verdict} from "../types/Structs.sol";
 import {Terms} from "../types/Terms.sol";
 
-/// @notice What a judgement needs to know beside the weights; zeros where the policy does not ask, or gets no answer.
-struct Inputs {
-    /// Worth of one smallest unit of each token, 0 when it is not known.
-    uint128 nativePrice;
-    uint128 externalPrice;
-    /// Whether the fallback condition holds.
-    bool inFallback;
+/// @notice What a judgement needs to know beside the weights, in one word; zero where the policy does not ask, or gets no
+/// answer.
+///
+/// | policy | bits | field |
+/// |---|---|---|
+/// | Combined | 0-127 | worth of one smallest unit of the external token, 0 when it is not known |
+/// | Combined | 128-255 | the same of the native token |
+/// | BothOrFallback | 0 | whether the fallback condition holds |
+type Inputs is uint256;
+
+/// @dev Under `BothOrFallback`: the condition holds.
+Inputs constant IN_FALLBACK = Inputs.wrap(1);
+
+using {nativePrice, externalPrice, inFallback} for Inputs global;
+
+/// @notice What `Combined` needs to know.
+function pricesOf(uint128 nativePrice_, uint128 externalPrice_) pure returns (Inputs) {
+    return Inputs.wrap(uint256(nativePrice_) << 128 | externalPrice_);
+}
+
+function nativePrice(Inputs inputs) pure returns (uint128) {
+    return uint128(Inputs.unwrap(inputs) >> 128);
+}
+
+function externalPrice(Inputs inputs) pure returns (uint128) {
+    return uint128(Inputs.unwrap(inputs));
+}
+
+function inFallback(Inputs inputs) pure returns (bool) {
+    return Inputs.unwrap(inputs) == Inputs.unwrap(IN_FALLBACK);
 }
 
 /// @title Policies
@@ -82,36 +105,55 @@ library Policies {
         if (requirement.nativeBps > ONE_IN_BPS) revert RequirementOutOfBounds(requirement.nativeBps);
         if (requirement.externalBps > ONE_IN_BPS) revert RequirementOutOfBounds(requirement.externalBps);
         if (requirement.combinedBps > ONE_IN_BPS) revert RequirementOutOfBounds(requirement.combinedBps);
-        _demandSupported(requirement, kind);
+        _demandSupported(requirement.combinedBps, kind);
     }
 
     // Judgement
+
+    /// @notice Whether the policy is `Both`, nothing is required beside it, and each token reaches its threshold: the
+    /// commonest case, in which `judge` says `Final` and needs no inputs.
+    function isBoth(Terms terms, WeightPair signed, WeightPair total, Terms requirement)
+        internal
+        pure
+        returns (bool enough)
+    {
+        // return Terms.unwrap(requirement) == 0 && terms.isKind(PolicyKind.Both) && _both(terms, signed, total);
+        assembly ("memory-safe") {
+            let all := shr(96, total)
+            let refused := lt(mul(shr(96, signed), ONE_IN_BPS), mul(all, and(shr(16, terms), 0xffff)))
+            refused := or(refused, iszero(all))
+            all := and(total, 0xffffffffffffffffffffffff)
+            signed := and(signed, 0xffffffffffffffffffffffff)
+            refused := or(refused, lt(mul(signed, ONE_IN_BPS), mul(all, and(shr(32, terms), 0xffff))))
+            refused := or(refused, iszero(all))
+            enough := iszero(or(or(refused, requirement), and(terms, 0xffff)))
+        }
+    }
 
     /// @notice Asks the policy's oracle what a judgement on these weights needs, and nothing that it does not.
     /// @dev An oracle that reverts or answers with anything but what its interface promises has given no answer.
     function read(Terms terms, address oracle, WeightPair signed, WeightPair total)
         internal
         view
-        returns (Inputs memory inputs)
+        returns (Inputs inputs)
     {
+        if (oracle == address(0)) return inputs;
         if (terms.isKind(PolicyKind.Combined)) {
             (, uint256[5] memory answer) = Views.ask(oracle, IPriceSource.prices.selector, gasleft(), 2);
-            if (answer[0] <= type(uint128).max) inputs.nativePrice = uint128(answer[0]);
-            if (answer[1] <= type(uint128).max) inputs.externalPrice = uint128(answer[1]);
-        } else if (terms.isKind(PolicyKind.BothOrFallback) && !_both(terms, signed, total)) {
-            (, uint256[5] memory answer) = Views.ask(oracle, IFallbackCondition.active.selector, gasleft(), 1);
-            inputs.inFallback = answer[0] == 1;
+            return pricesOf(_price(answer[0]), _price(answer[1]));
         }
+        if (_both(terms, signed, total)) return inputs;
+        (, uint256[5] memory condition) = Views.ask(oracle, IFallbackCondition.active.selector, gasleft(), 1);
+        if (condition[0] == 1) inputs = IN_FALLBACK;
     }
 
     /// @notice What the policy, tightened by the requirement, says of a certificate.
-    function judge(
-        Terms terms,
-        Inputs memory inputs,
-        WeightPair signed,
-        WeightPair total,
-        Requirement memory requirement
-    ) internal pure returns (Verdict) {
+    /// @param requirement As `thresholdsOf` packs it.
+    function judge(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, Terms requirement)
+        internal
+        pure
+        returns (Verdict)
+    {
         if (!_meets(terms, inputs, signed, total, requirement)) return Verdict.Refused;
         bool enough;
         if (terms.isKind(PolicyKind.Both)) {
@@ -131,13 +173,11 @@ library Policies {
     }
 
     /// @notice As `judge`, but reverts with the reason instead of refusing.
-    function demand(
-        Terms terms,
-        Inputs memory inputs,
-        WeightPair signed,
-        WeightPair total,
-        Requirement memory requirement
-    ) internal pure returns (Verdict verdict) {
+    function demand(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, Terms requirement)
+        internal
+        pure
+        returns (Verdict verdict)
+    {
         verdict = judge(terms, inputs, signed, total, requirement);
         if (verdict == Verdict.Refused) _explain(terms, inputs, signed, total, requirement);
     }
@@ -152,22 +192,20 @@ library Policies {
     /// the native token counts as if worth c / (1 − c) · B, and with both values times (1 − c) · tn / pe, the prices
     /// cancel. Both are below 2^226. The whole is 0 exactly when there is nothing to count, or the cap counts the
     /// native token by external stake that is not there.
-    function combinedValue(
-        uint128 nativePrice,
-        uint128 externalPrice,
-        WeightPair signed,
-        WeightPair total,
-        uint16 capBps
-    ) internal pure returns (uint256 signedValue, uint256 totalValue) {
+    function combinedValue(Inputs prices, WeightPair signed, WeightPair total, uint16 capBps)
+        internal
+        pure
+        returns (uint256 signedValue, uint256 totalValue)
+    {
         unchecked {
             uint256 tn = total.nativeWeight();
             uint256 te = total.externalWeight();
             uint256 sn = signed.nativeWeight();
             uint256 se = signed.externalWeight();
             uint256 rest = ONE_IN_BPS - capBps;
-            uint256 a = tn * nativePrice;
-            uint256 b = te * externalPrice;
-            if (a * rest <= b * capBps) return (sn * nativePrice + se * externalPrice, a + b);
+            uint256 a = tn * prices.nativePrice();
+            uint256 b = te * prices.externalPrice();
+            if (a * rest <= b * capBps) return (sn * prices.nativePrice() + se * prices.externalPrice(), a + b);
             return (sn * te * capBps + se * tn * rest, tn * te * ONE_IN_BPS);
         }
     }
@@ -186,6 +224,11 @@ library Policies {
         }
     }
 
+    /// @dev One that does not fit is not known.
+    function _price(uint256 answer) private pure returns (uint128) {
+        return answer > type(uint128).max ? 0 : uint128(answer);
+    }
+
     // The kinds
 
     function _both(Terms terms, WeightPair signed, WeightPair total) private pure returns (bool) {
@@ -202,22 +245,21 @@ library Policies {
             : _external(signed, total, terms.externalBps());
     }
 
-    function _bothOrFallback(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total)
+    function _bothOrFallback(Terms terms, Inputs inputs, WeightPair signed, WeightPair total)
         private
         pure
         returns (bool)
     {
-        return _both(terms, signed, total) || (inputs.inFallback && _external(signed, total, terms.fallbackBps()));
+        return _both(terms, signed, total) || (inputs.inFallback() && _external(signed, total, terms.fallbackBps()));
     }
 
-    function _combined(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total, uint256 bps)
+    function _combined(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, uint256 bps)
         private
         pure
         returns (bool)
     {
-        if (inputs.nativePrice == 0 || inputs.externalPrice == 0) return false;
-        (uint256 signedValue, uint256 totalValue) =
-            combinedValue(inputs.nativePrice, inputs.externalPrice, signed, total, terms.nativeCapBps());
+        if (inputs.nativePrice() == 0 || inputs.externalPrice() == 0) return false;
+        (uint256 signedValue, uint256 totalValue) = combinedValue(inputs, signed, total, terms.nativeCapBps());
         return reaches(signedValue, totalValue, bps);
     }
 
@@ -228,15 +270,13 @@ library Policies {
         return unstoppable ? Verdict.Final : Verdict.Pending;
     }
 
-    function _meets(
-        Terms terms,
-        Inputs memory inputs,
-        WeightPair signed,
-        WeightPair total,
-        Requirement memory requirement
-    ) private pure returns (bool) {
-        (uint256 native, uint256 ext) = (requirement.nativeBps, requirement.externalBps);
-        uint256 combined = requirement.combinedBps;
+    function _meets(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, Terms requirement)
+        private
+        pure
+        returns (bool)
+    {
+        (uint256 native, uint256 ext) = (requirement.nativeBps(), requirement.externalBps());
+        uint256 combined = requirement.combinedBps();
         if (native != 0 && !_native(signed, total, native)) return false;
         if (ext != 0 && !_external(signed, total, ext)) return false;
         if (combined == 0) return true;
@@ -255,20 +295,14 @@ library Policies {
 
     /// @dev Reverts with the first thing that is missing: of the policy, then of the requirement. A kind's thresholds
     /// that it does not use are zero and demand nothing.
-    function _explain(
-        Terms terms,
-        Inputs memory inputs,
-        WeightPair signed,
-        WeightPair total,
-        Requirement memory requirement
-    ) private pure {
-        _demandSupported(requirement, terms.kind());
+    function _explain(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, Terms requirement) private pure {
+        _demandSupported(requirement.combinedBps(), terms.kind());
         if (terms.isKind(PolicyKind.Combined)) {
             _demandCombined(terms, inputs, signed, total, terms.combinedBps());
-            _demandCombined(terms, inputs, signed, total, requirement.combinedBps);
+            _demandCombined(terms, inputs, signed, total, requirement.combinedBps());
         } else if (terms.isKind(PolicyKind.Either)) {
             _demandEither(terms, signed, total);
-        } else if (terms.isKind(PolicyKind.BothOrFallback) && inputs.inFallback) {
+        } else if (terms.isKind(PolicyKind.BothOrFallback) && inputs.inFallback()) {
             if (!_bothOrFallback(terms, inputs, signed, total)) {
                 revert FallbackQuorumNotReached(signed.externalWeight(), total.externalWeight(), terms.fallbackBps());
             }
@@ -276,8 +310,8 @@ library Policies {
             _demandShare(Token.Native, signed, total, terms.nativeBps());
             _demandShare(Token.External, signed, total, terms.externalBps());
         }
-        _demandShare(Token.Native, signed, total, requirement.nativeBps);
-        _demandShare(Token.External, signed, total, requirement.externalBps);
+        _demandShare(Token.Native, signed, total, requirement.nativeBps());
+        _demandShare(Token.External, signed, total, requirement.externalBps());
         // Every refusal has its reason above. Were one forgotten, the certificate must not pass for it.
         assert(false);
     }
@@ -301,20 +335,17 @@ library Policies {
         );
     }
 
-    function _demandCombined(Terms terms, Inputs memory inputs, WeightPair signed, WeightPair total, uint16 bps)
-        private
-        pure
-    {
-        (uint128 native, uint128 ext) = (inputs.nativePrice, inputs.externalPrice);
+    function _demandCombined(Terms terms, Inputs inputs, WeightPair signed, WeightPair total, uint16 bps) private pure {
+        (uint128 native, uint128 ext) = (inputs.nativePrice(), inputs.externalPrice());
         if (native == 0 || ext == 0) revert PricesUnknown(native, ext);
         if (bps == 0 || _combined(terms, inputs, signed, total, bps)) return;
-        (uint256 signedValue, uint256 totalValue) = combinedValue(native, ext, signed, total, terms.nativeCapBps());
+        (uint256 signedValue, uint256 totalValue) = combinedValue(inputs, signed, total, terms.nativeCapBps());
         revert CombinedQuorumNotReached(signedValue, totalValue, bps);
     }
 
-    function _demandSupported(Requirement memory requirement, PolicyKind kind) private pure {
-        if (requirement.combinedBps == 0 || kind == PolicyKind.Combined) return;
-        revert CombinedNotSupported(kind, requirement.combinedBps);
+    function _demandSupported(uint16 combinedBps, PolicyKind kind) private pure {
+        if (combinedBps == 0 || kind == PolicyKind.Combined) return;
+        revert CombinedNotSupported(kind, combinedBps);
     }
 
     function _demandBps(PolicyKind kind, string memory field, uint16 bps, bool used) private pure {

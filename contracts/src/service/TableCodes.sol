@@ -3,9 +3,9 @@ pragma solidity ^0.8.31;
 
 import {ITableKeeper} from "../interfaces/ITableKeeper.sol";
 import {BN254, G1, G2} from "../libraries/BN254.sol";
+import {OperatorChunk} from "../libraries/OperatorChunk.sol";
 import {OperatorTables, Row, WeightPair} from "../libraries/OperatorTables.sol";
 import {Table} from "../types/Table.sol";
-import {OperatorChunk} from "./OperatorChunk.sol";
 
 /// @title TableCodes
 /// @notice Writes operator tables as contract code, in the form that `OperatorTables` reads, and searches them.
@@ -121,7 +121,7 @@ library TableCodes {
     function _chunk(Row[] memory list, Row memory sum, uint256 spare) private pure returns (bytes memory code) {
         uint256 count = list.length;
         code = new bytes(OperatorTables.PROGRAM_BYTES + OperatorTables.ROW_BYTES * (count + 1) + spare);
-        bytes memory program = type(OperatorChunk).runtimeCode;
+        bytes memory program = OperatorChunk.PROGRAM;
         assembly ("memory-safe") {
             mcopy(add(code, 0x20), add(program, 0x20), mload(program))
         }
@@ -199,7 +199,7 @@ library TableCodes {
     function _loadRows(address chunk, uint256 count) private view returns (uint256 copy) {
         assembly ("memory-safe") {
             copy := mload(0x40)
-            extcodecopy(chunk, copy, 144, mul(count, 88))
+            extcodecopy(chunk, copy, 73, mul(count, 88))
         }
     }
 

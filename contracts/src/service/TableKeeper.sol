@@ -98,9 +98,8 @@ abstract contract TableKeeper is ITableKeeper {
         Epoch epoch = Certificates.epochOf(certificate);
         Table table = TableStates.at(epoch);
         unchecked {
-            bool believed =
-                Epoch.unwrap(table.epoch()) == Epoch.unwrap(epoch) && block.timestamp <= table.takenAt() + tableWindow;
-            if (!believed) _refuse(epoch);
+            if (Epoch.unwrap(table.epoch()) != Epoch.unwrap(epoch)) _refuse(epoch);
+            if (block.timestamp > table.takenAt() + tableWindow) _refuse(epoch);
         }
         (signed, total) = Certificates.verify(certificate, table, digest);
         if (table.revokedWords() != 0) signed = _withoutRevoked(certificate, table, signed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-import {Policy, PolicyKind} from "./Structs.sol";
+import {Policy, PolicyKind, Requirement} from "./Structs.sol";
 
 /// @notice The numbers of a policy in one word; its oracle is apart.
 ///
@@ -35,6 +35,14 @@ function termsOf(Policy memory policy) pure returns (Terms) {
         uint256(policy.kind) | uint256(policy.nativeBps) << 16 | uint256(policy.externalBps) << 32
             | uint256(policy.combinedBps) << 48 | uint256(policy.nativeCapBps) << 64 | uint256(policy.fallbackBps) << 80
             | uint256(policy.vetoBps) << 96 | uint256(policy.vetoSeconds) << 112
+    );
+}
+
+/// @notice A requirement in one word: its thresholds where a policy has the same ones, and nothing else.
+function thresholdsOf(Requirement memory requirement) pure returns (Terms) {
+    return Terms.wrap(
+        uint256(requirement.nativeBps) << 16 | uint256(requirement.externalBps) << 32 | uint256(requirement.combinedBps)
+            << 48
     );
 }
 

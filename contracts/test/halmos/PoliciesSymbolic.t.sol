@@ -4,7 +4,7 @@ pragma solidity ^0.8.31;
 import {WeightPair} from "../../src/libraries/OperatorTables.sol";
 import {Inputs, Policies} from "../../src/libraries/Policies.sol";
 import {Policy, PolicyKind, Requirement, Verdict} from "../../src/types/Structs.sol";
-import {termsOf} from "../../src/types/Terms.sol";
+import {termsOf, thresholdsOf} from "../../src/types/Terms.sol";
 
 /// @notice Statements over all inputs, which halmos proves: `halmos --contract PoliciesSymbolic`.
 /// @dev Checked arithmetic here panics where unchecked arithmetic there would wrap: equality excludes both.
@@ -33,7 +33,7 @@ contract PoliciesSymbolic {
         policy.kind = kind;
         policy.nativeBps = nativeBps;
         policy.externalBps = externalBps;
-        return Policies.judge(termsOf(policy), Inputs(0, 0, false), signed(w), total(w), r);
+        return Policies.judge(termsOf(policy), Inputs.wrap(0), signed(w), total(w), thresholdsOf(r));
     }
 
     function check_token_without_stake_reaches_nothing(uint96 some, uint16 bps) external pure {
@@ -59,6 +59,20 @@ contract PoliciesSymbolic {
         assert(verdict == (native && ext ? Verdict.Final : Verdict.Refused));
         verdict = judge(PolicyKind.Either, nativeBps, externalBps, w, nothing);
         assert(verdict == (native || ext ? Verdict.Final : Verdict.Refused));
+    }
+
+    function check_shortcut_says_what_the_whole_judgement_says(
+        PolicyKind kind,
+        uint16 nativeBps,
+        uint16 externalBps,
+        Weights memory w,
+        Requirement memory r
+    ) external pure {
+        Policy memory policy;
+        (policy.kind, policy.nativeBps, policy.externalBps) = (kind, nativeBps, externalBps);
+        bool enough = Policies.isBoth(termsOf(policy), signed(w), total(w), thresholdsOf(r));
+        bool plain = kind == PolicyKind.Both && r.nativeBps | r.externalBps | r.combinedBps == 0;
+        assert(enough == (plain && judge(kind, nativeBps, externalBps, w, r) == Verdict.Final));
     }
 
     function check_requirement_never_loosens(

@@ -70,7 +70,7 @@ contract RefreshTableTest is ServiceFixture {
         TableInfo memory info = service.tableInfo(Epoch.wrap(2));
         vm.assertEq(info.takenAt, START + EPOCH + 55);
         vm.assertEq(info.count, 4);
-        vm.assertEq(info.pointer.code.length, 144 + 88 * 5 + 128);
+        vm.assertEq(info.pointer.code.length, 73 + 88 * 5 + 128);
         vm.assertTrue(service.tableInfo(Epoch.wrap(1)).pointer != info.pointer);
     }
 

@@ -194,13 +194,14 @@ contract SubmitCertificateTest is ServiceFixture {
     }
 
     function test_infinity_is_refused_everywhere() public {
-        bytes memory reason = abi.encodeWithSelector(Certificates.InfinityInCertificate.selector);
         Certificate memory certificate = certify(results);
         certificate.sigma = G1(0, 0);
-        refuse(certificate, reason);
+        refuseSignature(certificate);
         certificate = certify(results, without(3));
         certificate.sigma = G1(0, 0);
-        refuse(certificate, reason);
+        refuseSignature(certificate);
+        certificate.apk = G2(0, 0, 0, 0);
+        refuseSignature(certificate);
         certificate = certify(results, without(3));
         certificate.apk = G2(0, 0, 0, 0);
         refuseSignature(certificate);
