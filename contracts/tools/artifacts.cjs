@@ -11,12 +11,14 @@ const CONTRACTS = [
   "ChainlinkPrices",
   "DemoFeed",
   "DemoToken",
+  "EtherStrategy",
   "FallbackMonitor",
   "OperatorRegistry",
   "RestakingManager",
   "ScoreBoard",
   "ServiceManager",
   "Strategy",
+  "WrappedEther",
 ];
 
 const contracts = path.join(__dirname, "..");

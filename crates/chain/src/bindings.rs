@@ -19,6 +19,9 @@ mod demo_feed {
 mod demo_token {
     alloy::sol!(DemoToken, "artifacts/DemoToken.json");
 }
+mod ether_strategy {
+    alloy::sol!(EtherStrategy, "artifacts/EtherStrategy.json");
+}
 mod fallback_monitor {
     alloy::sol!(FallbackMonitor, "artifacts/FallbackMonitor.json");
 }
@@ -38,17 +41,22 @@ mod service_manager {
 mod strategy {
     alloy::sol!(Strategy, "artifacts/Strategy.json");
 }
+mod wrapped_ether {
+    alloy::sol!(WrappedEther, "artifacts/WrappedEther.json");
+}
 
 pub(crate) use allocation_manager::AllocationManager;
 pub(crate) use chainlink_prices::ChainlinkPrices;
 pub(crate) use demo_feed::DemoFeed;
 pub(crate) use demo_token::DemoToken;
+pub(crate) use ether_strategy::EtherStrategy;
 pub(crate) use fallback_monitor::FallbackMonitor;
 pub(crate) use operator_registry::OperatorRegistry;
 pub(crate) use restaking_manager::RestakingManager;
 pub(crate) use score_board::ScoreBoard;
 pub(crate) use service_manager::ServiceManager;
 pub(crate) use strategy::Strategy;
+pub(crate) use wrapped_ether::WrappedEther;
 
 /// The artifacts' text, for the names in their ABIs.
 pub(crate) const ARTIFACTS: [(Contract, &str); 9] = [

@@ -43,7 +43,7 @@ pub struct Conditions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) policy: Policy,
-    oracle: Address,
+    pub(crate) oracle: Address,
 }
 
 impl TryFrom<ServiceManager::Policy> for Judged {
@@ -99,7 +99,8 @@ impl Judged {
     }
 }
 
-fn known<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+/// The answer of a contract that need not have one: a revert, or an answer of another type, is none.
+pub(crate) fn known<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if matches!(error.failure, RpcFailure::Reverted(_) | RpcFailure::Malformed(_)) => Ok(None),

@@ -14,6 +14,7 @@ use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 use crate::event::{self, ServiceEvent};
 use crate::log::{LogFilter, LogRecord};
+use crate::oracle::{self, OracleInfo};
 use crate::policy::{Conditions, Judged};
 use crate::refresh::{RefreshError, TableRefresh};
 use crate::registry::{Registration, Registry};
@@ -102,6 +103,17 @@ pub struct TableInfo {
     pub valid_until: u64,
     /// Operators in it.
     pub operators: u16,
+}
+
+/// When operator tables are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableTerms {
+    /// Seconds for which a table is believed after it was written.
+    pub window_s: u32,
+    /// Seconds after which anyone may write the next one.
+    pub epoch_s: u32,
+    /// Share of a token's total by which an operator's weight must have moved for a correction, in basis points.
+    pub move_bps: u16,
 }
 
 /// A manifest as it was announced.
@@ -197,6 +209,28 @@ impl ServiceReader {
         Ok(self.judged.conditions(&self.client).await?)
     }
 
+    /// What the policy's oracle is made of; none for a policy that asks none.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn oracle(&self) -> Result<Option<OracleInfo>, ServiceError> {
+        let Judged { policy, oracle } = self.judged;
+        if !policy.needs_prices() && !policy.needs_fallback() {
+            return Ok(None);
+        }
+        Ok(Some(oracle::read(&self.client, oracle, policy.needs_fallback()).await?))
+    }
+
+    /// When operator tables are written.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn table_terms(&self) -> Result<TableTerms, ServiceError> {
+        let epoch_s = self.client.call(self.id.manager, &ServiceManager::epochSecondsCall {}).await?;
+        let move_bps = self.client.call(self.id.manager, &ServiceManager::moveBpsCall {}).await?;
+        Ok(TableTerms { window_s: self.table_window_s, epoch_s, move_bps })
+    }
+
     /// Seconds for which an operator table is believed after it was written.
     pub fn table_window_s(&self) -> u32 {
         self.table_window_s
@@ -220,6 +254,15 @@ impl ServiceReader {
         let taken_at = info.takenAt.to::<u64>();
         let valid_until = taken_at.saturating_add(self.table_window_s.into());
         Ok(TableInfo { epoch, taken_at, valid_until, operators: info.count })
+    }
+
+    /// Sum of the weights in a table.
+    ///
+    /// # Errors
+    /// [`ServiceError::UnknownEpoch`], [`ServiceError::Rpc`].
+    pub async fn table_total(&self, epoch: Epoch) -> Result<PerToken<Weight>, ServiceError> {
+        let total = self.table_call(epoch, &ServiceManager::tableTotalCall { epoch: epoch.0 }).await?._0;
+        Ok(weights(&total))
     }
 
     async fn raw_table_info(&self, epoch: Epoch) -> Result<ServiceManager::TableInfo, ServiceError> {

@@ -9,7 +9,8 @@ use tandem_types::{Address, Bps, PerToken, Policy, ServiceId};
 use super::oracles::{OracleSettings, Oracles};
 use super::{AdminError, Done, execute, perform};
 use crate::bindings::{
-    AllocationManager, DemoToken, OperatorRegistry, RestakingManager, ScoreBoard, ServiceManager, Strategy,
+    AllocationManager, DemoToken, EtherStrategy, OperatorRegistry, RestakingManager, ScoreBoard, ServiceManager,
+    Strategy, WrappedEther,
 };
 use crate::policy;
 use crate::staking::{MembershipRules, SlashingTerms, StakingContracts};
@@ -179,6 +180,23 @@ impl Deployer<'_> {
         let constructor =
             Strategy::constructorCall { token_: token, manager_: restaking_manager, leverageCapBps_: leverage_cap_bps };
         let strategy = self.create(&Strategy::BYTECODE, &constructor).await?;
+        self.add_strategy(strategy, restaking_manager).await
+    }
+
+    /// A strategy for ether, over a wrapper of its own.
+    async fn ether_strategy(
+        &mut self,
+        restaking_manager: Address,
+        leverage_cap_bps: u32,
+    ) -> Result<Address, AdminError> {
+        let wrapper = self.create(&WrappedEther::BYTECODE, &WrappedEther::constructorCall {}).await?;
+        let constructor =
+            EtherStrategy::constructorCall { wrapper, manager_: restaking_manager, leverageCapBps_: leverage_cap_bps };
+        let strategy = self.create(&EtherStrategy::BYTECODE, &constructor).await?;
+        self.add_strategy(strategy, restaking_manager).await
+    }
+
+    async fn add_strategy(&mut self, strategy: Address, restaking_manager: Address) -> Result<Address, AdminError> {
         let call = RestakingManager::addStrategyCall { strategy };
         self.call(Call::new(restaking_manager, call.abi_encode())).await?;
         Ok(strategy)
@@ -271,6 +289,20 @@ pub async fn deploy(
 pub async fn deploy_token(manager: &TransactionManager, name: &str, symbol: &str) -> Result<Done<Address>, AdminError> {
     let mut deployer = Deployer { manager, gas_used: 0 };
     let value = deployer.token(name, symbol).await?;
+    Ok(Done { value, gas_used: deployer.gas_used })
+}
+
+/// Deploys a strategy for ether, with a wrapper of its own, and adds it to the network of which the sender owns the RestakingManager.
+///
+/// # Errors
+/// [`AdminError`]; what was deployed before stays, unused.
+pub async fn deploy_ether_strategy(
+    manager: &TransactionManager,
+    restaking_manager: Address,
+    leverage_cap_bps: u32,
+) -> Result<Done<Address>, AdminError> {
+    let mut deployer = Deployer { manager, gas_used: 0 };
+    let value = deployer.ether_strategy(restaking_manager, leverage_cap_bps).await?;
     Ok(Done { value, gas_used: deployer.gas_used })
 }
 

@@ -8,7 +8,9 @@ mod staking;
 
 use tandem_types::Address;
 
-pub use deploy::{Deployment, ServiceSettings, StakingSettings, deploy, deploy_service, deploy_token};
+pub use deploy::{
+    Deployment, ServiceSettings, StakingSettings, deploy, deploy_ether_strategy, deploy_service, deploy_token,
+};
 pub use oracles::{OracleSettings, Oracles, observe, set_price};
 pub use service::{
     CreatedTask, Score, TaskRequest, announce_manifest, create_task, refresh_table, score_of, strategies_of,

@@ -7,6 +7,19 @@ use super::{MembershipRules, SlashingTerms};
 /// The whole of which slash factors and allocations are parts: 1e27.
 pub const WHOLE: u128 = 1_000_000_000_000_000_000_000_000_000;
 
+/// How long things take, in seconds, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delays {
+    /// Leaving stake waits, and can be slashed.
+    pub withdrawal_s: u32,
+    /// A larger allocation becomes effective.
+    pub allocation_s: u32,
+    /// An announced commission applies.
+    pub commission_s: u32,
+    /// An operator's previous key is honoured.
+    pub key_overlap_s: u32,
+}
+
 /// One staker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staker {

@@ -15,8 +15,8 @@ use tandem_types::{Address, Domain};
 
 pub use action::{Action, AllocationBps, MembershipRules, Registration, SlashingTerms};
 pub use info::{
-    Allocation, Commission, KeyInfo, Operator, OperatorStake, Position, Profile, QueuedWithdrawal, ServiceAllocation,
-    ServiceStake, SlashRequest, SlashStatus, Staker, WHOLE,
+    Allocation, Commission, Delays, KeyInfo, Operator, OperatorStake, Position, Profile, QueuedWithdrawal,
+    ServiceAllocation, ServiceStake, SlashRequest, SlashStatus, Staker, WHOLE,
 };
 pub use perform::Performed;
 pub use reader::StakingReader;

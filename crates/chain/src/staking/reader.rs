@@ -5,9 +5,9 @@ use alloy::primitives::Uint;
 use tandem_types::{Address, B256, G1Point, PerToken, U256, Weight};
 
 use super::{
-    Allocation, Commission, KeyInfo, MembershipRules, Operator, OperatorStake, Position, Profile, QueuedWithdrawal,
-    ServiceAllocation, ServiceStake, SlashRequest, SlashStatus, SlashingTerms, Staker, StakingContracts, StrategyInfo,
-    history,
+    Allocation, Commission, Delays, KeyInfo, MembershipRules, Operator, OperatorStake, Position, Profile,
+    QueuedWithdrawal, ServiceAllocation, ServiceStake, SlashRequest, SlashStatus, SlashingTerms, Staker,
+    StakingContracts, StrategyInfo, history,
 };
 use crate::bindings::{AllocationManager, DemoToken, OperatorRegistry, RestakingManager, Strategy};
 use crate::client::ChainClient;
@@ -45,6 +45,19 @@ impl StakingReader {
             strategies.push(StrategyInfo::read(&self.client, address).await?);
         }
         Ok(strategies)
+    }
+
+    /// How long leaving, allocating, commissions and key changes take.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn delays(&self) -> Result<Delays, RpcError> {
+        Ok(Delays {
+            withdrawal_s: self.restaking(&RestakingManager::withdrawalDelayCall {}).await?,
+            allocation_s: self.allocations(&AllocationManager::allocationDelayCall {}).await?,
+            commission_s: self.registry(&OperatorRegistry::commissionNoticeCall {}).await?,
+            key_overlap_s: self.registry(&OperatorRegistry::keyOverlapCall {}).await?,
+        })
     }
 
     /// What a staker has, and what is on its way out.
