@@ -2,7 +2,7 @@
 //! cannot be meant exactly is refused.
 
 use tandem_chain::staking::{TokenInfo, WHOLE};
-use tandem_types::U256;
+use tandem_types::{Address, B256, U256};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -33,14 +33,79 @@ pub(crate) fn about(amount: U256, token: &TokenInfo) -> String {
     format!("≈ {}", self::amount(rounded, token))
 }
 
-/// Reads an amount in whole tokens.
-pub(crate) fn parse_amount(text: &str, token: &TokenInfo) -> Result<U256, String> {
-    let decimals = usize::from(token.decimals.unwrap_or(0));
+/// An amount in as few characters as a table has room for: exact if it is short, else marked `≈` with the digits that matter.
+pub(crate) fn brief(amount: U256, token: &TokenInfo) -> String {
+    let Some(decimals) = token.decimals else { return self::amount(amount, token) };
+    let whole = amount / U256::from(10).pow(U256::from(decimals));
+    let digits = match whole.saturating_to::<u64>() {
+        0 => 9,
+        1..1_000_000 => 4,
+        1_000_000..1_000_000_000 => 2,
+        _ => 0,
+    };
+    let coarse = U256::from(10).pow(U256::from(decimals.saturating_sub(digits)));
+    match amount.checked_rem(coarse) {
+        Some(rest) if !rest.is_zero() && amount < coarse => format!("< {}", self::amount(coarse, token)),
+        Some(rest) if !rest.is_zero() => {
+            let rounded = amount.saturating_add(coarse / U256::from(2)) / coarse * coarse;
+            format!("≈ {}", self::amount(rounded, token))
+        }
+        _ => self::amount(amount, token),
+    }
+}
+
+/// What an amount looks like before its token is known.
+pub(crate) fn parse_decimal(text: &str) -> Result<String, String> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.chars().all(|char| char.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(part) || text.ends_with('.') {
-        return Err(format!("`{text}` is no amount, expected digits with at most one point, such as 12.5"));
+        return Err("expected whole tokens in digits with at most one point, such as 12.5".to_owned());
     }
+    Ok(text.to_owned())
+}
+
+/// As [`parse_decimal`], or `all`.
+pub(crate) fn parse_decimal_or_all(text: &str) -> Result<String, String> {
+    if text == "all" { Ok(text.to_owned()) } else { parse_decimal(text).map_err(|words| format!("{words}, or `all`")) }
+}
+
+/// Reads an address. One in mixed case must have the case that its checksum (EIP-55) demands: a typing error there costs stake.
+pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
+    let is_hex = |digits: &&str| digits.chars().all(|char| char.is_ascii_hexdigit());
+    let digits = digits.filter(is_hex).ok_or("expected an address: 0x and 40 hexadecimal digits")?;
+    let has = |of: fn(&char) -> bool| digits.chars().any(|char| of(&char));
+    let mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase);
+    let address = text.parse::<Address>().map_err(|error| error.to_string())?;
+    if mixed && address.to_checksum(None) != text {
+        return Err("upper and lower case do not match the address's checksum: there is a typing error".to_owned());
+    }
+    Ok(address)
+}
+
+/// Reads 32 bytes.
+pub(crate) fn parse_word(text: &str) -> Result<B256, String> {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 64);
+    let word = digits.and_then(|digits| digits.parse::<B256>().ok());
+    word.ok_or_else(|| "expected 32 bytes: 0x and 64 hexadecimal digits".to_owned())
+}
+
+/// Reads a time in Unix seconds that the contracts can hold (48 bits).
+pub(crate) fn parse_time(text: &str) -> Result<u64, String> {
+    let seconds = text.parse::<u64>().ok().filter(|seconds| *seconds < 1 << 48);
+    seconds.ok_or_else(|| "expected Unix seconds, such as 1795344763".to_owned())
+}
+
+/// Reads the number of a withdrawal or a slash request.
+pub(crate) fn parse_number(text: &str) -> Result<u64, String> {
+    text.parse::<u64>().map_err(|_| "expected a number, as `show` lists it".to_owned())
+}
+
+/// Reads an amount in whole tokens.
+pub(crate) fn parse_amount(text: &str, token: &TokenInfo) -> Result<U256, String> {
+    let decimals = usize::from(token.decimals.unwrap_or(0));
+    parse_decimal(text).map_err(|words| format!("`{text}` is no amount: {words}"))?;
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > decimals {
         return Err(format!("{} has {decimals} digits behind the point, {text} has {}", token.symbol, part.len()));
     }
@@ -61,11 +126,8 @@ pub(crate) fn part(part: U256) -> String {
 
 /// Reads `30%`, `33.33%` or `3333bps`.
 pub(crate) fn parse_bps(text: &str) -> Result<u16, String> {
-    let wrong = || {
-        format!(
-            "`{text}` is no share, expected 0% to 100% with at most two digits behind the point, or basis points such as 3333bps"
-        )
-    };
+    let wrong =
+        || "expected 0% to 100% with at most two digits behind the point, or basis points such as 3333bps".to_owned();
     let text = text.trim();
     let bps = if let Some(digits) = text.strip_suffix("bps") {
         digits.trim().parse::<u16>().ok()
@@ -94,7 +156,7 @@ pub(crate) fn duration(seconds: u64) -> String {
 
 /// Reads `7d`, `12h`, `30min`, `90s`.
 pub(crate) fn parse_duration(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{text}` is no duration, expected a number with s, min, h or d, such as 7d");
+    let wrong = || "expected a duration below 136 years: a number with s, min, h or d, such as 7d".to_owned();
     let end = text.find(|char: char| !char.is_ascii_digit()).ok_or_else(wrong)?;
     let unit = match text[end..].trim() {
         "s" => 1,
@@ -174,6 +236,37 @@ mod tests {
         assert_eq!(about(almost, &token(Some(18))), "≈ 12.5 stETH");
         assert_eq!(about(U256::from(7), &token(Some(0))), "≈ 7 stETH");
         assert!(about(U256::MAX, &token(Some(18))).starts_with('≈'));
+    }
+
+    #[test]
+    fn brief_amounts_say_whether_they_are_exact() {
+        let of = |text: &str| {
+            let token = TokenInfo { symbol: "ABCDEFGHIJKL".to_owned(), ..token(Some(18)) };
+            brief(parse_amount(text, &token).expect("an amount"), &token).replace(" ABCDEFGHIJKL", "")
+        };
+        assert_eq!([of("0"), of("12.5"), of("79228162514")], ["0", "12.5", "79228162514"]);
+        assert_eq!([of("12.49999"), of("1234567.891")], ["≈ 12.5", "≈ 1234567.89"]);
+        assert_eq!(of("79228162514.264337593543950335"), "≈ 79228162514");
+        assert_eq!([of("0.123456789123"), of("0.000000000000000001")], ["≈ 0.123456789", "< 0.000000001"]);
+        for text in ["999999.123456", "999999999.12345", "79228162514.26", "0.12345678912345"] {
+            assert!(of(text).chars().count() + " ABCDEFGHIJKL".len() <= 27, "{}", of(text));
+        }
+    }
+
+    #[test]
+    fn addresses_and_words_are_checked_to_the_last_digit() {
+        let address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        assert!(parse_address(address).is_ok() && parse_address(&address.to_lowercase()).is_ok());
+        for text in ["", "0x", "0x12", &address[2..], &address.replace("5aA", "5aa"), &address.replace('b', "g")] {
+            assert!(parse_address(text).is_err(), "{text}");
+        }
+        assert!(parse_word(&format!("0x{}", "fa".repeat(32))).is_ok());
+        for text in ["", "0xfa", &"fa".repeat(32), &format!("0x{}", "fg".repeat(32)), &format!("0x{}é", "f".repeat(62))]
+        {
+            assert!(parse_word(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_time("281474976710655"), Ok((1 << 48) - 1));
+        assert!(["281474976710656", "-1", "1e3", "", "NaN", "0x1"].iter().all(|text| parse_time(text).is_err()));
     }
 
     #[test]

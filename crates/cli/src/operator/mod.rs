@@ -97,8 +97,8 @@ struct Set {
     /// Where a description of the operator can be had
     #[arg(long, value_name = "URI", group = "change")]
     metadata: Option<String>,
-    /// Share of rewards that the operator keeps before its stakers, after the notice period
-    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    /// Share of rewards that the operator keeps before its stakers, such as 7.5%; it applies after the notice period
+    #[arg(long, value_name = "PERCENT", group = "change", allow_hyphen_values = true, value_parser = units::parse_bps)]
     commission: Option<u16>,
     #[command(flatten)]
     common: CommonArgs,
@@ -108,10 +108,10 @@ struct Set {
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Allocation {
     /// Share of the operator's stake of the native token, such as 50% or 5000bps
-    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = units::parse_bps)]
     native: u16,
-    /// Share of the operator's stake of the external token
-    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    /// Share of the operator's stake of the external token, such as 100%
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = units::parse_bps)]
     external: u16,
 }
 
@@ -126,7 +126,7 @@ struct OptIn {
     #[command(flatten)]
     allocation: Allocation,
     /// The service's weakest operator, to take its place when the service is full
-    #[arg(long, value_name = "OPERATOR")]
+    #[arg(long, value_name = "OPERATOR", value_parser = units::parse_address)]
     replace: Option<Address>,
     #[command(flatten)]
     common: CommonArgs,
@@ -136,10 +136,10 @@ struct OptIn {
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 struct Allocate {
     /// Share of the operator's stake of the native token, such as 50% or 5000bps; without it, it stays as it is
-    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    #[arg(long, value_name = "PERCENT", group = "change", allow_hyphen_values = true, value_parser = units::parse_bps)]
     native: Option<u16>,
     /// Share of the operator's stake of the external token; without it, it stays as it is
-    #[arg(long, value_name = "PERCENT", group = "change", value_parser = units::parse_bps)]
+    #[arg(long, value_name = "PERCENT", group = "change", allow_hyphen_values = true, value_parser = units::parse_bps)]
     external: Option<u16>,
     #[command(flatten)]
     common: CommonArgs,
@@ -168,7 +168,8 @@ enum Which {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// The operator [default: the account of --keys]
+    /// The operator's address [default: the account of --keys]
+    #[arg(value_parser = units::parse_address)]
     operator: Option<Address>,
     #[command(flatten)]
     common: CommonArgs,

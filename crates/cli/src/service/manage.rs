@@ -34,20 +34,24 @@ pub(super) async fn rules(mut session: Session, args: &Rules) -> Result<(), Fail
 }
 
 fn membership(session: &Session, args: &Membership, strategies: PerToken<Address>) -> Result<MembershipRules, Failure> {
-    let least = |text: &str, strategy: Address| {
-        let usage = |words: String| Failure::new(code::USAGE, anyhow!(words));
+    let least = |option: &str, text: &str, strategy: Address| {
+        let usage = |words: String| Failure::new(code::USAGE, anyhow!("{option}: {words}"));
         let known = session.names.strategy(strategy);
         let token = &known.ok_or_else(|| usage(format!("{strategy} is no strategy of the RestakingManager")))?.token;
         let amount = units::parse_amount(text, token).map_err(usage)?;
         let fits = amount <= U256::from(Weight::MAX.units());
-        if fits { Ok(amount.saturating_to::<u128>()) } else { Err(usage(format!("{text} does not fit a weight"))) }
+        if fits {
+            Ok(amount.saturating_to::<u128>())
+        } else {
+            Err(usage(format!("{text} is more stake than can count (2^96 − 1 of the smallest unit)")))
+        }
     };
     Ok(MembershipRules {
         approval_required: args.approval_required,
         operators_max: args.operators_max,
         least: PerToken {
-            native: least(&args.least_native, strategies.native)?,
-            external: least(&args.least_external, strategies.external)?,
+            native: least("--least-native", &args.least_native, strategies.native)?,
+            external: least("--least-external", &args.least_external, strategies.external)?,
         },
     })
 }

@@ -1,6 +1,7 @@
 //! `tandem service`: what stands behind a service, and what its owner, slasher and resolver do about it.
 
 mod manage;
+mod policy;
 mod show;
 
 use clap::Subcommand;
@@ -19,9 +20,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show a service: its operators and what they count for, its terms, the slashes that wait
+    /// Show a service: its policy, operator table, rules, slashing terms, operators and what they count for, slashes that wait
     #[command(after_help = examples(SHOW))]
-    Show(NetworkArgs),
+    Show(Show),
     /// Make the service known to the AllocationManager, with its slashing terms, for good, and its membership rules (owner)
     #[command(after_help = examples(REGISTER))]
     Register(Register),
@@ -49,6 +50,7 @@ enum Command {
 }
 
 const SHOW: &str = "  tandem service show --service 0x… --rpc https://… --chain-id 1
+  tandem service show --all
   tandem service show --json";
 const REGISTER: &str = "  tandem service register --slasher 0x… --recipient 0x… --veto-window 2d --largest-slash 50% \\
       --operators-max 100 --least-native 1000 --least-external 32 --keys owner.json --dry-run";
@@ -63,39 +65,48 @@ const SLASH: &str =
 const VETO: &str = "  tandem service veto-slash 3 --keys resolver.json";
 const EXECUTE: &str = "  tandem service execute-slash 3 --keys any.json";
 
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// List all operators, not only the 20 with the most stake; --json always has all
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
 /// Whom a service takes.
 #[derive(Debug, clap::Args)]
 struct Membership {
     /// Take only operators that the owner approved
     #[arg(long)]
     approval_required: bool,
-    /// Most operators
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    /// Most operators, 1 to 1000; below 1000 at least one minimum stake is needed, to rank operators by when the service is full
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     operators_max: u16,
-    /// Least stake of the native token that an operator needs, in whole tokens
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    /// Least stake of the native token that an operator needs, in whole tokens, such as 12.5
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_hyphen_values = true, value_parser = units::parse_decimal)]
     least_native: String,
-    /// Least stake of the external token that an operator needs, in whole tokens
-    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    /// Least stake of the external token that an operator needs, in whole tokens, such as 12.5
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_hyphen_values = true, value_parser = units::parse_decimal)]
     least_external: String,
 }
 
 #[derive(Debug, clap::Args)]
 struct Register {
     /// May ask for slashes; without it the service never slashes
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address)]
     slasher: Option<Address>,
     /// May stop slashes while they wait
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address)]
     resolver: Option<Address>,
     /// Receives what is slashed; without it, it is burned
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address)]
     recipient: Option<Address>,
-    /// How long a slash waits for the resolver, such as 2d
-    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    /// How long a slash waits for the resolver before anyone can execute it, such as 2d, 12h, 30min or 0s
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = units::parse_duration)]
     veto_window: u32,
-    /// Most that one slash may take of an operator's allocation
-    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    /// Most that one slash may take of an operator's allocation, such as 50%; 0% for a service without slasher
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = units::parse_bps)]
     largest_slash: u16,
     #[command(flatten)]
     membership: Membership,
@@ -113,7 +124,8 @@ struct Rules {
 
 #[derive(Debug, clap::Args)]
 struct Approve {
-    /// The operator
+    /// The operator's address
+    #[arg(value_parser = units::parse_address)]
     operator: Address,
     /// Take the approval back, which ejects nobody
     #[arg(long)]
@@ -124,7 +136,8 @@ struct Approve {
 
 #[derive(Debug, clap::Args)]
 struct OfOperator {
-    /// The operator
+    /// The operator's address
+    #[arg(value_parser = units::parse_address)]
     operator: Address,
     #[command(flatten)]
     common: CommonArgs,
@@ -132,19 +145,20 @@ struct OfOperator {
 
 #[derive(Debug, clap::Args)]
 struct Slash {
-    /// The operator
+    /// The operator's address
+    #[arg(value_parser = units::parse_address)]
     operator: Address,
-    /// Proportion of its allocation of the native token
-    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    /// Proportion of its allocation of the native token to be taken, such as 30% or 3000bps; 0% for none
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = units::parse_bps)]
     native: u16,
-    /// Proportion of its allocation of the external token
-    #[arg(long, value_name = "PERCENT", value_parser = units::parse_bps)]
+    /// Proportion of its allocation of the external token to be taken; 0% for none
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = units::parse_bps)]
     external: u16,
-    /// When the fault happened, in Unix seconds
-    #[arg(long, value_name = "SECONDS")]
+    /// When the fault happened, in Unix seconds; the slash must be executed within the withdrawal delay after it
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = units::parse_time)]
     fault_at: u64,
-    /// What shows the fault: 32 bytes as the service defines them
-    #[arg(long, value_name = "HEX")]
+    /// What shows the fault: 32 bytes in hexadecimal, such as the hash of a document; the service defines it
+    #[arg(long, value_name = "HEX", value_parser = units::parse_word)]
     evidence: B256,
     #[command(flatten)]
     common: CommonArgs,
@@ -152,7 +166,8 @@ struct Slash {
 
 #[derive(Debug, clap::Args)]
 struct OfRequest {
-    /// Number of the request
+    /// Number of the request, as `tandem service show` lists it
+    #[arg(allow_hyphen_values = true, value_parser = units::parse_number)]
     id: u64,
     #[command(flatten)]
     common: CommonArgs,
@@ -161,7 +176,7 @@ struct OfRequest {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
-        Command::Show(network) => session::run(&network, show::run),
+        Command::Show(args) => session::run(&args.network, |session| show::run(session, args.all)),
         Command::Register(args) => session::run(&args.common.network, |session| manage::register(session, &args)),
         Command::Rules(args) => session::run(&args.common.network, |session| manage::rules(session, &args)),
         Command::Approve(args) => session::run(&args.common.network, |session| manage::approve(session, &args)),

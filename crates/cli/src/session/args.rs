@@ -9,7 +9,7 @@ use tandem_types::Address;
 use url::Url;
 
 use super::code;
-use crate::Failure;
+use crate::{Failure, units};
 
 /// Which network, and how to answer.
 #[derive(Debug, clap::Args)]
@@ -21,13 +21,13 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "URL", env = "TANDEM_RPC", hide_env_values = true, help_heading = "Network")]
     rpc: Option<Url>,
     /// EIP-155 id that the chain must have
-    #[arg(long, value_name = "ID", env = "TANDEM_CHAIN_ID", help_heading = "Network")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, env = "TANDEM_CHAIN_ID", help_heading = "Network")]
     chain_id: Option<u64>,
     /// The service: its ServiceManager
-    #[arg(long, value_name = "ADDRESS", env = "TANDEM_SERVICE", help_heading = "Network")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address, env = "TANDEM_SERVICE", help_heading = "Network")]
     service: Option<Address>,
     /// Where stake is kept; without it, where the service's stake is kept
-    #[arg(long, value_name = "ADDRESS", env = "TANDEM_RESTAKING_MANAGER", help_heading = "Network")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address, env = "TANDEM_RESTAKING_MANAGER", help_heading = "Network")]
     restaking_manager: Option<Address>,
     /// Print one JSON object, and nothing else, to standard output
     #[arg(long)]
@@ -53,16 +53,16 @@ pub(crate) struct SenderArgs {
     #[arg(long, value_name = "FILE", env = "TANDEM_PASSWORD_FILE", help_heading = "Account")]
     password_file: Option<PathBuf>,
     /// Most that is paid per gas, in gwei [default: 500]
-    #[arg(long, value_name = "GWEI", help_heading = "Account")]
+    #[arg(long, value_name = "GWEI", allow_hyphen_values = true, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Account")]
     fee_max: Option<u64>,
     /// Blocks that must hold or follow a transaction until it counts
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000), help_heading = "Account")]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true, value_parser = clap::value_parser!(u64).range(1..=1_000), help_heading = "Account")]
     pub(super) confirmations: u64,
     /// Show the calls and the gas they need, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Account to show the calls for, instead of opening a keystore
-    #[arg(long, value_name = "ADDRESS", requires = "dry_run", help_heading = "Account")]
+    #[arg(long, value_name = "ADDRESS", value_parser = units::parse_address, requires = "dry_run", help_heading = "Account")]
     pub(super) from: Option<Address>,
 }
 

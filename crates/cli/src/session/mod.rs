@@ -21,6 +21,9 @@ pub(crate) use args::{CommonArgs, NetworkArgs, SenderArgs};
 pub(crate) use names::Names;
 pub(crate) use transact::Sender;
 
+#[cfg(test)]
+pub(crate) use names::tests::names as names_for_tests;
+
 use crate::report::print;
 use crate::{Failure, keys};
 use sentences::Refused;

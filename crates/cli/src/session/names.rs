@@ -59,6 +59,14 @@ impl Names {
         }
     }
 
+    /// The same for a table, marked when it is not exact.
+    pub(crate) fn brief(&self, strategy: Address, amount: U256) -> String {
+        match self.strategy(strategy) {
+            Some(known) => units::brief(amount, &known.token),
+            None => amount.to_string(),
+        }
+    }
+
     /// A time with its distance from now.
     pub(crate) fn time(&self, unix_seconds: u64) -> String {
         units::time_from(unix_seconds, self.now)
@@ -158,7 +166,7 @@ impl Names {
         match (field.kind.as_str(), name) {
             ("enum Token", _) => Unit::Token,
             ("enum SlashStatus", _) => Unit::Status,
-            ("uint48", _) | (_, "deadline") => Unit::Time,
+            ("uint48", _) | (_, "deadline" | "dueAt") => Unit::Time,
             ("uint32", "delay" | "most") => Unit::Duration,
             ("uint32", _) if name.ends_with("Seconds") || name.ends_with("Delay") => Unit::Duration,
             ("uint96", "factor" | "current" | "pending" | "present") | (_, "sum" | "cap") => Unit::Part,

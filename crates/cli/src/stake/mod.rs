@@ -62,8 +62,9 @@ pub(crate) fn examples(lines: &str) -> String {
 #[derive(Debug, clap::Args)]
 struct Deposit {
     /// How much, in whole tokens, such as 12.5
+    #[arg(allow_hyphen_values = true, value_parser = units::parse_decimal)]
     amount: String,
-    /// What: a token's symbol or address, or a strategy's address. ETH is the chain's own, sent along
+    /// What: a token's symbol or address, or a strategy's address. ETH is the chain's own, sent along; wrapped ether is named by its token's address
     token: String,
     #[command(flatten)]
     common: CommonArgs,
@@ -71,7 +72,8 @@ struct Deposit {
 
 #[derive(Debug, clap::Args)]
 struct Delegate {
-    /// The operator; one's own address to operate one's own stake
+    /// The operator's address; one's own, once registered with `tandem operator register`, to operate one's own stake
+    #[arg(value_parser = units::parse_address)]
     operator: Address,
     #[command(flatten)]
     common: CommonArgs,
@@ -79,9 +81,10 @@ struct Delegate {
 
 #[derive(Debug, clap::Args)]
 struct Withdraw {
-    /// How much, in whole tokens, or `all`
+    /// How much, in whole tokens, such as 12.5, or `all`
+    #[arg(allow_hyphen_values = true, value_parser = units::parse_decimal_or_all)]
     amount: String,
-    /// What: a token's symbol or address, or a strategy's address
+    /// What: a token's symbol or address, or a strategy's address; ETH is paid out as ether
     token: String,
     #[command(flatten)]
     common: CommonArgs,
@@ -89,11 +92,11 @@ struct Withdraw {
 
 #[derive(Debug, clap::Args)]
 struct Complete {
-    /// Numbers of the withdrawals
-    #[arg(required = true)]
+    /// Numbers of the withdrawals, as `tandem stake show` lists them
+    #[arg(required = true, value_name = "ID", allow_hyphen_values = true, value_parser = units::parse_number)]
     ids: Vec<u64>,
     /// Who receives the tokens [default: the account itself]
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "restake")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "restake", value_parser = units::parse_address)]
     to: Option<Address>,
     /// Turn them into stake again, behind the account's operator of now
     #[arg(long)]
@@ -104,7 +107,8 @@ struct Complete {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// The account [default: that of --keys]
+    /// The account's address [default: that of --keys]
+    #[arg(value_parser = units::parse_address)]
     account: Option<Address>,
     #[command(flatten)]
     common: CommonArgs,
@@ -182,5 +186,5 @@ async fn complete(session: Session, args: &Complete) -> Result<(), Failure> {
 /// An amount of a strategy's token.
 fn parse(text: &str, strategy: &StrategyInfo) -> Result<U256, Failure> {
     units::parse_amount(text, &strategy.token)
-        .map_err(|words| Failure::new(session::code::USAGE, anyhow::anyhow!(words)))
+        .map_err(|words| Failure::new(session::code::USAGE, anyhow::anyhow!("<AMOUNT>: {words}")))
 }
