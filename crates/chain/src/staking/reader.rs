@@ -257,6 +257,14 @@ impl StakingReader {
         Ok(PerToken { native: strategies.native, external: strategies.ext })
     }
 
+    /// What `service` may do to stake.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn slashing_terms_of(&self, service: Address) -> Result<SlashingTerms, RpcError> {
+        self.allocations(&AllocationManager::slashingTermsOfCall { service }).await.map(SlashingTerms::from)
+    }
+
     /// Operators that serve `service`, ascending by address.
     ///
     /// # Errors
@@ -275,7 +283,6 @@ impl StakingReader {
         if !self.allocations(&AllocationManager::isServiceCall { service }).await? {
             return Ok(None);
         }
-        let terms = self.allocations(&AllocationManager::slashingTermsOfCall { service }).await?;
         let rules = self.allocations(&AllocationManager::membershipRulesOfCall { service }).await?;
         let operators = self.operators_of(service).await?;
         let call = AllocationManager::rowsCall { service, operators: operators.clone() };
@@ -284,7 +291,7 @@ impl StakingReader {
         Ok(Some(ServiceStake {
             service,
             strategies: self.strategies_of(service).await?,
-            terms: SlashingTerms::from(terms),
+            terms: self.slashing_terms_of(service).await?,
             rules: MembershipRules::from(rules),
             operators: operators.into_iter().zip(weights).collect(),
             pending_slashes: self.pending_slashes(service).await?,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use tandem_chain::staking::{Allocation, KeyInfo, Operator, OperatorStake, ServiceAllocation};
-use tandem_types::{PerToken, U256, Weight};
+use tandem_types::{Address, PerToken, U256, Weight};
 
 use crate::Failure;
 use crate::report::print;
@@ -50,6 +50,7 @@ fn profile(operator: &Operator, names: &Names) -> Vec<(&'static str, String)> {
     pairs.push(("socket", said(&operator.profile.socket)));
     pairs.push(("metadata", said(&operator.profile.metadata_uri)));
     pairs.push(("commission", commission(operator, names)));
+    pairs.push(("services", operator.services.len().to_string()));
     pairs
 }
 
@@ -69,19 +70,29 @@ fn commission(operator: &Operator, names: &Names) -> String {
     }
 }
 
+/// Stake behind the operator; what is queued stays slashable, and is no part of it.
 fn stakes(operator: &Operator, names: &Names) -> String {
     let mut table = Table::new(["stake", "slashed", "allocated", "cap", "strategy"]);
     for stake in &operator.stakes {
         let cap = names.strategy(stake.strategy).map_or(0, |strategy| strategy.leverage_cap_bps);
         table.row([
-            names.amount(stake.strategy, stake.assets),
+            names.brief(stake.strategy, stake.assets),
             units::part(lost(stake.factor)),
             units::part(of_present(stake.allocated, stake.factor)),
             units::percent(cap.into()),
             stake.strategy.to_string(),
         ]);
     }
-    if table.has_rows() { table.text(0) } else { "no stake\n".to_owned() }
+    let queued = operator.stakes.iter().filter_map(|stake| queued(stake, names));
+    if table.has_rows() { table.text(0) + &queued.collect::<String>() } else { "no stake\n".to_owned() }
+}
+
+/// What is on its way out, by the price of a share.
+fn queued(stake: &OperatorStake, names: &Names) -> Option<String> {
+    let strategy = names.strategy(stake.strategy).filter(|_| !stake.queued_scaled.is_zero())?;
+    let shares = stake.queued_scaled.checked_mul(U256::from(stake.factor))? / U256::from(tandem_chain::staking::WHOLE);
+    let worth = units::about(strategy.assets(shares)?, &strategy.token);
+    Some(format!("on its way out, and slashable until it is mature: {worth}\n"))
 }
 
 /// Allocations are parts of the stake before slashing; people think of the present one.
@@ -91,8 +102,9 @@ fn of_present(magnitude: U256, factor: u128) -> U256 {
 }
 
 fn service_text(service: &ServiceAllocation, operator: &Operator, names: &Names) -> String {
-    let state = if service.opted_in { "" } else { ", left: can still be slashed" };
-    let mut table = Table::new(["token", "allocated", "becomes", "weight", "slashable"]);
+    let state = if service.opted_in { "serves" } else { "left, can still be slashed" };
+    let mut table = Table::new(["token", "allocated", "weight", "slashable"]);
+    let mut changes = String::new();
     let per_token = service.strategies.zip_with(service.allocation, |strategy, allocation| (strategy, allocation));
     let counts = service.weight.zip_with(service.slashable, |weight, slashable| (weight, slashable));
     for ((strategy, allocation), (weight, slashable)) in
@@ -102,24 +114,26 @@ fn service_text(service: &ServiceAllocation, operator: &Operator, names: &Names)
         table.row([
             names.symbol(strategy),
             units::part(of_present(U256::from(allocation.current), factor)),
-            pending(&allocation, factor, names),
-            names.amount(strategy, U256::from(weight.units())),
-            names.amount(strategy, slashable),
+            names.brief(strategy, U256::from(weight.units())),
+            names.brief(strategy, slashable),
         ]);
+        changes += &pending(strategy, &allocation, factor, names);
     }
-    format!("service {}{state}\n{}", service.service, table.text(2))
+    format!("service {}: {state}\n{}{changes}", service.service, table.text(2))
 }
 
-fn factor(operator: &Operator, strategy: tandem_types::Address) -> u128 {
+fn factor(operator: &Operator, strategy: Address) -> u128 {
     let stake = operator.stakes.iter().find(|stake| stake.strategy == strategy);
     stake.map_or(tandem_chain::staking::WHOLE, |stake| stake.factor)
 }
 
-fn pending(allocation: &Allocation, factor: u128, names: &Names) -> String {
+/// What an allocation is about to become.
+fn pending(strategy: Address, allocation: &Allocation, factor: u128, names: &Names) -> String {
     let describe = |(magnitude, at): (u128, u64)| {
-        format!("{} at {}", units::part(of_present(U256::from(magnitude), factor)), names.time(at))
+        let part = units::part(of_present(U256::from(magnitude), factor));
+        format!("  {} becomes {part} at {}\n", names.symbol(strategy), names.time(at))
     };
-    allocation.pending.map_or_else(|| "-".to_owned(), describe)
+    allocation.pending.map(describe).unwrap_or_default()
 }
 
 fn page(operator: &Operator, names: &Names) -> Json {
@@ -133,6 +147,7 @@ fn page(operator: &Operator, names: &Names) -> Json {
         "commission_bps": operator.commission.bps,
         "commission_announced": operator.commission.announced.map(|(bps, from)| json!({ "bps": bps, "effective_at": from })),
         "stake": operator.stakes.iter().map(|stake| stake_json(stake, names)).collect::<Vec<_>>(),
+        "parts_of": tandem_chain::staking::WHOLE.to_string(),
         "services": operator.services.iter().map(|service| service_json(service, names)).collect::<Vec<_>>(),
     })
 }
@@ -177,10 +192,10 @@ fn service_json(service: &ServiceAllocation, names: &Names) -> Json {
 }
 
 /// Weights of both tokens for machines.
-pub(crate) fn weights_json(
-    strategies: PerToken<tandem_types::Address>,
-    weight: PerToken<Weight>,
-    names: &Names,
-) -> PerToken<Json> {
+pub(crate) fn weights_json(strategies: PerToken<Address>, weight: PerToken<Weight>, names: &Names) -> PerToken<Json> {
     strategies.zip_with(weight, |strategy, weight| names.amount_json(strategy, U256::from(weight.units())))
 }
+
+#[cfg(test)]
+#[path = "show_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use tandem_chain::staking::{Action, MembershipRules, SlashingTerms};
 use tandem_chain::{ServiceError, ServiceReader, admin};
 use tandem_types::{Address, PerToken, U256, Weight};
 
-use super::{Approve, Membership, OfOperator, OfRequest, Register, Rules, Slash};
+use super::{Approve, Membership, OfOperator, OfRequest, PaySlashed, Register, Rules, Slash};
 use crate::session::{CommonArgs, Session, code};
 use crate::{Failure, units};
 
@@ -95,6 +95,15 @@ pub(super) async fn execute(mut session: Session, args: &OfRequest) -> Result<()
     session.service_of_slash(args.id).await?;
     let sender = session.sender(&args.common.sender).await?;
     session.carry_out(&sender, &[session.contracts().execute_slash(args.id)]).await
+}
+
+pub(super) async fn pay(mut session: Session, args: &PaySlashed) -> Result<(), Failure> {
+    let service = session.service().await?;
+    let terms = session.reader.slashing_terms_of(service).await.map_err(|error| session.read(error))?;
+    let strategy = session.strategy(&args.token)?;
+    let sender = session.sender(&args.common.sender).await?;
+    let recipient = terms.recipient.unwrap_or_default();
+    session.carry_out(&sender, &[session.contracts().pay_slashed(recipient, strategy.address)]).await
 }
 
 fn unreadable(error: ServiceError) -> Failure {

@@ -47,6 +47,9 @@ enum Command {
     /// Execute a slash that waited and was not stopped (anyone)
     #[command(after_help = examples(EXECUTE))]
     ExecuteSlash(OfRequest),
+    /// Send what was slashed in one token to the service's recipient, or burn it (anyone)
+    #[command(after_help = examples(PAY))]
+    PaySlashed(PaySlashed),
 }
 
 const SHOW: &str = "  tandem service show --service 0x… --rpc https://… --chain-id 1
@@ -64,6 +67,7 @@ const SLASH: &str =
     "  tandem service slash 0x… --native 30% --external 30% --fault-at 1795344763 --evidence 0x… --keys slasher.json";
 const VETO: &str = "  tandem service veto-slash 3 --keys resolver.json";
 const EXECUTE: &str = "  tandem service execute-slash 3 --keys any.json";
+const PAY: &str = "  tandem service pay-slashed TDM --keys any.json --dry-run";
 
 #[derive(Debug, clap::Args)]
 struct Show {
@@ -72,6 +76,14 @@ struct Show {
     all: bool,
     #[command(flatten)]
     network: NetworkArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct PaySlashed {
+    /// What: a token's symbol or address, or a strategy's address
+    token: String,
+    #[command(flatten)]
+    common: CommonArgs,
 }
 
 /// Whom a service takes.
@@ -185,5 +197,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::Slash(args) => session::run(&args.common.network, |session| manage::slash(session, &args)),
         Command::VetoSlash(args) => session::run(&args.common.network, |session| manage::veto(session, &args)),
         Command::ExecuteSlash(args) => session::run(&args.common.network, |session| manage::execute(session, &args)),
+        Command::PaySlashed(args) => session::run(&args.common.network, |session| manage::pay(session, &args)),
     }
 }

@@ -281,3 +281,7 @@ fn slash_json(request: &SlashRequest) -> Json {
         "evidence": request.evidence,
     })
 }
+
+#[cfg(test)]
+#[path = "show_tests.rs"]
+mod tests;

@@ -41,7 +41,7 @@ const SENTENCES: &[Sentence] = &[
     ),
     // RestakingManager and strategies
     ("ZeroAddress", "an address is zero", None),
-    ("ZeroAmount", "the amount is zero", None),
+    ("ZeroAmount", "the amount is zero", Some("name an amount above zero; for everything, withdraw `all`")),
     ("UnknownStrategy", "there is no strategy at {strategy}", None),
     ("StrategyAlreadyAdded", "strategy {strategy} is there already", None),
     ("ForeignStrategy", "strategy {strategy} belongs to another RestakingManager, {manager}", None),
@@ -51,7 +51,11 @@ const SENTENCES: &[Sentence] = &[
         "{staker} has delegated to {operator} already",
         Some("undelegate first: the stake then waits for the withdrawal delay"),
     ),
-    ("NotDelegated", "{staker} has not delegated", None),
+    (
+        "NotDelegated",
+        "{staker} has not delegated",
+        Some("its stake stands behind nobody: `tandem stake withdraw` takes it out"),
+    ),
     (
         "SlashedOut",
         "all stake of {operator} in {strategy} was slashed; it takes no more",
@@ -67,10 +71,14 @@ const SENTENCES: &[Sentence] = &[
         "there is no withdrawal {id}, or it is completed",
         Some("`tandem stake show` lists those that wait"),
     ),
-    ("NotStaker", "withdrawal {id} does not belong to {caller}", None),
+    ("NotStaker", "withdrawal {id} does not belong to {caller}", Some("`tandem stake show` lists the account's own")),
     ("NotMature", "withdrawal {id} can be completed from {maturesAt}", Some("until then slashing can reach it")),
     ("NotAllocationManager", "only the AllocationManager may do that, not {caller}", None),
-    ("NothingSlashed", "nothing that was slashed in {strategy} waits for {recipient}", None),
+    (
+        "NothingSlashed",
+        "nothing that was slashed in {strategy} waits for {recipient}",
+        Some("it was paid already, or no slash was executed"),
+    ),
     ("NotManager", "only the RestakingManager may do that, not {caller}", None),
     (
         "NothingReceived",
@@ -78,7 +86,7 @@ const SENTENCES: &[Sentence] = &[
         Some("the token keeps it all, or sends it elsewhere"),
     ),
     ("CapacityExceeded", "the strategy would hold {assets}, it can hold {limit}", None),
-    ("NoShares", "{amount} is too little for a share", None),
+    ("NoShares", "{amount} is too little for a share", Some("deposit more")),
     ("NotEther", "the strategy does not hold ether", None),
     ("EtherRefused", "{recipient} does not take {amount} in ether", Some("name another recipient with --to")),
     ("InvalidLeverageCap", "a leverage cap of {bps} is not in 100 % to 1000 %", None),
@@ -96,7 +104,11 @@ const SENTENCES: &[Sentence] = &[
         Some("hand ownership over instead"),
     ),
     // AllocationManager
-    ("NotServiceOwner", "{caller} is not the owner of service {service}", None),
+    (
+        "NotServiceOwner",
+        "{caller} is not the owner of service {service}",
+        Some("use the keystore of the service's owner"),
+    ),
     (
         "UnknownService",
         "service {service} is not registered with the AllocationManager",
@@ -112,7 +124,7 @@ const SENTENCES: &[Sentence] = &[
     (
         "InvalidMembershipRules",
         "at most {maxOperators} operators is not in 1 to 1000, or there is no minimum stake to rank them by",
-        None,
+        Some("give --least-native or --least-external, or --operators-max 1000"),
     ),
     (
         "NotApproved",
@@ -137,7 +149,7 @@ const SENTENCES: &[Sentence] = &[
         Some("with a tenth more stake than its weakest operator, replace that one with --replace"),
     ),
     ("NotWeakest", "{named} is not the weakest operator: {weaker} is", Some("name that one with --replace")),
-    ("AllocationTooHigh", "an allocation of {bps} is above {limit}", None),
+    ("AllocationTooHigh", "an allocation of {bps} is above {limit}", Some("allocate 100% at most")),
     (
         "LeverageCapExceeded",
         "{operator} would allocate {sum} of its stake in {strategy}, the leverage cap allows {cap}",
@@ -146,27 +158,60 @@ const SENTENCES: &[Sentence] = &[
     (
         "AllocationPending",
         "an earlier change of {operator}'s allocation in {strategy} becomes effective first, at {effectiveAt}",
-        None,
+        Some("try again afterwards; `tandem operator show` shows what is pending"),
     ),
     ("StillSlashable", "{operator} left {service} and is bound to it until {until}", Some("opt in again afterwards")),
-    ("NotSlasher", "{caller} is not the slasher of service {service}", None),
-    ("NotResolver", "{caller} is not the resolver of service {service}", None),
-    ("SlashTooHigh", "a slash of {bps} is above {limit}, the service's largest", None),
-    ("NothingToSlash", "{operator} has nothing that {service} can slash", None),
-    ("FaultOutOfReach", "a fault at {faultAt} is not between {earliest} and {latest}", None),
-    ("UnknownSlashRequest", "there is no slash request {id}", None),
-    ("SlashNotPending", "slash request {id} is {status}", None),
-    ("SlashNotExecutable", "slash request {id} can be executed from {executableAt} until {expiresAt}", None),
-    ("SlashNoLongerVetoable", "slash request {id} could be vetoed until {executableAt}", None),
+    ("NotSlasher", "{caller} is not the slasher of service {service}", Some("`tandem service show` names the slasher")),
+    (
+        "NotResolver",
+        "{caller} is not the resolver of service {service}",
+        Some("`tandem service show` names the resolver"),
+    ),
+    (
+        "SlashTooHigh",
+        "a slash of {bps} is above {limit}, the service's largest",
+        Some("ask for less; its terms were fixed at registration"),
+    ),
+    (
+        "NothingToSlash",
+        "{operator} has nothing that {service} can slash",
+        Some("`tandem operator show` shows what each service can slash"),
+    ),
+    (
+        "FaultOutOfReach",
+        "a fault at {faultAt} is not between {earliest} and {latest}",
+        Some("check --fault-at: Unix seconds of the chain's time"),
+    ),
+    ("UnknownSlashRequest", "there is no slash request {id}", Some("`tandem service show` lists those that wait")),
+    ("SlashNotPending", "slash request {id} is {status} already", Some("`tandem service show` lists those that wait")),
+    (
+        "SlashNotExecutable",
+        "slash request {id} can be executed from {executableAt} until {expiresAt}",
+        Some("before that its resolver may stop it; after that it lapses"),
+    ),
+    (
+        "SlashNoLongerVetoable",
+        "slash request {id} could be vetoed until {executableAt}",
+        Some("anyone can execute it now"),
+    ),
     // ServiceManager's tables
-    ("EmptyTable", "no operator serves the service", None),
+    ("EmptyTable", "no operator serves the service", Some("`tandem operator opt-in` enters one")),
+    (
+        "TableNotDue",
+        "operator table {epoch} is good until {dueAt}; nobody came, went or lost its weight since",
+        Some("nothing needs to be done"),
+    ),
     (
         "IncompleteOperators",
         "{given} operators were named, {optedIn} serve",
         Some("one came or went meanwhile: try again"),
     ),
     // Tokens and owners
-    ("ERC20InsufficientBalance", "{sender} has {balance}, and {needed} are needed", None),
+    (
+        "ERC20InsufficientBalance",
+        "{sender} has {balance}, and {needed} are needed",
+        Some("deposit what the account holds, or send it more"),
+    ),
     ("ERC20InsufficientAllowance", "{spender} may take {allowance}, and {needed} are needed", None),
     ("OwnableUnauthorizedAccount", "{account} is not the owner", None),
     ("Error", "{reason}", None),

@@ -18,7 +18,11 @@ pub(super) async fn run(session: &Session, account: Address) -> Result<(), Failu
 }
 
 fn text(staker: &Staker, names: &Names) -> String {
-    let operator = staker.operator.map_or_else(|| "none".to_owned(), |operator| operator.to_string());
+    let operator = match staker.operator {
+        None => "none: no service can slash this stake".to_owned(),
+        Some(operator) if operator == staker.account => "itself".to_owned(),
+        Some(operator) => operator.to_string(),
+    };
     let mut text = lines(&[("account", staker.account.to_string()), ("operator", operator)], 0);
     let mut stake = Table::new(["stake", "slashed", "strategy"]);
     for position in &staker.positions {
@@ -30,7 +34,8 @@ fn text(staker: &Staker, names: &Names) -> String {
     let mut queue = Table::new(["withdrawal", "amount now", "complete from"]);
     for queued in &staker.withdrawals {
         let amount = names.amount(queued.strategy, queued.assets);
-        queue.row([queued.id.to_string(), amount, names.time(queued.matures_at)]);
+        let when = if queued.matures_at <= names.now { "now".to_owned() } else { names.time(queued.matures_at) };
+        queue.row([queued.id.to_string(), amount, when]);
     }
     if queue.has_rows() {
         text += "\n";
@@ -49,6 +54,7 @@ fn page(staker: &Staker, names: &Names) -> Json {
         "ok": true,
         "account": staker.account,
         "operator": staker.operator,
+        "parts_of": tandem_chain::staking::WHOLE.to_string(),
         "stake": staker.positions.iter().map(|position| position_json(position, names)).collect::<Vec<_>>(),
         "withdrawals": staker.withdrawals.iter().map(|queued| queued_json(queued, names)).collect::<Vec<_>>(),
     })
@@ -76,4 +82,60 @@ fn queued_json(queued: &QueuedWithdrawal, names: &Names) -> Json {
         "matures_at": queued.matures_at,
         "mature": queued.matures_at <= names.now,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::names_for_tests as names;
+
+    fn staker() -> Staker {
+        let strategies = names().service.expect("the names are of a service");
+        let large = (U256::from(1) << 96) - U256::from(1);
+        let whole = tandem_chain::staking::WHOLE;
+        let position =
+            |strategy: Address| Position { strategy, scaled: large, factor: whole / 3, shares: large, assets: large };
+        let queued = |id: u64, matures_at: u64| QueuedWithdrawal {
+            id,
+            operator: None,
+            strategy: strategies.external,
+            scaled: large,
+            shares: large,
+            assets: large,
+            queued_at: 0,
+            matures_at,
+        };
+        Staker {
+            account: Address::repeat_byte(0xee),
+            operator: Some(Address::repeat_byte(0xff)),
+            positions: vec![position(strategies.native), position(strategies.external)],
+            withdrawals: vec![queued(1_234_567, 1_000_000), queued(1_234_568, 2_209_599)],
+        }
+    }
+
+    #[test]
+    fn page_is_exact_to_the_last_unit_and_fits_its_width() {
+        let text = text(&staker(), &names());
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+        }
+        assert!(text.contains("79228162514.264337593543950335 ETH"), "{text}");
+        assert!(text.contains(&Address::repeat_byte(0xff).to_string()), "{text}");
+    }
+
+    #[test]
+    fn mature_withdrawals_can_be_completed_now() {
+        let text = text(&staker(), &names());
+        let line = |id: &str| text.lines().find(|line| line.starts_with(id)).unwrap_or_default();
+        assert!(line("1234567").ends_with(" ETH  now"), "{text}");
+        assert!(line("1234568").ends_with("(in 13 d 23 h)"), "{text}");
+    }
+
+    #[test]
+    fn staker_behind_itself_and_behind_nobody_are_told_apart() {
+        let own = Staker { operator: Some(Address::repeat_byte(0xee)), ..staker() };
+        assert!(super::text(&own, &names()).contains("operator  itself\n"));
+        let alone = Staker { operator: None, ..staker() };
+        assert!(super::text(&alone, &names()).contains("operator  none: no service can slash this stake\n"));
+    }
 }

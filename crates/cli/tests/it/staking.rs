@@ -316,11 +316,11 @@ async fn mistakes_are_explained_before_anything_is_sent() {
     let cases = [
         ("stake deposit 1 DAI", 2, "no strategy takes `DAI`"),
         ("stake deposit 1.0000000000000000001 TDM", 2, "18 digits behind the point"),
-        ("stake deposit -- -1 TDM", 2, "is no amount"),
+        ("stake deposit -1 TDM", 2, "expected whole tokens in digits"),
         ("stake deposit 5001 TDM", 3, "ERC20InsufficientBalance"),
         ("stake undelegate", 3, "NotDelegated"),
         ("stake complete 9", 3, "there is no withdrawal 9"),
-        ("operator opt-in --native 10 --external 10%", 2, "is no share"),
+        ("operator opt-in --native 10 --external 10%", 2, "expected 0% to 100%"),
         ("operator opt-out", 3, "NotOptedIn"),
         ("operator set --commission 5%", 3, "is not registered as an operator"),
         ("stake show --chain-id 1", 1, "serves chain 31337, expected chain 1"),

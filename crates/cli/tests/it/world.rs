@@ -86,6 +86,12 @@ impl World {
         admin::deploy_service(&self.owner, &self.deployment, &settings()).await.expect("the contract deploys").value
     }
 
+    /// A strategy for ether, with a leverage cap of 150 %.
+    pub(crate) async fn ether_strategy(&self) -> Address {
+        let manager = self.deployment.restaking_manager;
+        admin::deploy_ether_strategy(&self.owner, manager, 15_000).await.expect("the contracts deploy").value
+    }
+
     /// The account that owns the contracts.
     pub(crate) fn owner(&self) -> Person {
         self.keep("owner", &self.anvil.accounts()[0])
