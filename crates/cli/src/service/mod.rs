@@ -179,7 +179,7 @@ struct Slash {
 #[derive(Debug, clap::Args)]
 struct OfRequest {
     /// Number of the request, as `tandem service show` lists it
-    #[arg(allow_hyphen_values = true, value_parser = units::parse_number)]
+    #[arg(allow_negative_numbers = true, value_parser = units::parse_number)]
     id: u64,
     #[command(flatten)]
     common: CommonArgs,

@@ -62,7 +62,7 @@ pub(crate) fn examples(lines: &str) -> String {
 #[derive(Debug, clap::Args)]
 struct Deposit {
     /// How much, in whole tokens, such as 12.5
-    #[arg(allow_hyphen_values = true, value_parser = units::parse_decimal)]
+    #[arg(allow_negative_numbers = true, value_parser = units::parse_decimal)]
     amount: String,
     /// What: a token's symbol or address, or a strategy's address. ETH is the chain's own, sent along; wrapped ether is named by its token's address
     token: String,
@@ -82,7 +82,7 @@ struct Delegate {
 #[derive(Debug, clap::Args)]
 struct Withdraw {
     /// How much, in whole tokens, such as 12.5, or `all`
-    #[arg(allow_hyphen_values = true, value_parser = units::parse_decimal_or_all)]
+    #[arg(allow_negative_numbers = true, value_parser = units::parse_decimal_or_all)]
     amount: String,
     /// What: a token's symbol or address, or a strategy's address; ETH is paid out as ether
     token: String,
@@ -93,7 +93,7 @@ struct Withdraw {
 #[derive(Debug, clap::Args)]
 struct Complete {
     /// Numbers of the withdrawals, as `tandem stake show` lists them
-    #[arg(required = true, value_name = "ID", allow_hyphen_values = true, value_parser = units::parse_number)]
+    #[arg(required = true, value_name = "ID", allow_negative_numbers = true, value_parser = units::parse_number)]
     ids: Vec<u64>,
     /// Who receives the tokens [default: the account itself]
     #[arg(long, value_name = "ADDRESS", conflicts_with = "restake", value_parser = units::parse_address)]

@@ -112,7 +112,7 @@ async fn approved_operators_serve_until_ejected() {
     scene.done(&scene.owner, &format!("{approve} --revoke"));
     assert!(scene.serves(&one));
     let page = scene.done(&scene.owner, &format!("service eject {}", one.address));
-    assert_eq!(page["transactions"][0]["events"][0]["event"], "AllocationChanged");
+    assert_eq!(page["transactions"][0]["events"][0]["event"], "OptedOut");
     assert!(!scene.serves(&one));
     assert_eq!(scene.slashable(&one), whole(1_000), "its allocation stays slashable");
     let shown = scene.run(&one, "operator show");
@@ -153,10 +153,10 @@ async fn full_service_exchanges_its_weakest_operator_for_a_stronger_one_only() {
     let two = scene.operator("two", 500, 40).await;
     let three = scene.operator("three", 400, 40).await;
     let weak = scene.operator("weak", 400, 12).await;
-    scene.opt_in(&one, "").done_text();
-    scene.opt_in(&two, "").done_text();
     let least = format!("operator {} has 12 stETH, the service needs 32 stETH", weak.address);
     assert_refused(&scene.opt_in(&weak, ""), &least, "allocate more");
+    scene.opt_in(&one, "").done_text();
+    scene.opt_in(&two, "").done_text();
     assert_refused(&scene.opt_in(&three, ""), "has its 2 operators", "--replace");
     let replace_two = format!("--replace {}", two.address);
     assert_refused(&scene.opt_in(&three, &replace_two), "has its 2 operators", "a tenth more stake");
