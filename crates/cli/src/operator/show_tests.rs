@@ -24,7 +24,7 @@ fn operator(services: u8) -> Operator {
     let service = |number: u8| ServiceAllocation {
         service: Address::repeat_byte(number),
         strategies,
-        opted_in: number % 2 == 0,
+        opted_in: number.is_multiple_of(2),
         allocation: PerToken { native: allocation, external: allocation },
         weight: PerToken { native: weight, external: weight },
         slashable: PerToken { native: large, external: large },

@@ -186,6 +186,8 @@ impl Names {
             self.strategy(if native { strategies.native } else { strategies.external })
         };
         let (strategy, is_amount) = match name {
+            // Only a payment of ether is refused by its recipient.
+            "amount" if siblings.iter().any(|sibling| sibling.name == "recipient") => (self.ether(), true),
             "amount" | "assets" | "value" | "sent" | "balance" | "needed" | "allowance" => (self.meant(siblings), true),
             "limit" if siblings.iter().any(|sibling| sibling.name == "assets") => (self.meant(siblings), true),
             "weight" | "least" => (of_service(!names_external(siblings)), true),
@@ -202,6 +204,10 @@ impl Names {
             Some(strategy) => Unit::Shares(strategy),
             None => Unit::Plain,
         }
+    }
+
+    fn ether(&self) -> Option<&StrategyInfo> {
+        self.strategies.iter().find(|strategy| strategy.is_ether)
     }
 
     fn meant(&self, siblings: &[Field]) -> Option<&StrategyInfo> {

@@ -49,6 +49,13 @@ fn amount_has_the_unit_of_the_strategy_beside_it() {
 }
 
 #[test]
+fn what_a_recipient_refused_was_ether() {
+    let fields =
+        [field("recipient", "address", Value::Address(NATIVE.create(7))), number("amount", "uint256", 1 << 60)];
+    assert_eq!(names().text(&fields[1], &fields), "1.152921504606846976 ETH");
+}
+
+#[test]
 fn everything_is_no_number() {
     let all = field("shares", "uint256", Value::Number(U256::MAX));
     assert_eq!(names().text(&all, &[strategy(NATIVE), all.clone()]), "everything");

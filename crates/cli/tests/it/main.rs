@@ -6,6 +6,7 @@ mod ether;
 mod exec;
 mod membership;
 mod network;
+mod pages;
 mod staking;
 mod workspace;
 mod world;

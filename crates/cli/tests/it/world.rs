@@ -86,6 +86,14 @@ impl World {
         admin::deploy_service(&self.owner, &self.deployment, &settings()).await.expect("the contract deploys").value
     }
 
+    /// The same, under another policy.
+    pub(crate) async fn service_under(&self, policy: Policy) -> Address {
+        let answers = PerToken { native: 200_000_000, external: 345_000_000_000 };
+        let settings = settings();
+        let settings = ServiceSettings { policy, oracle: OracleSettings { answers, ..settings.oracle }, ..settings };
+        admin::deploy_service(&self.owner, &self.deployment, &settings).await.expect("the contracts deploy").value
+    }
+
     /// A strategy for ether, with a leverage cap of 150 %.
     pub(crate) async fn ether_strategy(&self) -> Address {
         let manager = self.deployment.restaking_manager;
