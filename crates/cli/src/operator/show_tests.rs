@@ -67,5 +67,5 @@ fn allocations_are_parts_of_the_present_stake_with_what_they_become() {
     assert!(text.contains(": left, can still be slashed\n"), "{text}");
     assert!(text.contains("  ETH becomes 20.4081 % at 1970-01-19 12:26:40 UTC (in 6 d 22 h)\n"), "{text}");
     assert!(text.contains("5 %, 7.5 % from 1970-01-19 13:46:40 UTC"), "{text}");
-    assert!(text.contains("on its way out, and slashable until it is mature: ≈ 7 TDM\n"), "{text}");
+    assert!(text.contains("on its way out, and slashable until it is mature: ≈ 0.007 TDM\n"), "{text}");
 }
