@@ -493,8 +493,7 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     function _checkConfig(ServiceConfig memory config) private view {
-        bool incomplete = address(config.stakeSource) == address(0) || config.nativeStrategy == address(0)
-            || config.externalStrategy == address(0);
+        bool incomplete = config.nativeStrategy == address(0) || config.externalStrategy == address(0);
         if (incomplete) revert ZeroAddress();
         Policies.validate(config.policy);
         if (config.handlerGas < HANDLER_GAS_LEAST || config.handlerGas > HANDLER_GAS_MOST) {

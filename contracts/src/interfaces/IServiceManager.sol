@@ -89,7 +89,6 @@ enum SkipReason {
 ///
 /// Its whole state follows from its events, from block `deploymentBlock` on.
 interface IServiceManager is ITableKeeper, ITotalWeights {
-    error ZeroAddress();
     error InvalidHandlerGas(uint32 handlerGas, uint256 least, uint256 most);
 
     /// @notice A service without an owner could never change its manifest again.

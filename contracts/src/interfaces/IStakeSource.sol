@@ -10,7 +10,7 @@ import {Row} from "../libraries/OperatorTables.sol";
 /// rogue key signs for everyone), must be distinct, and weights must be stake that the service can slash for as long as
 /// it believes a table.
 ///
-/// Ours is the AllocationManager. A source over another restaking protocol implements the same three views, and calls
+/// Ours is the AllocationManager. A source over another restaking protocol implements the same four views, and calls
 /// `IStakeObserver` when an operator loses its weight.
 interface IStakeSource {
     /// @notice An operator in the list does not serve the service.
@@ -25,6 +25,10 @@ interface IStakeSource {
     /// @notice Keys and weights of `operators`, in their order.
     /// @dev Reverts with `NotOptedIn` for an operator that does not serve `service`. Does not look for duplicates.
     function rows(address service, address[] calldata operators) external view returns (Row[] memory);
+
+    /// @notice Seconds for which a key is still named to `onWeightLost` after its operator changed it for another.
+    /// Never changes: who believes tables for no longer hears of every key under which an operator stands in one.
+    function keyOverlap() external view returns (uint32);
 }
 
 /// @title IStakeObserver
@@ -33,6 +37,6 @@ interface IStakeObserver {
     /// @notice `operator` was slashed or ejected: its weight counts no more in any table that exists. Stake source
     /// only.
     /// @dev Called with bounded gas; a failure stops neither a slash nor an ejection.
-    /// @param keys G1 keys under which the operator may stand in tables that are still believed.
+    /// @param keys G1 keys under which the operator may stand in tables that were taken within `keyOverlap` seconds.
     function onWeightLost(address operator, G1[] calldata keys) external;
 }

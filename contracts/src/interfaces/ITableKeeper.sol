@@ -10,8 +10,8 @@ import {Epoch} from "../types/Ids.sol";
 struct TableConfig {
     /// Keeps the operators and their stake.
     IStakeSource stakeSource;
-    /// Seconds for which a table is believed after its stake was read. The stake source must be able to slash it, and to
-    /// name the keys in it, for longer than that.
+    /// Seconds for which a table is believed after its stake was read, at most the stake source's `keyOverlap`. The
+    /// stake source must be able to slash it for longer than that.
     uint32 tableWindow;
     /// Seconds after which anyone may write the next one, less than `tableWindow`.
     uint32 epochSeconds;
@@ -41,7 +41,10 @@ struct TableInfo {
 /// under which certificates are on their way. So can whoever has a few operators, by having them leave one by one.
 /// Stake sources should take time over stake that joins a service, and over operators that come back.
 interface ITableKeeper is IStakeObserver {
+    error ZeroAddress();
     error InvalidTableWindow(uint32 tableWindow);
+    /// @notice Tables would be believed when the stake source names no more all the keys that stand in them.
+    error TableOutlivesKeys(uint32 tableWindow, uint32 keyOverlap);
     /// @notice Not in 1 to `tableWindow` − 1.
     error InvalidEpochSeconds(uint32 epochSeconds, uint32 tableWindow);
     /// @notice Not in 1 to 10 000.

@@ -32,7 +32,10 @@ contract TableWriter {
     uint16 private immutable _moveBps;
 
     constructor(TableConfig memory config) {
+        if (address(config.stakeSource) == address(0)) revert ITableKeeper.ZeroAddress();
         if (config.tableWindow == 0) revert ITableKeeper.InvalidTableWindow(config.tableWindow);
+        uint32 keyOverlap = config.stakeSource.keyOverlap();
+        if (config.tableWindow > keyOverlap) revert ITableKeeper.TableOutlivesKeys(config.tableWindow, keyOverlap);
         if (config.epochSeconds == 0 || config.epochSeconds >= config.tableWindow) {
             revert ITableKeeper.InvalidEpochSeconds(config.epochSeconds, config.tableWindow);
         }

@@ -287,6 +287,11 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
         }
     }
 
+    /// @inheritdoc IStakeSource
+    function keyOverlap() external view returns (uint32) {
+        return operatorRegistry.keyOverlap();
+    }
+
     // Views
 
     /// @inheritdoc IAllocationManager

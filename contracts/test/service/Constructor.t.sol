@@ -41,7 +41,7 @@ contract ConstructorTest is Fixture {
     }
 
     function test_missing_addresses_are_refused() public {
-        bytes memory reason = abi.encodeWithSelector(IServiceManager.ZeroAddress.selector);
+        bytes memory reason = abi.encodeWithSelector(ITableKeeper.ZeroAddress.selector);
         ServiceConfig memory bad = good;
         bad.stakeSource = IStakeSource(address(0));
         tryDeploy(bad, reason);
@@ -81,6 +81,15 @@ contract ConstructorTest is Fixture {
         ServiceConfig memory bad = good;
         bad.tableWindow = 0;
         tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.InvalidTableWindow.selector, 0));
+    }
+
+    /// @dev Else an operator that changed its key in time would keep its weight in tables, whatever it does.
+    function test_tables_are_believed_no_longer_than_their_keys_are_known() public {
+        ServiceConfig memory bad = good;
+        bad.tableWindow = uint32(KEY_OVERLAP) + 1;
+        tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.TableOutlivesKeys.selector, bad.tableWindow, KEY_OVERLAP));
+        bad.tableWindow = uint32(KEY_OVERLAP);
+        vm.assertEq(new ServiceManager(bad).tableWindow(), KEY_OVERLAP);
     }
 
     function test_epoch_must_end_before_its_table_does() public {

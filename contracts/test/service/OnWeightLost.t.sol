@@ -2,10 +2,13 @@
 pragma solidity ^0.8.31;
 
 import {Policies} from "../../src/libraries/Policies.sol";
+import {Bls} from "../utils/Bls.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
+import {ServiceManager} from "../../src/ServiceManager.sol";
+import {IOperatorRegistry} from "../../src/interfaces/IOperatorRegistry.sol";
 import {ITableKeeper} from "../../src/interfaces/ITableKeeper.sol";
 import {IServiceManager} from "../../src/interfaces/IServiceManager.sol";
-import {BN254, G1} from "../../src/libraries/BN254.sol";
+import {BN254, G1, G2} from "../../src/libraries/BN254.sol";
 import {Signers} from "../../src/libraries/Certificates.sol";
 import {Epoch} from "../../src/types/Ids.sol";
 import {Token} from "../../src/types/Structs.sol";
@@ -85,5 +88,44 @@ contract OnWeightLostTest is ServiceFixture {
         vm.expectEmit(address(service));
         emit ITableKeeper.WeightRevoked(Epoch.wrap(1), operators[2].account, 2);
         lose(2);
+    }
+}
+
+/// @notice A service that believes its tables for as long as may be.
+contract LongestWindowTest is ServiceFixture {
+    bytes32 private constant ROOT = keccak256("root");
+
+    function newService() internal override returns (ServiceManager) {
+        serviceConfig.tableWindow = KEY_OVERLAP;
+        return super.newService();
+    }
+
+    function changeKey(uint256 sk, bytes memory refusal) private {
+        address operator = operators[0].account;
+        (G1 memory g1, G2 memory g2) = (Bls.publicKey(sk), Bls.publicKeyG2(sk));
+        G1 memory possession = Bls.sign(sk, registry.possessionDigest(operator, g1, g2));
+        if (refusal.length != 0) vm.expectRevert(refusal);
+        vm.prank(operator);
+        registry.rotateKey(g1, g2, possession);
+    }
+
+    function test_no_change_of_keys_keeps_weight_in_a_table_that_is_believed() public {
+        address operator = operators[0].account;
+        changeKey(4711, "");
+        vm.warp(START + KEY_OVERLAP);
+        bytes memory certificate = certify(ROOT, Epoch.wrap(1), without(1)).pack();
+        service.verifyRoot(certificate, ROOT);
+        // With a third key the first would not be named any more.
+        uint48 until = uint48(START + KEY_OVERLAP);
+        changeKey(4712, abi.encodeWithSelector(IOperatorRegistry.RotationPending.selector, operator, until));
+        vm.prank(owner);
+        source.ejectOperator(address(service), operator);
+        vm.assertEq(service.revokedIn(Epoch.wrap(1))[0], 1);
+        vm.expectRevert(abi.encodeWithSelector(Policies.QuorumNotReached.selector, Token.Native, 205, 406, 6667));
+        service.verifyRoot(certificate, ROOT);
+        // When a third key is to be had, the table is past.
+        vm.warp(START + KEY_OVERLAP + 1);
+        vm.expectRevert(abi.encodeWithSelector(ITableKeeper.TableExpired.selector, 1, START, KEY_OVERLAP));
+        service.verifyRoot(certificate, ROOT);
     }
 }

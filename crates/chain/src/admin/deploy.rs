@@ -23,7 +23,7 @@ pub struct ServiceSettings {
     pub policy: Policy,
     /// What the feeds say that the policy asks, if it asks any.
     pub oracle: OracleSettings,
-    /// Seconds for which an operator table is believed after it was written.
+    /// Seconds for which an operator table is believed after it was written, at most the key overlap.
     pub table_window_s: u32,
     /// Seconds after which the next one may be written, less than the window.
     pub epoch_s: u32,
@@ -40,7 +40,7 @@ pub struct StakingSettings {
     pub withdrawal_delay_s: u32,
     /// Seconds until a larger allocation is effective.
     pub allocation_delay_s: u32,
-    /// Seconds for which an operator's previous key is honoured.
+    /// Seconds for which an operator's previous key is honoured; no service believes its operator tables for longer.
     pub key_overlap_s: u32,
     /// Seconds between announcing a commission and its effect.
     pub commission_notice_s: u32,
@@ -54,7 +54,7 @@ impl Default for StakingSettings {
         Self {
             withdrawal_delay_s: 7 * 24 * 3_600,
             allocation_delay_s: 0,
-            key_overlap_s: 24 * 3_600,
+            key_overlap_s: 7 * 24 * 3_600,
             commission_notice_s: 7 * 24 * 3_600,
             leverage_cap_bps: PerToken { native: 10_000, external: 10_000 },
         }
