@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use alloy::sol_types::{SolCall, SolEvent};
 use tandem_types::{
-    Address, B256, Domain, Epoch, G1Point, ManifestHash, OperatorId, OperatorTable, PerToken, Policy, ServiceId,
+    Address, B256, Bps, Domain, Epoch, G1Point, ManifestHash, OperatorId, OperatorTable, PerToken, Policy, ServiceId,
     SignerBitmap, U256, Weight,
 };
 use tokio::sync::Mutex;
@@ -136,6 +136,7 @@ pub struct ServiceReader {
     deployment_block: u64,
     judged: Judged,
     table_window_s: u32,
+    move_bps: Bps,
     registry: Mutex<Registry>,
 }
 
@@ -158,6 +159,7 @@ impl ServiceReader {
         let block = client.call(manager, &ServiceManager::deploymentBlockCall {}).await.map_err(strange)?;
         let policy = client.call(manager, &ServiceManager::policyCall {}).await.map_err(strange)?;
         let table_window_s = client.call(manager, &ServiceManager::tableWindowCall {}).await.map_err(strange)?;
+        let move_bps = client.call(manager, &ServiceManager::moveBpsCall {}).await.map_err(strange)?;
         let registry = client.call(stake_source, &AllocationManager::operatorRegistryCall {}).await.map_err(strange)?;
         let first = client.call(registry, &OperatorRegistry::deploymentBlockCall {}).await.map_err(strange)?;
         Ok(Self {
@@ -166,6 +168,7 @@ impl ServiceReader {
             deployment_block: block.saturating_to(),
             judged: Judged::try_from(policy)?,
             table_window_s,
+            move_bps: Bps::new(move_bps).map_err(ConversionError::from)?,
             registry: Mutex::new(Registry::new(registry, first.saturating_to())),
             client,
         })
@@ -234,6 +237,11 @@ impl ServiceReader {
     /// Seconds for which an operator table is believed after it was written.
     pub fn table_window_s(&self) -> u32 {
         self.table_window_s
+    }
+
+    /// Share of a token's total by which a weight must have moved for a correction.
+    pub fn move_bps(&self) -> Bps {
+        self.move_bps
     }
 
     /// Number of the latest table; none before the first.

@@ -25,19 +25,8 @@ pub(crate) struct Args {
 enum Command {
     /// Make a BLS key, a transport key and a transaction account, each in an encrypted keystore
     New(Place),
-    /// Make a new BLS key and a new transport key for the same account, under the same password, for `tandem operator rotate-key`
-    Renew(Renew),
     /// Show the public halves of an operator's keys; the password proves that they open
     Show(Place),
-}
-
-#[derive(Debug, clap::Args)]
-struct Renew {
-    #[command(flatten)]
-    place: Place,
-    /// Directory for the new keystores
-    #[arg(long, value_name = "DIR")]
-    to: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,11 +48,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::New(place) => {
             let password = read_password(place.password_file.as_deref(), Prompt::Twice)?;
             (OperatorKeys::create(&place.directory, &password, Strength::Standard).map_err(explain)?, place)
-        }
-        Command::Renew(Renew { place, to }) => {
-            let password = read_password(place.password_file.as_deref(), Prompt::Once)?;
-            let keys = OperatorKeys::open(&place.directory, &password).map_err(explain)?;
-            (keys.renew(&to, &password, Strength::Standard).map_err(explain)?, place)
         }
         Command::Show(place) => (open(&place.directory, place.password_file.as_deref())?, place),
     };
@@ -110,14 +94,15 @@ fn read_password(file: Option<&Path>, prompt: Prompt) -> Result<Password, Failur
     Ok(password.as_str().to_owned().into())
 }
 
-fn explain(error: KeysError) -> Failure {
+/// What can be done about a failure of keys.
+pub(crate) fn explain(error: KeysError) -> Failure {
     let hint = match &error {
         KeysError::Exists(_) => Some("choose another directory, or move the existing keystores away"),
         KeysError::Keystore { .. } => Some("check the password, or the password file for a stray character"),
         KeysError::File { .. } => Some("`tandem keys new` makes the keystores"),
         KeysError::Foreign(_) => Some("use the directory of keys whose public halves are registered"),
         KeysError::Account(error) => error.hint(),
-        KeysError::Bls { .. } => None,
+        KeysError::Bls { .. } | KeysError::Busy(_) => None,
     };
     let failure = Failure::from(anyhow::Error::new(error));
     match hint {

@@ -1,10 +1,13 @@
-//! Writes the next operator table when it is due: the epoch has ended, or operators came, went or lost their weight. Operators take turns,
-//! so that one sends and the others need not; whether it is due the contract says, and nothing is sent that would revert.
+//! Writes the next operator table when it is due: the epoch has ended, or operators came, went or lost their weight. Corrects the latest one
+//! when stake has moved beyond the service's bound. Operators take turns, so that one sends and the others need not; whether it is due the
+//! contract says, and nothing is sent that would revert.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_chain::{Due, ServiceError, ServiceReader, TransactionManager, TransactionStatus};
+use tandem_chain::{
+    Due, SendError, ServiceError, ServiceReader, TransactionManager, TransactionOutcome, TransactionStatus,
+};
 use tandem_types::OperatorId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -61,19 +64,29 @@ impl Upkeep {
         }
         let next = self.service.next_table().await?;
         match next.due(&self.transactions).await {
-            Ok(Due::Not) => return Ok(false),
-            Ok(due) => self.write(&next, due).await,
+            Ok(Due::Not) => self.correct().await,
+            Ok(due) => {
+                self.report(next.operators(), next.write(&self.transactions, due).await);
+                Ok(true)
+            }
             Err(error) => {
                 tracing::debug!(error = %chain_of(&error), "the operator table cannot be written now");
-                return Ok(false);
+                Ok(false)
             }
         }
+    }
+
+    /// Corrects the latest table if stake has moved; whether anything was sent.
+    async fn correct(&self) -> Result<bool, ServiceError> {
+        let Some(correction) = self.service.correction().await? else {
+            return Ok(false);
+        };
+        self.report(correction.operators(), correction.write(&self.transactions).await);
         Ok(true)
     }
 
-    async fn write(&self, next: &tandem_chain::TableRefresh, due: Due) {
-        let operators = next.operators();
-        match next.write(&self.transactions, due).await {
+    fn report(&self, operators: usize, written: Result<TransactionOutcome, SendError>) {
+        match written {
             Ok(outcome) if outcome.status == TransactionStatus::Succeeded => {
                 self.metrics.tables.inc();
                 let (tx, gas) = (outcome.tx_hash, outcome.gas_used);

@@ -1,7 +1,7 @@
 //! Reads stake, operators and services as they are at the latest block. Several calls make one answer, so a block between two of them can
 //! show; whatever counts is checked by the contracts again.
 
-use alloy::primitives::Uint;
+use alloy::primitives::{Uint, keccak256};
 use tandem_types::{Address, B256, G1Point, PerToken, U256, Weight};
 
 use super::{
@@ -187,7 +187,11 @@ impl StakingReader {
         })
     }
 
-    async fn keys(&self, operator: Address) -> Result<KeyInfo, RpcError> {
+    /// An operator's keys; zeros when it is not registered.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn keys(&self, operator: Address) -> Result<KeyInfo, RpcError> {
         let bls = self.registry(&OperatorRegistry::keyOfCall { operator }).await?;
         let previous = self.registry(&OperatorRegistry::previousKeyOfCall { operator }).await?;
         let transport = self.registry(&OperatorRegistry::transportKeysOfCall { operator }).await?;
@@ -197,6 +201,24 @@ impl StakingReader {
             transport: transport.current,
             previous_transport: (transport.previous, transport.until.to()),
         })
+    }
+
+    /// Whether a BLS key is, or was, an operator's. Nobody registers it again.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn is_taken(&self, key: G1Point) -> Result<bool, RpcError> {
+        let call = OperatorRegistry::holderOfKeyCall { keyHash: keccak256(key.0) };
+        Ok(!self.registry(&call).await?.is_zero())
+    }
+
+    /// Whether a transport key is, or was, an operator's. Nobody registers it again.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn is_transport_taken(&self, key: B256) -> Result<bool, RpcError> {
+        let call = OperatorRegistry::holderOfTransportKeyCall { transportKey: key };
+        Ok(!self.registry(&call).await?.is_zero())
     }
 
     async fn profile(&self, operator: Address) -> Result<Profile, RpcError> {

@@ -29,6 +29,10 @@ const WORKFLOW: &str = "score";
 const SECRET: &str = "SPORTRADAR_API_KEY";
 /// One whole token, in its smallest unit.
 pub const TOKEN: u128 = 1_000_000_000_000_000_000;
+/// Seconds for which an operator table is believed.
+pub const TABLE_WINDOW_S: u32 = 7 * 24 * 3_600;
+/// Seconds after which the next one may be written.
+pub const EPOCH_S: u32 = 24 * 3_600;
 /// How long the operators have to be up and connected.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two looks at something that is waited for.
@@ -93,7 +97,7 @@ pub struct Network {
     pub owner: TransactionManager,
     /// Serves boxscores while it lives.
     pub boxscores: Boxscores,
-    _anvil: Anvil,
+    anvil: Anvil,
 }
 
 impl Network {
@@ -112,8 +116,8 @@ impl Network {
         let settings = ServiceSettings {
             policy: options.policy,
             oracle: oracle::settings(&options.stakes),
-            table_window_s: 7 * 24 * 3_600,
-            epoch_s: 24 * 3_600,
+            table_window_s: TABLE_WINDOW_S,
+            epoch_s: EPOCH_S,
             move_bps: Bps::new(500).expect("the literal is in range"),
             handler_gas: 1_000_000,
         };
@@ -121,10 +125,10 @@ impl Network {
             .await
             .context("cannot deploy the contracts")?;
         watch(Progress::Deployed(&deployed.value, deployed.gas_used));
-        let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, _anvil: anvil };
+        let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, anvil };
         network.publish(options).await?;
         for index in 0..options.stakes.len() {
-            network.operators.push(Operator::start(options, &network.deployment, (index, network._anvil.url()))?);
+            network.operators.push(Operator::start(options, &network.deployment, (index, network.anvil.url()))?);
         }
         for index in 0..options.stakes.len() {
             network.enlist(index).await?;
@@ -150,6 +154,20 @@ impl Network {
             deadline: now + seconds,
         };
         Ok(admin::create_task(&self.owner, self.deployment.service_manager, &request).await?.value)
+    }
+
+    /// The chain.
+    pub fn anvil(&self) -> &Anvil {
+        &self.anvil
+    }
+
+    /// Lets that many seconds pass on the chain, at once.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub async fn pass(&self, seconds: u64) -> anyhow::Result<()> {
+        self.anvil.increase_time(seconds).await?;
+        Ok(self.anvil.mine(1).await?)
     }
 
     /// The score of a game as the contract has it.

@@ -1,14 +1,22 @@
 //! What an operator changes on the chain. Each function collects the actions of one command; the session shows or does them.
 
 use tandem_chain::staking::Registration;
-use tandem_types::{OperatorId, PerToken};
+use tandem_crypto::Strength;
+use tandem_node::keys::{KeyDirectory, LockedKeys};
+use tandem_types::PerToken;
 
-use super::{Allocate, OptIn, Register, RotateKey, Set, Which};
+use super::{Allocate, OptIn, Register, Set, rotate};
 use crate::Failure;
+use crate::keys::explain;
 use crate::session::{CommonArgs, Session};
 
 pub(super) async fn register(session: Session, args: &Register) -> Result<(), Failure> {
-    let (sender, keys) = session.operator(&args.common.sender).await?;
+    let (directory, password) = session.keystores(&args.common.sender)?;
+    let directory = KeyDirectory { path: &directory, password: &password, strength: Strength::Standard };
+    let mut held = directory.lock().map_err(explain)?;
+    replace_taken(&session, &mut held, args.common.sender.dry_run).await?;
+    let keys = &held.keys;
+    let sender = session.sender_of(&args.common.sender, keys.account.clone()).await?;
     let registration = Registration {
         key: keys.public_key(),
         possession: keys.bls.prove_possession(&session.contracts().registry_domain(), keys.operator()),
@@ -17,6 +25,22 @@ pub(super) async fn register(session: Session, args: &Register) -> Result<(), Fa
         metadata_uri: args.metadata.clone(),
     };
     session.carry_out(&sender, &[session.contracts().register_operator(&registration)]).await
+}
+
+/// A key that was registered before, and be it by somebody who read it in the pool of transactions, is never registered again: who is no operator takes another.
+async fn replace_taken(session: &Session, held: &mut LockedKeys<'_>, in_memory: bool) -> Result<(), Failure> {
+    let operator = held.keys.operator().0;
+    let registered = session.reader.keys(operator).await.map_err(|error| session.read(error))?;
+    if !registered.transport.is_zero() {
+        return Ok(());
+    }
+    for kind in rotate::taken(session, &held.keys).await? {
+        match in_memory {
+            true => held.imagine(kind),
+            false => held.replace(kind).map_err(explain)?,
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn deregister(session: Session, common: &CommonArgs) -> Result<(), Failure> {
@@ -52,19 +76,4 @@ pub(super) async fn opt_out(mut session: Session, common: &CommonArgs) -> Result
     let service = session.service().await?;
     let sender = session.sender(&common.sender).await?;
     session.carry_out(&sender, &[session.contracts().opt_out(service)]).await
-}
-
-pub(super) async fn rotate(session: Session, args: &RotateKey) -> Result<(), Failure> {
-    let sender = session.sender(&args.common.sender).await?;
-    let new = session.operator_keys(&args.common.sender, &args.new_keys)?;
-    let contracts = session.contracts();
-    let possession = new.bls.prove_possession(&contracts.registry_domain(), OperatorId(sender.address()));
-    let bls = contracts.rotate_key(&new.public_key(), &possession);
-    let transport = contracts.rotate_transport_key(new.transport_public());
-    let actions = match args.only {
-        None => vec![bls, transport],
-        Some(Which::Bls) => vec![bls],
-        Some(Which::Transport) => vec![transport],
-    };
-    session.carry_out(&sender, &actions).await
 }

@@ -1,13 +1,13 @@
 //! `tandem operator`: runs an operator's node, and does on the chain what an operator does there.
 
 mod manage;
+mod rotate;
 mod run;
 mod show;
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 use tandem_chain::staking::AllocationBps;
+use tandem_node::keys::KeyKind;
 use tandem_types::{Address, PerToken};
 
 use crate::session::{self, CommonArgs};
@@ -51,7 +51,12 @@ enum Command {
     /// Leave a service; the allocation stays slashable for the withdrawal delay
     #[command(after_help = examples(OPT_OUT))]
     OptOut(CommonArgs),
-    /// Replace the BLS key and the transport key; the previous ones are honoured for the stated overlap
+    /// Replace the BLS key and the transport key by new ones in the same directory
+    ///
+    /// The previous keys stay beside them and count for the network's overlap: the BLS key in operator tables that were taken before, the transport key with the
+    /// other operators. Until the overlap is over there is no next rotation. What was interrupted is finished when the command is run again.
+    ///
+    /// A node reads its keys when it starts: restart it afterwards.
     #[command(after_help = examples(ROTATE))]
     RotateKey(RotateKey),
     /// Show an operator: keys, commission, stake, allocations
@@ -70,9 +75,9 @@ const OPT_IN: &str = "  tandem operator opt-in --native 50% --external 100% --ke
 const ALLOCATE: &str = "  tandem operator allocate --native 25% --keys keys
   tandem operator allocate --native 25% --external 100% --keys keys --dry-run";
 const OPT_OUT: &str = "  tandem operator opt-out --service 0x… --keys keys";
-const ROTATE: &str = "  tandem keys renew --directory keys --to keys-2
-  tandem operator rotate-key --keys keys --new-keys keys-2
-  tandem operator rotate-key --keys keys --new-keys keys-2 --only transport";
+const ROTATE: &str = "  tandem operator rotate-key --keys keys --dry-run
+  tandem operator rotate-key --keys keys
+  tandem operator rotate-key --keys keys --only transport";
 const SHOW: &str = "  tandem operator show 0x…
   tandem operator show --keys keys --json";
 
@@ -147,9 +152,6 @@ struct Allocate {
 
 #[derive(Debug, clap::Args)]
 struct RotateKey {
-    /// Directory of the new keys, under the same password; `tandem keys renew` makes it
-    #[arg(long, value_name = "DIR")]
-    new_keys: PathBuf,
     /// Replace only one of the two
     #[arg(long, value_enum)]
     only: Option<Which>,
@@ -164,6 +166,15 @@ enum Which {
     Bls,
     /// The key of the node
     Transport,
+}
+
+impl From<Which> for KeyKind {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Bls => Self::Bls,
+            Which::Transport => Self::Transport,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -195,7 +206,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::OptIn(args) => session::run(&args.common.network, |session| manage::opt_in(session, &args)),
         Command::Allocate(args) => session::run(&args.common.network, |session| manage::allocate(session, &args)),
         Command::OptOut(common) => session::run(&common.network, |session| manage::opt_out(session, &common)),
-        Command::RotateKey(args) => session::run(&args.common.network, |session| manage::rotate(session, &args)),
+        Command::RotateKey(args) => session::run(&args.common.network, |session| rotate::run(session, &args)),
         Command::Show(args) => session::run(&args.common.network, |session| show::run(session, &args)),
     }
 }

@@ -12,14 +12,13 @@ use anyhow::{Context as _, anyhow};
 use serde_json::{Value as Json, json};
 use tandem_chain::admin::AdminError;
 use tandem_chain::staking::{StakingContracts, StakingError, StakingReader, StrategyInfo};
-use tandem_chain::{Account, ChainClient, Revert, RpcError, SendError};
+use tandem_chain::{Account, ChainClient, Password, Revert, RpcError, SendError};
 use tandem_node::config::Config;
-use tandem_node::keys::OperatorKeys;
 use tandem_types::Address;
 
 pub(crate) use args::{CommonArgs, NetworkArgs, SenderArgs};
 pub(crate) use names::Names;
-pub(crate) use transact::Sender;
+pub(crate) use transact::{Report, Sender};
 
 #[cfg(test)]
 pub(crate) use names::tests::names as names_for_tests;
@@ -147,17 +146,10 @@ impl Session {
         self.sender_of(args, account).await
     }
 
-    /// Opens the account that acts, with the keys of its operator.
-    pub(crate) async fn operator(&self, args: &SenderArgs) -> Result<(Sender, OperatorKeys), Failure> {
+    /// Directory and password of the operator's keys.
+    pub(crate) fn keystores(&self, args: &SenderArgs) -> Result<(PathBuf, Password), Failure> {
         let directory = args.keys(self.config.as_ref())?;
-        let keys = self.operator_keys(args, &directory)?;
-        let sender = self.sender_of(args, keys.account.clone()).await?;
-        Ok((sender, keys))
-    }
-
-    /// Opens other keys, under the same password.
-    pub(crate) fn operator_keys(&self, args: &SenderArgs, directory: &Path) -> Result<OperatorKeys, Failure> {
-        keys::open(directory, args.password_file(self.config.as_ref()).as_deref())
+        Ok((directory, keys::password(args.password_file(self.config.as_ref()).as_deref())?))
     }
 
     /// The account that a page is about: the one named, else the one that would act.
@@ -180,7 +172,8 @@ impl Session {
         })
     }
 
-    async fn sender_of(&self, args: &SenderArgs, account: Account) -> Result<Sender, Failure> {
+    /// The account that acts, once its keystore is open.
+    pub(crate) async fn sender_of(&self, args: &SenderArgs, account: Account) -> Result<Sender, Failure> {
         if args.dry_run {
             return Ok(Sender::shown(account.address()));
         }

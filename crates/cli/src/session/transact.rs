@@ -45,12 +45,19 @@ impl Sender {
 }
 
 /// What was done or shown, for people and machines.
-struct Report {
+pub(crate) struct Report {
     text: String,
     json: Json,
 }
 
 impl Report {
+    /// Adds what follows from it.
+    pub(crate) fn with(mut self, text: &str, (name, value): (&str, Json)) -> Self {
+        self.text += &format!("\n{text}");
+        self.json[name] = value;
+        self
+    }
+
     fn dry(sender: Address, calls: Vec<(String, Json)>) -> Self {
         let (texts, pages): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
         let text = format!("{}\nNothing was sent. Leave out --dry-run to send it from {sender}.\n", texts.join("\n"));
@@ -91,10 +98,18 @@ impl std::error::Error for Interrupted {}
 impl Session {
     /// Does the actions one after the other, or shows them, and reports.
     pub(crate) async fn carry_out(&self, sender: &Sender, actions: &[Action]) -> Result<(), Failure> {
-        let report = match &sender.manager {
-            None => self.show(sender.address, actions).await?,
-            Some(manager) => self.perform(manager, actions).await?,
-        };
+        self.report(self.act(sender, actions).await?)
+    }
+
+    /// Does the actions one after the other, or finds out what they would do.
+    pub(crate) async fn act(&self, sender: &Sender, actions: &[Action]) -> Result<Report, Failure> {
+        match &sender.manager {
+            None => self.show(sender.address, actions).await,
+            Some(manager) => self.perform(manager, actions).await,
+        }
+    }
+
+    pub(crate) fn report(&self, report: Report) -> Result<(), Failure> {
         let text = if self.json { format!("{}\n", report.json) } else { report.text };
         Ok(print(&text)?)
     }

@@ -7,6 +7,8 @@ mod exec;
 mod membership;
 mod network;
 mod pages;
+mod rotation;
 mod staking;
+mod upkeep;
 mod workspace;
 mod world;

@@ -11,9 +11,9 @@ use tandem_types::{Bps, PerToken, Policy, TaskId};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const API_KEY: &str = "a-key-that-no-log-may-hold-5f1d7c";
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn options(directory: &Path, operators: usize, log: &str) -> Options {
+pub(crate) fn options(directory: &Path, operators: usize, log: &str) -> Options {
     let component = Path::new(ROOT).join("components/target/wasm32-wasip2/release/sports_scores.wasm");
     let threshold = Bps::TWO_THIRDS;
     Options {
@@ -29,7 +29,7 @@ fn options(directory: &Path, operators: usize, log: &str) -> Options {
     }
 }
 
-async fn start(options: &Options) -> Network {
+pub(crate) async fn start(options: &Options) -> Network {
     rustls_provider();
     Network::start(options, &mut |_| {}).await.expect("the network starts")
 }
@@ -40,7 +40,7 @@ fn rustls_provider() {
 }
 
 /// Waits for the delivery of a task, and returns how many signed it.
-async fn delivered(network: &Network, task: TaskId) -> usize {
+pub(crate) async fn delivered(network: &Network, task: TaskId) -> usize {
     let waited = async {
         let (mut cursor, mut signers) = (None, 0);
         loop {

@@ -368,17 +368,12 @@ async fn operator_is_shown_as_it_registered_and_rotated() {
     assert_eq!(before["socket"], "node.example:9001");
     assert_eq!(before["metadata_uri"], "https://example.org/one.json");
     assert_eq!(before["commission_announced"]["bps"], 750);
-    let next = scene.world.directory.path().join("next");
-    let renew = format!("keys renew --directory {} --to {}", one.keys.display(), next.display());
-    scene.world.tandem(one, &renew).done_text();
-    scene.run(one, &format!("operator rotate-key --new-keys {}", next.display()));
-    let after = scene.run(&Person { address: one.address, keys: next.clone() }, "operator show");
+    scene.run(one, "operator rotate-key");
+    let after = scene.run(one, "operator show");
     assert_eq!(after["operator"], before["operator"], "the account stays");
     assert_ne!(after["keys"]["bls"], before["keys"]["bls"]);
     assert_eq!(after["keys"]["previous_bls"]["g1"], before["keys"]["bls"]);
     assert_eq!(after["keys"]["previous_transport"]["key"], before["keys"]["transport"]);
-    let again = scene.world.tandem(one, &format!("operator rotate-key --new-keys {}", next.display()));
-    assert!(again.stderr.contains("KeyInUse") || again.stderr.contains("RotationPending"), "{}", again.stderr);
 }
 
 #[test]

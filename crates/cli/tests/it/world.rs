@@ -11,7 +11,7 @@ use tandem_node::keys::OperatorKeys;
 use tandem_types::{Address, Bps, PerToken, Policy, U256};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const PASSWORD: &str = "local";
+pub(crate) const PASSWORD: &str = "local";
 /// Seconds that leaving stake waits.
 pub(crate) const WITHDRAWAL_DELAY: u64 = 14 * 24 * 3_600;
 
