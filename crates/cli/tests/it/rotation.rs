@@ -58,7 +58,7 @@ impl Scene {
         Registered { bls, transport }
     }
 
-    /// Makes new keys as the command does, which then is killed.
+    /// Makes new keys as the command does before it is killed.
     fn begin(&self) {
         let password = Password::from(PASSWORD.to_owned());
         let directory = KeyDirectory { path: &self.one.keys, password: &password, strength: Strength::Light };
@@ -73,8 +73,8 @@ impl Scene {
         )
     }
 
-    fn assert_in_force(&self) {
-        assert_eq!(self.registered(), halves(&self.keys()));
+    fn assert_in_force(&self, keys: &OperatorKeys) {
+        assert_eq!(self.registered(), halves(keys));
     }
 }
 
@@ -101,7 +101,7 @@ async fn keys_rotate_in_place_again_and_again_once_the_overlap_is_over() {
     assert_ne!(halves(&second), halves(&first));
     assert_eq!(second.previous_bls.as_ref().map(|key| key.public_key().g1()), Some(first.public_key().g1()));
     assert_eq!(second.previous_transport.as_ref().map(|key| key.public().0), Some(first.transport_public()));
-    scene.assert_in_force();
+    scene.assert_in_force(&second);
     let now = scene.world.now().await;
     for key in ["bls", "transport"] {
         let until = page["previous_keys_until"][key].as_u64().expect("a time");
@@ -118,7 +118,7 @@ async fn keys_rotate_in_place_again_and_again_once_the_overlap_is_over() {
     assert!(run.done_text().contains("Restart the node now"), "{}", run.stdout);
     let third = scene.keys();
     assert_eq!(third.previous_bls.as_ref().map(|key| key.public_key().g1()), Some(second.public_key().g1()));
-    scene.assert_in_force();
+    scene.assert_in_force(&third);
     for secret in [&first.bls, &second.bls, &third.bls] {
         let secret = hex::encode(*secret.to_bytes());
         assert!(!run.stdout.contains(&secret) && !page.to_string().contains(&secret), "a secret is printed");
@@ -155,7 +155,7 @@ async fn transaction_that_fails_leaves_a_rotation_that_can_be_finished() {
     scene.world.anvil.set_balance(scene.one.address, ether).await.expect("anvil answers");
     assert_eq!(scene.rotate(""), ["rotateKey", "rotateTransportKey"]);
     assert_eq!(scene.files(), files, "no third key was made");
-    scene.assert_in_force();
+    scene.assert_in_force(&scene.keys());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,7 @@ async fn one_of_two_keys_rotates_by_itself() {
     assert!(refused.stderr.contains("hint: `--only bls` can be rotated now"), "{}", refused.stderr);
     assert_eq!(scene.files(), files);
     assert_eq!(scene.rotate("--only bls"), ["rotateKey"]);
-    scene.assert_in_force();
+    scene.assert_in_force(&scene.keys());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,8 +211,8 @@ async fn transport_key_that_another_operator_was_quicker_to_register_is_made_ane
     let manager = manager.expect("anvil answers");
     contracts.perform(&manager, &contracts.rotate_transport_key(claimed)).await.expect("it is not proved");
     assert_eq!(scene.rotate(""), ["rotateKey", "rotateTransportKey"]);
-    scene.assert_in_force();
     let keys = scene.keys();
+    scene.assert_in_force(&keys);
     assert_ne!(keys.transport_public(), claimed);
     assert_eq!(keys.previous_transport.map(|key| key.public().0), Some(in_force.transport));
 }
@@ -246,7 +246,7 @@ async fn account_that_is_no_operator_any_more_registers_with_new_keys() {
     assert_eq!(scene.files(), files);
     scene.world.tandem(&scene.one, "operator register").done_text();
     assert_ne!(scene.registered(), spent);
-    scene.assert_in_force();
+    scene.assert_in_force(&scene.keys());
 }
 
 /// Runs `operator rotate-key` as the network's first operator.
