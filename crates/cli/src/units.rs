@@ -29,6 +29,9 @@ pub(crate) fn amount(amount: U256, token: &TokenInfo) -> String {
 /// An amount that is not known exactly, to six digits behind the point: `≈ 12.5 stETH`.
 pub(crate) fn about(amount: U256, token: &TokenInfo) -> String {
     let coarse = U256::from(10).pow(U256::from(token.decimals.unwrap_or(0).saturating_sub(6)));
+    if !amount.is_zero() && amount < coarse {
+        return format!("< {}", self::amount(coarse, token));
+    }
     let rounded = amount.saturating_add(coarse / U256::from(2)) / coarse * coarse;
     format!("≈ {}", self::amount(rounded, token))
 }
@@ -235,6 +238,7 @@ mod tests {
         let almost = U256::from(12_499_999_999_999_999_999u128);
         assert_eq!(about(almost, &token(Some(18))), "≈ 12.5 stETH");
         assert_eq!(about(U256::from(7), &token(Some(0))), "≈ 7 stETH");
+        assert_eq!(about(U256::from(7), &token(Some(18))), "< 0.000001 stETH");
         assert!(about(U256::MAX, &token(Some(18))).starts_with('≈'));
     }
 

@@ -186,10 +186,11 @@ impl Page {
                 ),
             ]);
         }
-        pairs.push((
-            "leaving takes",
-            format!("{}, within which a slash can be executed", units::duration(self.delays.withdrawal_s.into())),
-        ));
+        let leaving = units::duration(self.delays.withdrawal_s.into());
+        pairs.push(match terms.slasher {
+            None => ("leaving takes", leaving),
+            Some(_) => ("leaving takes", format!("{leaving}, within which a slash can be executed")),
+        });
         pairs.push((
             "joining takes",
             match self.delays.allocation_s {

@@ -19,6 +19,9 @@ pub(super) async fn run(session: &Session, account: Address) -> Result<(), Failu
 
 fn text(staker: &Staker, names: &Names) -> String {
     let operator = match staker.operator {
+        None if staker.withdrawals.iter().any(|queued| queued.matures_at > names.now) => {
+            "none: no service can slash this stake, but withdrawals until they are mature".to_owned()
+        }
         None => "none: no service can slash this stake".to_owned(),
         Some(operator) if operator == staker.account => "itself".to_owned(),
         Some(operator) => operator.to_string(),
@@ -136,6 +139,9 @@ mod tests {
         let own = Staker { operator: Some(Address::repeat_byte(0xee)), ..staker() };
         assert!(super::text(&own, &names()).contains("operator  itself\n"));
         let alone = Staker { operator: None, ..staker() };
-        assert!(super::text(&alone, &names()).contains("operator  none: no service can slash this stake\n"));
+        let warning = "operator  none: no service can slash this stake, but withdrawals until they are mature\n";
+        assert!(super::text(&alone, &names()).contains(warning));
+        let idle = Staker { withdrawals: Vec::new(), ..alone };
+        assert!(super::text(&idle, &names()).contains("operator  none: no service can slash this stake\n"));
     }
 }
