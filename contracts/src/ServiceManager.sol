@@ -32,8 +32,9 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
 
     uint256 private constant HANDLER_GAS_LEAST = 50_000;
     uint256 private constant HANDLER_GAS_MOST = 8_000_000;
-    /// @dev What a call costs before its own gas: a cold account.
-    uint256 private constant CALL_GAS = 2_600;
+    /// @dev What a call costs before its own gas, at most: a cold account, another one that it delegates to (EIP-7702), and
+    /// the way there.
+    uint256 private constant CALL_GAS = 6_000;
 
     /// @inheritdoc IServiceManager
     address public immutable nativeStrategy;
@@ -205,7 +206,7 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
 
     /// @inheritdoc IServiceManager
     function verify(bytes calldata certificate, Result[] calldata results, Requirement calldata requirement)
-        public
+        external
         view
         virtual
         returns (Judgement memory)
@@ -215,13 +216,13 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function verifyRoot(bytes calldata certificate, bytes32 root) public view virtual returns (Judgement memory) {
+    function verifyRoot(bytes calldata certificate, bytes32 root) external view virtual returns (Judgement memory) {
         _answer(certificate, root, Terms.wrap(0));
     }
 
     /// @inheritdoc IServiceManager
     function verifyRoot(bytes calldata certificate, bytes32 root, Requirement calldata requirement)
-        public
+        external
         view
         virtual
         returns (Judgement memory)
@@ -379,7 +380,8 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @dev `_judge` for those who call from outside: ends the call, and returns a `Judgement`, which Solidity would do for
-    /// 600 gas more.
+    /// 600 gas more. Only for external functions: a service that called one which does this by `super` or by itself would
+    /// end there, with its modifiers half done.
     function _answer(bytes calldata certificate, bytes32 root, Terms requirement) private view {
         (Verdict verdict, WeightPair signed, WeightPair total) = _judge(certificate, root, requirement);
         // return abi.encode(Judgement(

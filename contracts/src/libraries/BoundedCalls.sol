@@ -8,8 +8,9 @@ library BoundedCalls {
     /// @notice Too little gas is left to give a contract what it is due.
     error InsufficientGas(uint256 available, uint256 needed);
 
-    /// @dev What a call costs before its own gas: a cold account.
-    uint256 private constant CALL_GAS = 2_600;
+    /// @dev What a call costs before its own gas, at most: a cold account, another one that it delegates to (EIP-7702), and
+    /// the way there.
+    uint256 private constant CALL_GAS = 6_000;
 
     /// @notice Calls `target` with exactly `limit` gas, and copies nothing of what it returns, so it can not make that
     /// dear.

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Certificate} from "../utils/Packed.sol";
-import {FailingHandler} from "../utils/Handlers.sol";
+import {FailingHandler, MeasuringHandler} from "../utils/Handlers.sol";
 import {RecordingHandler} from "../utils/Fixture.sol";
 import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {IServiceManager, SkipReason, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
@@ -300,5 +300,52 @@ contract SubmitTest is ServiceFixture {
             address(service).call{gas: 500_000}(abi.encodeCall(IServiceManager.submit, (results, certificate.pack())));
         vm.assertFalse(ok);
         vm.assertEq(bytes32(bytes4(reason)), bytes32(IServiceManager.InsufficientGas.selector));
+    }
+
+    /// @dev In a transaction of its own, where accounts are cold.
+    /// forge-config: default.isolate = true
+    /// forge-config: long.isolate = true
+    function test_handler_has_all_its_gas_when_the_least_is_sent_along() public {
+        checkLeastGas(new MeasuringHandler());
+    }
+
+    /// forge-config: default.isolate = true
+    /// forge-config: long.isolate = true
+    function test_handler_that_delegates_has_all_its_gas_as_well() public {
+        address delegating = account("delegating");
+        vm.etch(delegating, abi.encodePacked(hex"ef0100", new MeasuringHandler()));
+        checkLeastGas(MeasuringHandler(delegating));
+    }
+
+    function checkLeastGas(MeasuringHandler measuring) private {
+        announce(keccak256("measuring"), address(measuring));
+        vm.roll(block.number + 1);
+        Result[] memory results = only(createTask("a"));
+        bytes memory message = abi.encodeCall(IServiceManager.submit, (results, certify(results).pack()));
+        uint256 state = vm.snapshotState();
+        send(5_000_000, message);
+        uint256 full = measuring.gasGiven();
+        vm.revertToState(state);
+        (bool ok, bytes memory reason) = send(550_000, message);
+        vm.assertFalse(ok);
+        (uint256 available, uint256 needed) = insufficientGas(reason);
+        uint256 least = 550_000 + needed - available;
+        (ok,) = send(least - 1, message);
+        vm.assertFalse(ok);
+        (ok,) = send(least, message);
+        vm.assertTrue(ok);
+        vm.assertEq(measuring.gasGiven(), full);
+    }
+
+    function send(uint256 limit, bytes memory message) private returns (bool, bytes memory) {
+        return address(service).call{gas: limit}(message);
+    }
+
+    function insufficientGas(bytes memory reason) private pure returns (uint256 available, uint256 needed) {
+        vm.assertEq(bytes32(bytes4(reason)), bytes32(IServiceManager.InsufficientGas.selector));
+        assembly ("memory-safe") {
+            available := mload(add(reason, 0x24))
+            needed := mload(add(reason, 0x44))
+        }
     }
 }

@@ -11,6 +11,15 @@ contract EmptyHandler is ITaskHandler {
     function onResult(TaskId, Task calldata, bytes calldata) external {}
 }
 
+/// @notice Remembers with how much gas it was called.
+contract MeasuringHandler is ITaskHandler {
+    uint256 public gasGiven;
+
+    function onResult(TaskId, Task calldata, bytes calldata) external {
+        gasGiven = gasleft();
+    }
+}
+
 /// @notice Fails in the way it is told to, for tasks with the given input only, or records.
 contract FailingHandler is RecordingHandler {
     enum Way {

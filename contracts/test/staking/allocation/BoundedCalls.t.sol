@@ -46,6 +46,25 @@ contract BoundedCallsTest is Test {
         }
     }
 
+    /// @dev In a transaction of its own, where accounts are cold.
+    /// forge-config: default.isolate = true
+    /// forge-config: long.isolate = true
+    function test_target_has_all_its_gas_when_there_is_least() public {
+        this.tryCall(1_000_000, "even");
+        uint256 full = target.gasGiven();
+        bytes memory message = abi.encodeCall(this.tryCall, (1_000_000, bytes("even")));
+        (bool ok, bytes memory output) = address(this).call{gas: 900_000}(message);
+        vm.assertFalse(ok);
+        uint256 missing;
+        // needed - available, behind the selector.
+        assembly ("memory-safe") {
+            missing := sub(mload(add(output, 0x44)), mload(add(output, 0x24)))
+        }
+        (ok,) = address(this).call{gas: 900_000 + missing}(message);
+        vm.assertTrue(ok);
+        vm.assertEq(target.gasGiven(), full);
+    }
+
     function test_account_without_code_takes_every_call() public {
         vm.assertTrue(BoundedCalls.tryCall(address(0xabc), 1_000, ""));
     }
