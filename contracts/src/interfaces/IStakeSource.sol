@@ -26,9 +26,9 @@ interface IStakeSource {
     /// @dev Reverts with `NotOptedIn` for an operator that does not serve `service`. Does not look for duplicates.
     function rows(address service, address[] calldata operators) external view returns (Row[] memory);
 
-    /// @notice Seconds for which a key is still named to `onWeightLost` after its operator changed it for another.
-    /// Never changes: who believes tables for no longer hears of every key under which an operator stands in one.
-    function keyOverlap() external view returns (uint32);
+    /// @notice Longest time, in seconds, for which a table of these operators may be believed: so long every key in it is
+    /// named to `onWeightLost`, and all of its stake can be slashed, whatever its owners do. Never changes.
+    function longestTableWindow() external view returns (uint32);
 }
 
 /// @title IStakeObserver
@@ -37,6 +37,6 @@ interface IStakeObserver {
     /// @notice `operator` was slashed or ejected: its weight counts no more in any table that exists. Stake source
     /// only.
     /// @dev Called with bounded gas; a failure stops neither a slash nor an ejection.
-    /// @param keys G1 keys under which the operator may stand in tables that were taken within `keyOverlap` seconds.
+    /// @param keys G1 keys under which the operator may stand in tables that were taken within `longestTableWindow` seconds.
     function onWeightLost(address operator, G1[] calldata keys) external;
 }

@@ -10,8 +10,8 @@ import {Epoch} from "../types/Ids.sol";
 struct TableConfig {
     /// Keeps the operators and their stake.
     IStakeSource stakeSource;
-    /// Seconds for which a table is believed after its stake was read, at most the stake source's `keyOverlap`. The
-    /// stake source must be able to slash it for longer than that.
+    /// Seconds for which a table is believed after its stake was read, at most the stake source's
+    /// `longestTableWindow`.
     uint32 tableWindow;
     /// Seconds after which anyone may write the next one, less than `tableWindow`.
     uint32 epochSeconds;
@@ -43,8 +43,8 @@ struct TableInfo {
 interface ITableKeeper is IStakeObserver {
     error ZeroAddress();
     error InvalidTableWindow(uint32 tableWindow);
-    /// @notice Tables would be believed when the stake source names no more all the keys that stand in them.
-    error TableOutlivesKeys(uint32 tableWindow, uint32 keyOverlap);
+    /// @notice Tables would be believed when stake in them may be gone, or keys in them are not named any more.
+    error TableOutlivesStake(uint32 tableWindow, uint32 longest);
     /// @notice Not in 1 to `tableWindow` − 1.
     error InvalidEpochSeconds(uint32 epochSeconds, uint32 tableWindow);
     /// @notice Not in 1 to 10 000.

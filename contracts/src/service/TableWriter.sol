@@ -34,8 +34,8 @@ contract TableWriter {
     constructor(TableConfig memory config) {
         if (address(config.stakeSource) == address(0)) revert ITableKeeper.ZeroAddress();
         if (config.tableWindow == 0) revert ITableKeeper.InvalidTableWindow(config.tableWindow);
-        uint32 keyOverlap = config.stakeSource.keyOverlap();
-        if (config.tableWindow > keyOverlap) revert ITableKeeper.TableOutlivesKeys(config.tableWindow, keyOverlap);
+        uint32 longest = config.stakeSource.longestTableWindow();
+        if (config.tableWindow > longest) revert ITableKeeper.TableOutlivesStake(config.tableWindow, longest);
         if (config.epochSeconds == 0 || config.epochSeconds >= config.tableWindow) {
             revert ITableKeeper.InvalidEpochSeconds(config.epochSeconds, config.tableWindow);
         }

@@ -288,8 +288,12 @@ contract AllocationManager is IAllocationManager, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IStakeSource
-    function keyOverlap() external view returns (uint32) {
-        return operatorRegistry.keyOverlap();
+    /// @dev Keys are named while they are honoured. Stake that is withdrawn or deallocated right after it was read can be
+    /// slashed for less than the withdrawal delay.
+    function longestTableWindow() external view returns (uint32) {
+        uint32 honoured = operatorRegistry.keyOverlap();
+        uint32 delay = restakingManager.withdrawalDelay();
+        return honoured < delay ? honoured : delay - 1;
     }
 
     // Views

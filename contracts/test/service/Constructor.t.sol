@@ -87,7 +87,7 @@ contract ConstructorTest is Fixture {
     function test_tables_are_believed_no_longer_than_their_keys_are_known() public {
         ServiceConfig memory bad = good;
         bad.tableWindow = uint32(KEY_OVERLAP) + 1;
-        tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.TableOutlivesKeys.selector, bad.tableWindow, KEY_OVERLAP));
+        tryDeploy(bad, abi.encodeWithSelector(ITableKeeper.TableOutlivesStake.selector, bad.tableWindow, KEY_OVERLAP));
         bad.tableWindow = uint32(KEY_OVERLAP);
         vm.assertEq(new ServiceManager(bad).tableWindow(), KEY_OVERLAP);
     }

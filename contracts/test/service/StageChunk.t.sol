@@ -43,7 +43,7 @@ contract CrowdSource is IStakeSource {
         return version;
     }
 
-    function keyOverlap() external pure returns (uint32) {
+    function longestTableWindow() external pure returns (uint32) {
         return type(uint32).max;
     }
 

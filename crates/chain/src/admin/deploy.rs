@@ -48,11 +48,11 @@ pub struct StakingSettings {
     pub leverage_cap_bps: PerToken<u32>,
 }
 
-/// Stake is at risk once, and what is decided applies at once, except that leaving takes a week.
+/// Stake is at risk once, and what is decided applies at once, except that leaving takes two weeks.
 impl Default for StakingSettings {
     fn default() -> Self {
         Self {
-            withdrawal_delay_s: 7 * 24 * 3_600,
+            withdrawal_delay_s: 14 * 24 * 3_600,
             allocation_delay_s: 0,
             key_overlap_s: 7 * 24 * 3_600,
             commission_notice_s: 7 * 24 * 3_600,
