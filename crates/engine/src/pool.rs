@@ -26,6 +26,8 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(engine)))
         .consume_fuel(true)
+        // Components of WASI 0.2 wait within host calls; what concurrent tasks inside a component need is not set up for each of them.
+        .concurrency_support(false)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(FIBER_BYTES)
         // Results must not depend on the machine: one NaN, no relaxed arithmetic, no threads.
