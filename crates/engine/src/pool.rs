@@ -44,7 +44,7 @@ fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
         .total_core_instances(slots.saturating_mul(PARTS))
         .total_memories(slots.saturating_mul(2))
         .total_tables(slots.saturating_mul(8))
-        .total_stacks(slots.saturating_mul(2))
+        .total_stacks(slots)
         .max_core_instances_per_component(PARTS)
         .max_memories_per_component(2)
         .max_tables_per_component(8)

@@ -76,6 +76,12 @@ impl Redactor {
         let mut clean = String::with_capacity(text.len().min(limit));
         let mut rest = text;
         while text.len() - rest.len() < limit {
+            let (plain, special) = rest.split_at(self.plain(rest, limit - (text.len() - rest.len())));
+            clean.push_str(plain);
+            rest = special;
+            if text.len() - rest.len() == limit {
+                break;
+            }
             let Some(next) = rest.chars().next() else { return clean };
             match self.secret_at(rest) {
                 Some((pattern, name)) => {
@@ -92,6 +98,12 @@ impl Redactor {
             clean.push('…');
         }
         clean
+    }
+
+    /// How many of the first `limit` bytes stay as they are and begin no secret.
+    fn plain(&self, text: &str, limit: usize) -> usize {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !self.begins[usize::from(*byte)];
+        text.bytes().take(limit).take_while(is_plain).count()
     }
 
     /// The longest secret that `text` begins with.
