@@ -74,7 +74,8 @@ impl Component {
         &self.grants
     }
 
-    /// Runs the component once. Dropping the future ends the execution. Needs a tokio runtime with time and I/O.
+    /// Runs the component once. Dropping the future ends the execution. Needs a tokio runtime with time and I/O, unless the engine has
+    /// [threads of its own](crate::EngineConfig::compute_threads).
     ///
     /// A component that was refused something, and returns an output nevertheless, has an output: it got over it. If it returns an error or crashes,
     /// the refusal is the error, whatever the component makes of it.
@@ -82,6 +83,14 @@ impl Component {
     /// # Errors
     /// [`RunError`], which says whose fault it was.
     pub async fn run(&self, task: TaskInput) -> Result<Execution, RunError> {
+        match &self.engine.threads {
+            Some(threads) => threads.run(self.clone(), task).await,
+            None => self.run_here(task).await,
+        }
+    }
+
+    /// Runs on the caller's thread.
+    pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
         let _slot = self.engine.slots.acquire().await.expect("the slots are never closed");
         let started = Instant::now();
         let mut store = self.store(&task).map_err(host)?;
@@ -98,12 +107,8 @@ impl Component {
     }
 
     fn store(&self, task: &TaskInput) -> wasmtime::Result<Store<State>> {
-        let log = LogSink::new(
-            task.task_id.to_string(),
-            task.workflow.to_string(),
-            Arc::clone(&self.redactor),
-            self.grants.limits.log_bytes,
-        );
+        let log =
+            LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), self.grants.limits.log_bytes);
         state::store(&self.engine.wasm, State::new(Arc::clone(&self.grants), self.engine.client.clone(), log))
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tandem_types::ComponentDigest;
@@ -10,9 +11,11 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component as Code, InstancePre, Linker};
 
 use crate::bindings::ServicePre;
+use crate::cache::{Cache, CacheConfig};
 use crate::capability::http::Client;
 use crate::component::Component;
 use crate::state::State;
+use crate::threads::ComputeThreads;
 use crate::{Grants, Limits, LoadError, pool, state};
 
 /// What the whole node lends to its components.
@@ -22,11 +25,15 @@ pub struct EngineConfig {
     pub concurrent_max: u32,
     /// Cap over the limits of every workflow.
     pub limits_max: Limits,
+    /// Where compiled code is kept from one start to the next, if anywhere. A cache that cannot be used is said so in the log, and done without.
+    pub cache: Option<CacheConfig>,
+    /// Threads of their own for components, at a lower priority than the caller's; none computes on the caller's.
+    pub compute_threads: Option<NonZeroUsize>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { concurrent_max: 256, limits_max: Limits::manifest_max() }
+        Self { concurrent_max: 256, limits_max: Limits::manifest_max(), cache: None, compute_threads: None }
     }
 }
 
@@ -42,6 +49,9 @@ pub enum EngineError {
         /// What failed.
         reason: String,
     },
+    /// The system does not give the threads.
+    #[error("cannot start threads for components")]
+    Threads(#[source] std::io::Error),
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
@@ -56,7 +66,9 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     /// One permit per slot of the pool, so that the pool is never found full.
     pub(crate) slots: Semaphore,
+    pub(crate) threads: Option<ComputeThreads>,
     linker: Linker<State>,
+    cache: Option<Cache>,
     limits_max: Limits,
     /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
     compiled: Mutex<HashMap<ComponentDigest, Weak<Compiled>>>,
@@ -81,6 +93,8 @@ impl Engine {
         Ok(Self(Arc::new(Shared {
             client: Client::new()?,
             slots: Semaphore::new(config.concurrent_max as usize),
+            threads: config.compute_threads.map(ComputeThreads::start).transpose().map_err(EngineError::Threads)?,
+            cache: config.cache.and_then(|config| open_cache(&config, &wasm)),
             limits_max: config.limits_max,
             compiled: Mutex::default(),
             linker,
@@ -88,7 +102,7 @@ impl Engine {
         })))
     }
 
-    /// Compiles `bytes`, unless a component with the same digest is loaded already, and ties it to `grants`.
+    /// Compiles `bytes`, unless a component with the same digest is loaded already or in the cache, and ties it to `grants`.
     ///
     /// Takes seconds of all cores for a large component: call it where blocking is allowed.
     ///
@@ -128,12 +142,34 @@ impl Engine {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule { digest });
         }
-        let code = Code::from_binary(&self.0.wasm, bytes)
-            .map_err(|error| LoadError::Invalid { digest, reason: format!("{error:#}") })?;
+        let code = self.code(digest, bytes)?;
         let linked = self.0.linker.instantiate_pre(&code).map_err(|error| bad_import(digest, &error))?;
         let service = exported(digest, linked)?;
         Ok(Compiled { digest, service })
     }
+
+    fn code(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Code, LoadError> {
+        let cache = self.0.cache.as_ref();
+        if let Some(code) = cache.and_then(|cache| cache.load(&self.0.wasm, digest)) {
+            return Ok(code);
+        }
+        let code = Code::from_binary(&self.0.wasm, bytes)
+            .map_err(|error| LoadError::Invalid { digest, reason: format!("{error:#}") })?;
+        if let Some(cache) = cache {
+            cache.store(digest, &code);
+        }
+        Ok(code)
+    }
+}
+
+/// A node without its cache is slow to start and as right as any other.
+fn open_cache(config: &CacheConfig, wasm: &wasmtime::Engine) -> Option<Cache> {
+    let cache = Cache::open(config, wasm);
+    cache
+        .inspect_err(|error| {
+            tracing::warn!(directory = %config.directory.display(), %error, "the cache of compiled code is not used");
+        })
+        .ok()
 }
 
 fn exported(digest: ComponentDigest, linked: InstancePre<State>) -> Result<ServicePre<State>, LoadError> {

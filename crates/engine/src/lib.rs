@@ -21,6 +21,7 @@
 //! ```
 
 mod bindings;
+mod cache;
 mod capability;
 mod component;
 mod engine;
@@ -30,7 +31,9 @@ mod limits;
 mod pool;
 mod secrets;
 mod state;
+mod threads;
 
+pub use cache::CacheConfig;
 pub use capability::http::{HostError, HttpHost, HttpHosts};
 pub use component::{Component, Execution, TaskInput};
 pub use engine::{Engine, EngineConfig, EngineError};

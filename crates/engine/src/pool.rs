@@ -26,6 +26,8 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(engine)))
         .consume_fuel(true)
+        // Components of WASI 0.2 wait within host calls; what concurrent tasks inside a component need is not set up for each of them.
+        .concurrency_support(false)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(FIBER_BYTES)
         // Results must not depend on the machine: one NaN, no relaxed arithmetic, no threads.
@@ -42,7 +44,7 @@ fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
         .total_core_instances(slots.saturating_mul(PARTS))
         .total_memories(slots.saturating_mul(2))
         .total_tables(slots.saturating_mul(8))
-        .total_stacks(slots.saturating_mul(2))
+        .total_stacks(slots)
         .max_core_instances_per_component(PARTS)
         .max_memories_per_component(2)
         .max_tables_per_component(8)

@@ -45,6 +45,8 @@ impl fmt::Debug for Secrets {
 pub(crate) struct Redactor {
     /// What to look for, longest first, with what stands in its place.
     patterns: Vec<(Zeroizing<String>, String)>,
+    /// Whether a pattern begins with a byte: most text begins none, and is not compared with any.
+    begins: [bool; 256],
 }
 
 impl Redactor {
@@ -57,7 +59,11 @@ impl Redactor {
             .collect();
         patterns.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         patterns.dedup_by(|a, b| a.0 == b.0);
-        Self { patterns }
+        let mut begins = [false; 256];
+        for first in patterns.iter().filter_map(|(pattern, _)| pattern.bytes().next()) {
+            begins[usize::from(first)] = true;
+        }
+        Self { patterns, begins }
     }
 
     /// Longest text that is one secret: who cuts a text must look this far beyond the cut.
@@ -70,8 +76,14 @@ impl Redactor {
         let mut clean = String::with_capacity(text.len().min(limit));
         let mut rest = text;
         while text.len() - rest.len() < limit {
+            let (plain, special) = rest.split_at(self.plain(rest, limit - (text.len() - rest.len())));
+            clean.push_str(plain);
+            rest = special;
+            if text.len() - rest.len() == limit {
+                break;
+            }
             let Some(next) = rest.chars().next() else { return clean };
-            match self.patterns.iter().find(|(pattern, _)| rest.starts_with(pattern.as_str())) {
+            match self.secret_at(rest) {
                 Some((pattern, name)) => {
                     clean.push_str(name);
                     rest = &rest[pattern.len()..];
@@ -86,6 +98,19 @@ impl Redactor {
             clean.push('…');
         }
         clean
+    }
+
+    /// How many of the first `limit` bytes stay as they are and begin no secret.
+    fn plain(&self, text: &str, limit: usize) -> usize {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !self.begins[usize::from(*byte)];
+        text.bytes().take(limit).take_while(is_plain).count()
+    }
+
+    /// The longest secret that `text` begins with.
+    fn secret_at(&self, text: &str) -> Option<&(Zeroizing<String>, String)> {
+        let first = text.bytes().next()?;
+        let begins = |(pattern, _): &&(Zeroizing<String>, String)| text.starts_with(pattern.as_str());
+        if self.begins[usize::from(first)] { self.patterns.iter().find(begins) } else { None }
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) struct State {
     pub(crate) log: LogSink,
     pub(crate) gate: Gate,
     usage: Usage,
-    wasi: WasiCtx,
+    /// Made when it is first asked for: most of what a host call could need is needed by no call.
+    wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     table: ResourceTable,
 }
@@ -32,7 +33,7 @@ impl State {
         table.set_max_capacity(pool::HANDLES);
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
-            wasi: sealed_wasi(&log),
+            wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
             grants,
@@ -53,7 +54,7 @@ fn sealed_wasi(log: &LogSink) -> WasiCtx {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.get_or_insert_with(|| sealed_wasi(&self.log)), table: &mut self.table }
     }
 }
 

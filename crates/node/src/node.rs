@@ -2,6 +2,7 @@
 //! is told to stop.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tandem_chain::{
     TransactionManager,
 };
 use tandem_crypto::KeyRing;
-use tandem_engine::{Engine, EngineConfig, EngineError};
+use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError};
 use tandem_protocol::Agreement;
 use tandem_types::{ManifestHash, OperatorId, ServiceId};
 use tokio::net::TcpListener;
@@ -173,7 +174,7 @@ impl Node {
         let NodeKeys { ring, transport: transport_key, account } =
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
-        let engine = Engine::new(EngineConfig::default())?;
+        let engine = Engine::new(engine_config(&config))?;
         let workflows = load_workflows(&engine, &config, secrets)?;
         check_manifest(&service, &workflows).await?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
@@ -293,6 +294,15 @@ impl Node {
         loops.spawn(serve(http, api, e));
         tracing::info!(service = %id, %operator, "running");
         loops
+    }
+}
+
+/// Compiled code stays beside the journal. Components compute on as many threads as there are cores, below journal and network.
+fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig {
+        cache: Some(CacheConfig::new(config.storage.data.join("compiled"))),
+        compute_threads: Some(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        ..EngineConfig::default()
     }
 }
 

@@ -4,12 +4,13 @@
 mod args;
 mod output;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tandem_engine::{
-    Component, Engine, EngineConfig, EngineError, Execution, Grants, LimitKind, Limits, LoadError, Refusal, RunError,
-    TaskInput,
+    CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, Grants, LimitKind, Limits, LoadError,
+    Refusal, RunError, TaskInput,
 };
 
 pub(crate) use args::Args;
@@ -65,7 +66,8 @@ async fn load(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
     let compiling = tokio::task::spawn_blocking(move || {
         // One slot, and no cap of a node: the user's own machine is at stake.
         let limits_max = Limits { time: Duration::MAX, fuel: u64::MAX, ..grants.limits.clone() };
-        let engine = Engine::new(EngineConfig { concurrent_max: 1, limits_max }).map_err(no_engine)?;
+        let config = EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() };
+        let engine = Engine::new(config).map_err(no_engine)?;
         engine.load(&bytes, grants).map_err(not_loaded)
     });
     tokio::pin!(compiling);
@@ -77,6 +79,13 @@ async fn load(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
         }
     };
     outcome.context("the compiler crashed")?
+}
+
+/// Compiled code is kept in `tandem/components` of the user's cache directory: `$XDG_CACHE_HOME`, else `~/.cache`; where neither is known, it is not kept.
+fn cache() -> Option<CacheConfig> {
+    let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
+    Some(CacheConfig::new(base.join("tandem/components")))
 }
 
 fn no_engine(error: EngineError) -> Failure {

@@ -31,6 +31,7 @@ fn component(name: &str) -> PathBuf {
 fn tandem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command.arg("exec").args(arguments).env_remove("RUST_LOG").env("SPORTRADAR_API_KEY", KEY);
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -226,6 +227,26 @@ fn bad_usage_is_found_before_anything_runs() {
     assert_fails(hostile("x", &["--fuel", "0"]), 2, &["--fuel"]);
     assert_fails(hostile("x", &["--time-limit", "0"]), 2, &["--time-limit"]);
     assert_fails(hostile(&"x".repeat(16_385), &[]), 2, &["16385 bytes"]);
+}
+
+#[test]
+fn compiled_code_is_kept_for_the_next_run() {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = tempfile::tempdir().expect("there is room");
+    let kept = || {
+        let mut command = hostile("echo hello", &[]);
+        command.env("XDG_CACHE_HOME", directory.path());
+        assert_eq!(text(&output(command).stdout).trim(), "hello");
+        let files = std::fs::read_dir(directory.path().join("tandem/components")).expect("it was made");
+        let files = files.map(|file| file.expect("it is readable"));
+        let mut files: Vec<_> =
+            files.map(|file| (file.file_name(), file.metadata().expect("it is readable").ino())).collect();
+        files.sort();
+        files
+    };
+    let first = kept();
+    assert_eq!(first.len(), 2, "the key and one component");
+    assert_eq!(kept(), first, "nothing is written anew");
 }
 
 #[test]

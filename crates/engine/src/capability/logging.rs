@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tandem_types::{TaskId, WorkflowId};
 use tracing::{Dispatch, dispatcher};
 
 use crate::bindings::tandem::service::logging::{Host, Level};
@@ -17,8 +18,8 @@ pub(crate) const LINE_BYTES_MAX: usize = 4096;
 pub(crate) struct LogSink(Arc<Inner>);
 
 struct Inner {
-    task: String,
-    workflow: String,
+    task: TaskId,
+    workflow: WorkflowId,
     redactor: Arc<Redactor>,
     bytes_left: Mutex<u64>,
     /// The subscriber of the one who runs the component; while it runs there is none, see [`Component::run`](crate::Component::run).
@@ -26,7 +27,7 @@ struct Inner {
 }
 
 impl LogSink {
-    pub(crate) fn new(task: String, workflow: String, redactor: Arc<Redactor>, bytes_max: u64) -> Self {
+    pub(crate) fn new(task: TaskId, workflow: WorkflowId, redactor: Arc<Redactor>, bytes_max: u64) -> Self {
         let subscriber = dispatcher::get_default(Clone::clone);
         Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Mutex::new(bytes_max), subscriber }))
     }
@@ -94,9 +95,14 @@ mod tests {
     use super::*;
     use crate::Secrets;
 
+    fn sink(bytes_max: u64) -> LogSink {
+        let crate::TaskInput { task_id, workflow, .. } = crate::TaskInput::manual(Vec::new());
+        LogSink::new(task_id, workflow, Arc::new(Redactor::new(&Secrets::default())), bytes_max)
+    }
+
     #[test]
     fn lines_beyond_the_limit_are_dropped_and_said_so_once() {
-        let sink = LogSink::new(String::new(), String::new(), Arc::new(Redactor::new(&Secrets::default())), 10);
+        let sink = sink(10);
         assert_eq!(
             [sink.take(4), sink.take(5), sink.take(0), sink.take(0)],
             [Room::Enough, Room::Last, Room::None, Room::None]

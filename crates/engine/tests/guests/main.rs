@@ -1,8 +1,10 @@
 //! The engine from outside, with guests that behave badly. They are built apart: `make components`.
 
+mod cache;
 mod http;
 mod limits;
 mod secrecy;
+mod threads;
 mod world;
 
 use std::path::Path;

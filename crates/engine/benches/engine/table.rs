@@ -1,0 +1,120 @@
+//! The table: one row per measurement, with the bar it has to meet.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// What is asked of a figure.
+#[derive(Clone, Copy)]
+pub(crate) enum Bar {
+    /// It is there to compare with.
+    None,
+    /// The figure, in its unit.
+    AtMost(f64),
+    /// Tandem's figure over plain wasmtime's.
+    RatioAtMost(f64),
+    /// The figure over the one it is compared with.
+    RatioAtLeast(f64),
+}
+
+/// One measurement.
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) tandem: f64,
+    /// Plain wasmtime's figure, or what else the figure is compared with.
+    pub(crate) beside: Option<f64>,
+    pub(crate) bar: Bar,
+}
+
+impl Row {
+    fn ratio(&self) -> Option<f64> {
+        self.beside.map(|beside| self.tandem / beside)
+    }
+
+    fn is_met(&self) -> Option<bool> {
+        match self.bar {
+            Bar::None => None,
+            Bar::AtMost(most) => Some(self.tandem <= most),
+            Bar::RatioAtMost(most) => self.ratio().map(|ratio| ratio <= most),
+            Bar::RatioAtLeast(least) => self.ratio().map(|ratio| ratio >= least),
+        }
+    }
+
+    fn bar(&self) -> String {
+        match self.bar {
+            Bar::None => String::new(),
+            Bar::AtMost(most) => format!("<= {most} {}", self.unit),
+            Bar::RatioAtMost(most) => format!("<= {most} x"),
+            Bar::RatioAtLeast(least) => format!(">= {least} x"),
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.is_met() {
+            None => "",
+            Some(true) => "met",
+            Some(false) => "MISSED",
+        }
+    }
+}
+
+/// All measurements of one run.
+#[derive(Default)]
+pub(crate) struct Table(Vec<Row>);
+
+impl Table {
+    pub(crate) fn push(&mut self, row: Row) {
+        self.0.push(row);
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let row = |row: &Row| {
+            json!({
+                "what": row.what, "unit": row.unit, "tandem": row.tandem, "beside": row.beside, "ratio": row.ratio(), "bar": row.bar(), "met": row.is_met(),
+            })
+        };
+        self.0.iter().map(row).collect()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<f64>| number.map_or(String::new(), shown);
+        writeln!(f, "{:<58} {:>10} {:>10} {:>7}  {:<11} ", "", "Tandem", "beside", "ratio", "bar")?;
+        for row in &self.0 {
+            let what = format!("{}, {}", row.what, row.unit);
+            let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.2} x"));
+            let (tandem, beside) = (shown(row.tandem), number(row.beside));
+            writeln!(f, "{what:<58} {tandem:>10} {beside:>10} {ratio:>7}  {:<11} {}", row.bar(), row.verdict())?;
+        }
+        Ok(())
+    }
+}
+
+/// Three digits that matter.
+fn shown(number: f64) -> String {
+    match number.abs() {
+        1000.0.. => format!("{number:.0}"),
+        10.0.. => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
+}
+
+/// The middle of a sample.
+pub(crate) fn median(mut sample: Vec<f64>) -> f64 {
+    quantile(&mut sample, 0.5)
+}
+
+/// The value that a share of the sample is below.
+pub(crate) fn quantile(sample: &mut [f64], share: f64) -> f64 {
+    sample.sort_by(f64::total_cmp);
+    let at = (sample.len() as f64 * share) as usize;
+    sample[at.min(sample.len() - 1)]
+}
+
+/// Seconds of processor time that this thread has used. On a quiet machine the same as the clock's; on a busy one, what an execution costs nevertheless.
+pub(crate) fn processor() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
