@@ -3,6 +3,8 @@
 mod http;
 mod limits;
 mod secrecy;
+mod store;
+mod strict;
 mod world;
 
 use std::path::Path;
