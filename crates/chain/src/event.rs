@@ -5,7 +5,7 @@ use alloy::sol_types::SolEvent;
 use serde::{Deserialize, Serialize};
 use tandem_types::{
     Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ResultLeaf, ServiceId, SignerBitmap, Task,
-    TaskId, Weight, keccak256,
+    TaskBlock, TaskId, Weight, keccak256,
 };
 
 use crate::bindings::{ConversionError, ServiceManager};
@@ -15,9 +15,7 @@ use crate::log::LogRecord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventPlace {
     /// Its block.
-    pub block_number: u64,
-    /// Time of its block in Unix seconds, when the endpoint sends it along.
-    pub block_time: Option<u64>,
+    pub block: TaskBlock,
     /// Its transaction.
     pub tx_hash: B256,
     /// Its position in the block.
@@ -215,10 +213,10 @@ pub(crate) fn kinds() -> Vec<B256> {
     ]
 }
 
-pub(crate) fn place(log: &LogRecord) -> EventPlace {
+/// `block_time` is the time of the log's block.
+pub(crate) fn place(log: &LogRecord, block_time: u64) -> EventPlace {
     EventPlace {
-        block_number: log.block_number,
-        block_time: log.block_time,
+        block: TaskBlock { number: log.block_number, hash: log.block_hash, time: block_time },
         tx_hash: log.tx_hash,
         log_index: log.log_index,
     }

@@ -2,6 +2,7 @@
 //! after a reorganisation blocks are read again, so what happens downstream must not depend on seeing an event once. Knows nothing of tasks'
 //! fates, and stores nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -210,15 +211,18 @@ impl Walk {
             return Err(ReadError::Moving(end));
         }
         let tip = if last == end { after } else { canonical(source, last).await? };
-        Ok(self.judge(&logs, tip))
+        let times = block_times(source, &logs).await?;
+        Ok(self.judge(&logs, tip, &times))
     }
 
-    fn judge(&self, logs: &[LogRecord], tip: BlockHeader) -> Span {
+    fn judge(&self, logs: &[LogRecord], tip: BlockHeader, times: &BTreeMap<B256, u64>) -> Span {
         let cursor = Cursor { chain_id: self.service.chain_id, block_number: tip.number, block_hash: tip.hash };
         let mut span = Span { events: Vec::new(), cursor, head: 0, rewind: None, rejected: Vec::new() };
         for log in logs {
             match self.event(log, tip) {
-                Ok(Some(event)) => span.events.push(PlacedEvent { place: event::place(log), event }),
+                Ok(Some(event)) => {
+                    span.events.push(PlacedEvent { place: event::place(log, times[&log.block_hash]), event })
+                }
                 Ok(None) => {}
                 Err(rejection) => {
                     tracing::warn!(%rejection, tx = %log.tx_hash, block = log.block_number, "log dropped");
@@ -235,6 +239,22 @@ impl Walk {
         }
         event::decode(self.service, log)
     }
+}
+
+/// The time of each block that holds a log: as the endpoint sends it along with the log, else asked for.
+async fn block_times<S: ChainSource>(source: &S, logs: &[LogRecord]) -> Result<BTreeMap<B256, u64>, ReadError> {
+    let mut times: BTreeMap<_, _> = logs.iter().filter_map(|log| Some((log.block_hash, log.block_time?))).collect();
+    for log in logs {
+        if times.contains_key(&log.block_hash) {
+            continue;
+        }
+        let block = canonical(source, log.block_number).await?;
+        if block.hash != log.block_hash {
+            return Err(ReadError::Moving(log.block_number));
+        }
+        times.insert(block.hash, block.timestamp);
+    }
+    Ok(times)
 }
 
 /// The block, which the chain reached a moment ago.

@@ -1,6 +1,6 @@
 use alloy::primitives::{Bytes, LogData};
 use alloy::sol_types::SolEvent;
-use tandem_types::{Address, ManifestHash, Requirement, Task, keccak256};
+use tandem_types::{Address, ManifestHash, Requirement, Task, TaskBlock, keccak256};
 
 use super::*;
 use crate::bindings::ServiceManager;
@@ -59,6 +59,16 @@ async fn events_come_in_chain_order_and_the_cursor_is_the_last_block() {
     assert_eq!(numbers(&span), [1, 2, 3]);
     assert_eq!((span.cursor.block_number, span.head, span.rewind), (40, 40, None));
     assert_eq!(step(&mut walk, &chain, Some(&span.cursor)).await, None);
+}
+
+#[tokio::test]
+async fn block_of_an_event_is_asked_for_when_the_endpoint_does_not_send_its_time() {
+    let chain = FakeChain::with_logs_at([]);
+    chain.emit(20, true_log(1));
+    let span = step(&mut walk(at_once()), &chain, None).await.expect("there are blocks");
+    let header = chain.header(20).await.expect("the fake chain answers").expect("the block is there");
+    let block = TaskBlock { number: 20, hash: header.hash, time: header.timestamp };
+    assert_eq!(span.events[0].place.block, block);
 }
 
 #[tokio::test]

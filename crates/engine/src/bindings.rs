@@ -5,6 +5,16 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "tandem:service/service",
+    imports: {
+        "tandem:service/store.get": async,
+        "tandem:service/store.get-many": async,
+        "tandem:service/store.set": async,
+        "tandem:service/store.delete": async,
+        "tandem:service/store.write-many": async,
+        "tandem:service/store.keys": async,
+        "tandem:service/store.increment": async,
+        "tandem:service/store.compare-and-swap": async,
+    },
     exports: { default: async },
     with: {
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,

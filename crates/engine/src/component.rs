@@ -5,18 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tandem_types::{ComponentDigest, TaskId, WorkflowId};
+use tandem_types::{ComponentDigest, TaskBlock, TaskId, WorkflowId};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::tandem::service::types as wit;
-use crate::capability::http::Stop;
 use crate::capability::logging::{LINE_BYTES_MAX, LogSink};
 use crate::engine::{Compiled, Shared};
 use crate::secrets::Redactor;
-use crate::state::{self, State};
+use crate::state::{self, OutOfMemory, State};
 use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError, pool};
 
 /// What a component is told of a task.
@@ -26,15 +25,17 @@ pub struct TaskInput {
     pub task_id: TaskId,
     /// The workflow that fired.
     pub workflow: WorkflowId,
+    /// The block that asked for it: the time and the chain that `strict` components see.
+    pub block: TaskBlock,
     /// What the trigger carries.
     pub input: Vec<u8>,
 }
 
 impl TaskInput {
-    /// A task that no service asked for, to try a component: its id is all zeros, its workflow `manual`.
+    /// A task that no service asked for, to try a component: its id is all zeros, its workflow `manual`, its block the first of 1970.
     pub fn manual(input: Vec<u8>) -> Self {
         let workflow = "manual".parse().expect("`manual` is a valid name");
-        Self { task_id: TaskId(Default::default()), workflow, input }
+        Self { task_id: TaskId(Default::default()), workflow, block: TaskBlock::default(), input }
     }
 }
 
@@ -109,7 +110,8 @@ impl Component {
     fn store(&self, task: &TaskInput) -> wasmtime::Result<Store<State>> {
         let log =
             LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), self.grants.limits.log_bytes);
-        state::store(&self.engine.wasm, State::new(Arc::clone(&self.grants), self.engine.client.clone(), log))
+        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), log, task);
+        state::store(&self.engine.wasm, state)
     }
 
     async fn call(&self, store: &mut Store<State>, task: TaskInput) -> Result<Vec<u8>, RunError> {
@@ -141,6 +143,9 @@ impl Component {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
             return (*breach).into();
         }
+        if error.is::<OutOfMemory>() {
+            return RunError::Host { reason: OutOfMemory.to_string() };
+        }
         if error.is::<I32Exit>() {
             return RunError::Trap { reason: "it called exit".to_owned() };
         }
@@ -161,11 +166,10 @@ fn is_full_table(error: &wasmtime::Error) -> bool {
     matches!(error.downcast_ref(), Some(ResourceTableError::Full))
 }
 
-/// A stopped request explains what the component made of it.
+/// What was refused to the component explains what it made of it.
 fn reason(store: &Store<State>, error: RunError) -> RunError {
-    match (store.data().gate.stopped(), &error) {
-        (Some(Stop::Refused(refusal)), RunError::Guest(_) | RunError::Trap { .. }) => refusal.into(),
-        (Some(Stop::Limit(breach)), RunError::Guest(_) | RunError::Trap { .. }) => breach.into(),
+    match &error {
+        RunError::Guest(_) | RunError::Trap { .. } => store.data().stopped().unwrap_or(error),
         _ => error,
     }
 }

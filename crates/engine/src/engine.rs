@@ -6,17 +6,18 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tandem_types::ComponentDigest;
+use tandem_types::{ComponentDigest, Determinism};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component as Code, InstancePre, Linker};
+use wasmtime::component::{Component as Code, InstancePre};
 
 use crate::bindings::ServicePre;
 use crate::cache::{Cache, CacheConfig};
 use crate::capability::http::Client;
 use crate::component::Component;
+use crate::linker::Linkers;
 use crate::state::State;
 use crate::threads::ComputeThreads;
-use crate::{Grants, Limits, LoadError, pool, state};
+use crate::{Grants, Limits, LoadError, pool};
 
 /// What the whole node lends to its components.
 #[derive(Debug, Clone)]
@@ -67,11 +68,11 @@ pub(crate) struct Shared {
     /// One permit per slot of the pool, so that the pool is never found full.
     pub(crate) slots: Semaphore,
     pub(crate) threads: Option<ComputeThreads>,
-    linker: Linker<State>,
+    linkers: Linkers,
     cache: Option<Cache>,
     limits_max: Limits,
     /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
-    compiled: Mutex<HashMap<ComponentDigest, Weak<Compiled>>>,
+    compiled: Mutex<HashMap<(ComponentDigest, Determinism), Weak<Compiled>>>,
 }
 
 /// A compiled, linked and type-checked component, without grants.
@@ -89,7 +90,7 @@ impl Engine {
             reason: format!("{error:#}"),
         };
         let wasm = wasmtime::Engine::new(&pool::config(&config)).map_err(refused)?;
-        let linker = state::linker(&wasm).expect("the host's own functions do not clash");
+        let linkers = Linkers::new(&wasm).expect("the host's own functions do not clash");
         Ok(Self(Arc::new(Shared {
             client: Client::new()?,
             slots: Semaphore::new(config.concurrent_max as usize),
@@ -97,7 +98,7 @@ impl Engine {
             cache: config.cache.and_then(|config| open_cache(&config, &wasm)),
             limits_max: config.limits_max,
             compiled: Mutex::default(),
-            linker,
+            linkers,
             wasm,
         })))
     }
@@ -111,7 +112,7 @@ impl Engine {
     pub fn load(&self, bytes: &[u8], grants: Grants) -> Result<Component, LoadError> {
         self.check_limits(&grants.limits)?;
         let digest = ComponentDigest::of(bytes);
-        let compiled = self.compiled(digest, bytes)?;
+        let compiled = self.compiled((digest, grants.determinism), bytes)?;
         Ok(Component::new(Arc::clone(&self.0), compiled, grants))
     }
 
@@ -127,23 +128,23 @@ impl Engine {
         }
     }
 
-    fn compiled(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Arc<Compiled>, LoadError> {
+    fn compiled(&self, key: (ComponentDigest, Determinism), bytes: &[u8]) -> Result<Arc<Compiled>, LoadError> {
         let mut loaded = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = loaded.get(&digest).and_then(Weak::upgrade) {
+        if let Some(compiled) = loaded.get(&key).and_then(Weak::upgrade) {
             return Ok(compiled);
         }
-        let compiled = Arc::new(self.compile(digest, bytes)?);
+        let compiled = Arc::new(self.compile(key, bytes)?);
         loaded.retain(|_, compiled| compiled.strong_count() > 0);
-        loaded.insert(digest, Arc::downgrade(&compiled));
+        loaded.insert(key, Arc::downgrade(&compiled));
         Ok(compiled)
     }
 
-    fn compile(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    fn compile(&self, (digest, profile): (ComponentDigest, Determinism), bytes: &[u8]) -> Result<Compiled, LoadError> {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule { digest });
         }
         let code = self.code(digest, bytes)?;
-        let linked = self.0.linker.instantiate_pre(&code).map_err(|error| bad_import(digest, &error))?;
+        let linked = self.0.linkers.link(digest, &code, profile)?;
         let service = exported(digest, linked)?;
         Ok(Compiled { digest, service })
     }
@@ -174,13 +175,6 @@ fn open_cache(config: &CacheConfig, wasm: &wasmtime::Engine) -> Option<Cache> {
 
 fn exported(digest: ComponentDigest, linked: InstancePre<State>) -> Result<ServicePre<State>, LoadError> {
     ServicePre::new(linked).map_err(|error| LoadError::Export { digest, export: "run", reason: format!("{error:#}") })
-}
-
-/// The linker names the import only in its text, between the first pair of backquotes.
-fn bad_import(digest: ComponentDigest, error: &wasmtime::Error) -> LoadError {
-    let text = error.to_string();
-    let import = text.split('`').nth(1).unwrap_or("(unnamed)").to_owned();
-    LoadError::Import { digest, import, reason: error.root_cause().to_string() }
 }
 
 impl fmt::Debug for Engine {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tandem_types::ComponentDigest;
+use tandem_types::{ComponentDigest, Determinism};
 
 use crate::{LimitBreach, LimitKind};
 
@@ -33,6 +33,21 @@ pub enum LoadError {
         import: String,
         /// What the linker says.
         reason: String,
+    },
+    /// It imports what its determinism profile forbids.
+    #[error(
+        "{digest} imports `{import}`, which the determinism profile `{profile}` forbids, because {reason}: \
+         remove what uses it from the component, or set `determinism = \"open\"` in the manifest"
+    )]
+    Forbidden {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// The first such import.
+        import: String,
+        /// The profile.
+        profile: Determinism,
+        /// Why the profile forbids it.
+        reason: &'static str,
     },
     /// It does not export what the world `tandem:service/service` asks for.
     #[error("{digest} does not export `{export}` as the world `tandem:service/service` has it: {reason}")]
@@ -198,4 +213,7 @@ pub enum Refusal {
     /// `CONNECT`, which would open a tunnel.
     #[error("the HTTP method CONNECT is not granted to any component")]
     HttpTunnel,
+    /// The service's store.
+    #[error("the service's store is not granted")]
+    Store,
 }

@@ -1,16 +1,24 @@
 //! What one workflow's component may use. Nothing is granted by default but time and randomness.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use tandem_types::Determinism;
+
+use crate::store::ServiceStore;
 use crate::{HttpHosts, Limits, Secrets};
 
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
+    /// Which time and randomness it sees, and what it may import at all.
+    pub determinism: Determinism,
     /// Settings from the manifest.
     pub config: BTreeMap<String, String>,
     /// Values from the operator.
     pub secrets: Secrets,
+    /// The service's store, if it may use that. Not for `strict` components.
+    pub store: Option<Arc<dyn ServiceStore>>,
     /// Where HTTP requests may go.
     pub http_hosts: HttpHosts,
     /// What one execution may use.

@@ -1,7 +1,8 @@
 //! Runs WebAssembly components for operators: compiled once, instantiated afresh for every task, shut in.
 //!
-//! A component reaches exactly what its [`Grants`] name and nothing else: no file system, no environment, no sockets, no standard streams, and HTTP
-//! only to listed hosts. Every execution ends within its [`Limits`], with an [`Execution`] or with a [`RunError`] that says which limit was met or what
+//! A component reaches exactly what its [`Grants`] name and nothing else: no file system, no environment, no sockets, no standard streams, HTTP only to
+//! listed hosts, and its service's [store] only where that is granted. Under the determinism profile `strict` it reaches nothing that differs between
+//! operators, and the same task gives the same output for the same fuel. Every execution ends within its [`Limits`], with an [`Execution`] or with a [`RunError`] that says which limit was met or what
 //! was refused, and whose fault it was.
 //!
 //! The one crate that knows wasmtime; no type of it appears in the interface. What it refuses: to compile anything that is not a component of the world
@@ -28,9 +29,11 @@ mod engine;
 mod error;
 mod grants;
 mod limits;
+mod linker;
 mod pool;
 mod secrets;
 mod state;
+pub mod store;
 mod threads;
 
 pub use cache::CacheConfig;
@@ -41,3 +44,4 @@ pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError}
 pub use grants::Grants;
 pub use limits::{LimitBreach, LimitKind, Limits};
 pub use secrets::Secrets;
+pub use store::{MemoryStore, ServiceStore, StoreLimits};

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::Limits as ManifestLimits;
+use tandem_types::{Limits as ManifestLimits, StoreGrant};
+
+use crate::StoreLimits;
 
 /// Limits of one execution.
 ///
@@ -30,6 +32,8 @@ pub struct Limits {
     pub http_response_bytes: u64,
     /// Time for one HTTP request, from the name lookup to the last byte of the response.
     pub http_time: Duration,
+    /// What it may make of the service's store, where that is granted.
+    pub store: StoreLimits,
 }
 
 impl Default for Limits {
@@ -53,6 +57,7 @@ impl From<ManifestLimits> for Limits {
             http_request_bytes: 64 << 10,
             http_response_bytes: limits.http_response_bytes,
             http_time: Duration::from_secs(10),
+            store: StoreGrant::default().into(),
         }
     }
 }
@@ -60,25 +65,21 @@ impl From<ManifestLimits> for Limits {
 impl Limits {
     /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
     pub fn manifest_max() -> Self {
-        ManifestLimits::MAX.into()
+        Self { store: StoreGrant::MAX.into(), ..ManifestLimits::MAX.into() }
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
     pub(crate) fn first_above(&self, cap: &Self) -> Option<LimitKind> {
-        self.amounts()
-            .into_iter()
-            .zip(cap.amounts())
-            .find(|((_, asked), (_, lent))| asked > lent)
-            .map(|((kind, _), _)| kind)
+        self.amounts().zip(cap.amounts()).find(|((_, asked), (_, lent))| asked > lent).map(|((kind, _), _)| kind)
     }
 
     /// The value of a limit, in its own unit: milliseconds for times.
     pub fn amount(&self, kind: LimitKind) -> Option<u64> {
-        self.amounts().into_iter().find(|(of, _)| *of == kind).map(|(_, amount)| amount)
+        self.amounts().find(|(of, _)| *of == kind).map(|(_, amount)| amount)
     }
 
-    fn amounts(&self) -> [(LimitKind, u64); 10] {
-        [
+    fn amounts(&self) -> impl Iterator<Item = (LimitKind, u64)> {
+        let amounts = [
             (LimitKind::Fuel, self.fuel),
             (LimitKind::Time, millis(self.time)),
             (LimitKind::Memory, self.memory_bytes),
@@ -89,7 +90,8 @@ impl Limits {
             (LimitKind::HttpRequestBytes, self.http_request_bytes),
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
-        ]
+        ];
+        amounts.into_iter().chain(self.store.amounts())
     }
 
     pub(crate) fn breach(&self, kind: LimitKind) -> LimitBreach {
@@ -129,6 +131,18 @@ pub enum LimitKind {
     HttpResponseBytes,
     /// [`Limits::http_time`].
     HttpTime,
+    /// [`StoreLimits::calls`].
+    StoreCalls,
+    /// [`StoreLimits::keys`].
+    StoreKeys,
+    /// [`StoreLimits::key_bytes`].
+    StoreKeyBytes,
+    /// [`StoreLimits::value_bytes`].
+    StoreValueBytes,
+    /// [`StoreLimits::bytes`].
+    StoreBytes,
+    /// Keys of one command on the store; the same on every node.
+    StoreBatch,
 }
 
 impl LimitKind {
@@ -147,6 +161,12 @@ impl LimitKind {
             Self::HttpRequestBytes => "http-request-bytes",
             Self::HttpResponseBytes => "http-response-bytes",
             Self::HttpTime => "http-time",
+            Self::StoreCalls => "store-calls",
+            Self::StoreKeys => "store-keys",
+            Self::StoreKeyBytes => "store-key-bytes",
+            Self::StoreValueBytes => "store-value-bytes",
+            Self::StoreBytes => "store-bytes",
+            Self::StoreBatch => "store-batch",
         }
     }
 }
@@ -183,6 +203,12 @@ impl fmt::Display for LimitBreach {
             LimitKind::HttpRequestBytes => write!(f, "sent more than {bytes} in HTTP requests"),
             LimitKind::HttpResponseBytes => write!(f, "received more than {bytes} in HTTP responses"),
             LimitKind::HttpTime => write!(f, "waited longer than {limit} ms for an HTTP request"),
+            LimitKind::StoreCalls => write!(f, "named more than {limit} keys of the store"),
+            LimitKind::StoreKeys => write!(f, "would fill the store with more than {limit} keys"),
+            LimitKind::StoreKeyBytes => write!(f, "used a key of more than {bytes}"),
+            LimitKind::StoreValueBytes => write!(f, "wrote a value of more than {bytes}"),
+            LimitKind::StoreBytes => write!(f, "would fill the store with more than {bytes}"),
+            LimitKind::StoreBatch => write!(f, "named more than {limit} keys of the store at once"),
         }
     }
 }
@@ -213,5 +239,8 @@ mod tests {
     fn each_limit_is_compared_with_its_own_cap() {
         let asked = Limits { http_time: Duration::from_secs(3600), ..Limits::default() };
         assert_eq!(asked.first_above(&Limits::manifest_max()), Some(LimitKind::HttpTime));
+        let store = StoreLimits { bytes: u64::MAX, ..Limits::default().store };
+        let asked = Limits { store, ..Limits::default() };
+        assert_eq!(asked.first_above(&Limits::manifest_max()), Some(LimitKind::StoreBytes));
     }
 }

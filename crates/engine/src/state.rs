@@ -1,25 +1,27 @@
-//! What the host keeps for one execution, and the table of functions that components are linked against. Nothing of it outlives the execution.
+//! What the host keeps for one execution. Nothing of it outlives the execution.
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store};
-use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
-use crate::bindings::tandem::service::{config, logging, secrets};
-use crate::capability::http::{Client, Gate};
+use crate::capability::http::{Client, Gate, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::stdio::GuestStream;
-use crate::{Grants, LimitBreach, LimitKind, pool};
+use crate::capability::store::StoreGate;
+use crate::capability::strict::{Strict, StrictView};
+use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
 
 /// The host's side of one instance.
 pub(crate) struct State {
     pub(crate) grants: Arc<Grants>,
     pub(crate) log: LogSink,
     pub(crate) gate: Gate,
+    pub(crate) store: StoreGate,
+    strict: Strict,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
     wasi: Option<WasiCtx>,
@@ -28,11 +30,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(grants: Arc<Grants>, client: Client, log: LogSink) -> Self {
+    pub(crate) fn new(grants: Arc<Grants>, client: Client, log: LogSink, task: &TaskInput) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(pool::HANDLES);
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
+            store: StoreGate::new(Arc::clone(&grants)),
+            strict: Strict::new(task.task_id, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
@@ -40,6 +44,20 @@ impl State {
             log,
             table,
         }
+    }
+
+    /// Why something that the component asked for was not done, if anything was: the first reason of each capability.
+    pub(crate) fn stopped(&self) -> Option<RunError> {
+        let http = self.gate.stopped().map(|stop| match stop {
+            Stop::Refused(refusal) => refusal.into(),
+            Stop::Limit(breach) => breach.into(),
+        });
+        http.or_else(|| self.store.stopped().cloned())
+    }
+
+    /// Time and randomness under the profile `strict`.
+    pub(crate) fn strict(&mut self) -> StrictView<'_> {
+        StrictView { strict: &mut self.strict, table: &mut self.table }
     }
 }
 
@@ -93,11 +111,22 @@ struct Growth {
     maximum: Option<usize>,
 }
 
+/// The machine has no memory left for a component that may have it.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("this machine has no memory left for the component")]
+pub(crate) struct OutOfMemory;
+
 /// A request above an object's own maximum fails as WebAssembly has it; one above the limit ends the execution, so that it is always known why.
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let breach = self.grants.limits.breach(LimitKind::Memory);
         Usage::grow(&mut self.usage.memory_bytes, Growth { current, desired, maximum }, breach)
+    }
+
+    /// A machine that is out of memory must not show in a result, because other operators' are not. A growth above the memory's own maximum is the
+    /// guest's affair; wasmtime tells it from the rest by its words only.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        if error.to_string() == "memory growth exceeds memory type's limits" { Ok(()) } else { Err(OutOfMemory.into()) }
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -118,36 +147,4 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> wasmtime::Result
     store.fuel_async_yield_interval(Some(PAUSE_FUEL))?;
     store.set_fuel(fuel)?;
     Ok(store)
-}
-
-/// Everything that a component may import.
-pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
-    add_standard_library(&mut linker)?;
-    Ok(linker)
-}
-
-/// What standard libraries import whether or not the component uses it. All of it is empty: see [`sealed_wasi`]. Sockets are left out on purpose.
-fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-    use wasmtime_wasi::random::WasiRandom;
-
-    wasi::cli::environment::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::exit::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
-    wasi::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
-    wasi::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
-    wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
-    wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
-    Ok(())
 }

@@ -132,7 +132,12 @@ impl Executor {
             let message = format!("manifest {manifest} with workflow `{workflow}` is not among this node's manifests");
             return Err(Failure { kind: FailureKind::Host, message });
         };
-        let input = TaskInput { task_id: recorded.task_id, workflow: workflow.clone(), input: recorded.input.clone() };
+        let Some(block) = recorded.block() else {
+            let message = "an earlier version recorded the task without its block".to_owned();
+            return Err(Failure { kind: FailureKind::Host, message });
+        };
+        let input =
+            TaskInput { task_id: recorded.task_id, workflow: workflow.clone(), block, input: recorded.input.clone() };
         match component.run(input).await {
             Ok(execution) => Ok((component.digest(), execution)),
             Err(error) => Err(Failure { kind: kind(&error), message: error.to_string() }),

@@ -175,7 +175,7 @@ impl Node {
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(engine_config(&config))?;
-        let workflows = load_workflows(&engine, &config, secrets)?;
+        let workflows = load_workflows(&engine, &config, secrets, &journal)?;
         check_manifest(&service, &workflows).await?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
@@ -307,12 +307,18 @@ fn engine_config(config: &Config) -> EngineConfig {
 }
 
 /// Compiles on this thread: nothing else has begun.
-fn load_workflows(engine: &Engine, config: &Config, secrets: &SecretSource<'_>) -> Result<Workflows, WorkflowsError> {
+fn load_workflows(
+    engine: &Engine,
+    config: &Config,
+    secrets: &SecretSource<'_>,
+    journal: &Journal,
+) -> Result<Workflows, WorkflowsError> {
     let sources = Sources {
         manifests: &config.storage.manifests,
         components: &config.storage.components,
         private_hosts: config.components.private_hosts,
         secrets,
+        store: Arc::new(journal.clone()),
     };
     Workflows::load(engine, &sources)
 }

@@ -348,18 +348,19 @@ fn task_of(placed: &PlacedEvent) -> Option<RecordedTask> {
     let ServiceEvent::TaskCreated { task_id, task, input } = &placed.event else {
         return None;
     };
+    let block = placed.place.block;
     Some(RecordedTask {
         task_id: *task_id,
         task: task.clone(),
         input: input.clone(),
-        block_number: placed.place.block_number,
-        block_hash: None,
-        block_time: placed.place.block_time,
+        block_number: block.number,
+        block_hash: Some(block.hash),
+        block_time: Some(block.time),
     })
 }
 
 fn fate_of(placed: &PlacedEvent) -> Option<(TaskId, Fate)> {
-    let (tx_hash, block) = (placed.place.tx_hash, placed.place.block_number);
+    let (tx_hash, block) = (placed.place.tx_hash, placed.place.block.number);
     match placed.event {
         ServiceEvent::TaskPending { task_id, leaf, until } => {
             Some((task_id, Fate::Pending(PendingLeaf { leaf, until })))

@@ -3,8 +3,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tandem_engine::{Component, Engine, Grants, HostError, HttpHost, HttpHosts, LoadError, Secrets};
+use tandem_engine::{
+    Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+};
 use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
@@ -90,6 +93,8 @@ pub struct Sources<'a> {
     pub private_hosts: bool,
     /// Looks up secrets.
     pub secrets: &'a SecretSource<'a>,
+    /// The service's store.
+    pub store: Arc<dyn ServiceStore>,
 }
 
 /// Looks up a secret by name; the binary hands in the environment.
@@ -181,10 +186,12 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         hosts.push(host);
     }
     Ok(Grants {
+        determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
+        store: workflow.store.map(|_| Arc::clone(&sources.store)),
         http_hosts: HttpHosts::from_iter(hosts),
-        limits: workflow.limits.into(),
+        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
     })
 }
 
@@ -215,8 +222,13 @@ mod tests {
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
         let secrets = |_: &str| None;
-        let sources =
-            Sources { manifests: directory.path(), components: directory.path(), private_hosts, secrets: &secrets };
+        let sources = Sources {
+            manifests: directory.path(),
+            components: directory.path(),
+            private_hosts,
+            secrets: &secrets,
+            store: Arc::new(tandem_engine::MemoryStore::default()),
+        };
         let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
         match Workflows::load(&engine.expect("there is address space"), &sources) {
             Ok(_) => "loaded".to_owned(),

@@ -22,11 +22,13 @@ pub use digest::{Domain, Scheme, SigningDigest};
 pub use id::{
     BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
 };
-pub use manifest::{Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, Trigger, Workflow};
+pub use manifest::{
+    Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, StoreGrant, Trigger, Workflow,
+};
 pub use point::{G1Point, G2Point};
 pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};
 pub use table::{OPERATORS_PER_TABLE_MAX, OperatorEntry, OperatorTable, TableError};
-pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskResult};
+pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskBlock, TaskResult};
 pub use token::{Bps, BpsError, Demand, DemandError, PerToken, Token, Weight, WeightError};
 
 /// Addresses and 32-byte words are alloy's, so that they need no conversion at the chain.

@@ -5,6 +5,7 @@
 //! operator and never enter a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use alloy_primitives::keccak256;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,16 @@ pub enum ManifestError {
     /// Only `open` components may use HTTP: what a server answers is not reproducible.
     #[error("workflow `{0}` is `strict` and lists HTTP hosts: use `determinism = \"open\"` or remove them")]
     StrictHttp(WorkflowId),
+    /// Only `open` components may have secrets: every operator has its own.
+    #[error(
+        "workflow `{0}` is `strict` and names secrets, which differ between operators: use `determinism = \"open\"` or remove them"
+    )]
+    StrictSecrets(WorkflowId),
+    /// Only `open` components may use the store: every operator has its own.
+    #[error(
+        "workflow `{0}` is `strict` and uses the store, which differs between operators: use `determinism = \"open\"` or remove it"
+    )]
+    StrictStore(WorkflowId),
 }
 
 /// A service's manifest.
@@ -87,6 +98,9 @@ pub struct Workflow {
     /// Hosts that the component may call.
     #[serde(default)]
     pub http: HttpGrant,
+    /// The service's store, if the component may use that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreGrant>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -118,14 +132,31 @@ pub enum Delivery {
 }
 
 /// How reproducible a component's runs are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Determinism {
-    /// Any honest re-execution gives the same bytes, so that a wrong result is provable.
+    /// Any honest re-execution gives the same bytes, so that a wrong result is provable: clocks stand at the time of the task's block, randomness is
+    /// a function of the task's id, and there is no network, no secret and no stored state.
     Strict,
     /// The component sees the world, and operators agree only when what they see is the same.
     #[default]
     Open,
+}
+
+impl Determinism {
+    /// The word in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl fmt::Display for Determinism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The HTTP hosts that a component may call.
@@ -135,6 +166,44 @@ pub struct HttpGrant {
     /// `host` or `host:port`. Private and loopback addresses are reached only when they are listed as such.
     #[serde(default)]
     pub hosts: BTreeSet<String>,
+}
+
+/// What a component may make of its service's store, which all workflows of the service share. `store = {}` grants it with the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct StoreGrant {
+    /// Keys that one run may name, over all of its commands.
+    pub calls: u64,
+    /// Keys that the store may hold after a write of this workflow.
+    pub keys: u64,
+    /// Bytes of one key.
+    pub key_bytes: u64,
+    /// Bytes of one value.
+    pub value_bytes: u64,
+    /// Bytes of keys and values that the store may hold after a write of this workflow.
+    pub bytes: u64,
+}
+
+impl Default for StoreGrant {
+    fn default() -> Self {
+        Self { calls: 1_000, keys: 10_000, key_bytes: 256, value_bytes: 64 * 1024, bytes: 16 * 1024 * 1024 }
+    }
+}
+
+impl StoreGrant {
+    /// The largest values that a manifest may ask for.
+    pub const MAX: Self =
+        Self { calls: 100_000, keys: 1_000_000, key_bytes: 1_024, value_bytes: 1024 * 1024, bytes: 1024 * 1024 * 1024 };
+
+    fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("store.calls", self.calls),
+            ("store.keys", self.keys),
+            ("store.key-bytes", self.key_bytes),
+            ("store.value-bytes", self.value_bytes),
+            ("store.bytes", self.bytes),
+        ]
+    }
 }
 
 /// What one run of a component may use. Every operator enforces the same numbers, so that a breach is seen by all alike.
@@ -249,13 +318,28 @@ impl Manifest {
 
 impl Workflow {
     fn check(&self) -> Result<(), ManifestError> {
-        if self.determinism == Determinism::Strict && !self.http.hosts.is_empty() {
-            return Err(ManifestError::StrictHttp(self.name.clone()));
+        if self.determinism == Determinism::Strict {
+            self.check_strict()?;
         }
-        for ((limit, found), (_, max)) in self.limits.named().into_iter().zip(Limits::MAX.named()) {
+        let limits = self.limits.named().into_iter().zip(Limits::MAX.named());
+        let store = self.store.iter().flat_map(|store| store.named().into_iter().zip(StoreGrant::MAX.named()));
+        for ((limit, found), (_, max)) in limits.chain(store) {
             if !(1..=max).contains(&found) {
                 return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
             }
+        }
+        Ok(())
+    }
+
+    fn check_strict(&self) -> Result<(), ManifestError> {
+        if !self.http.hosts.is_empty() {
+            return Err(ManifestError::StrictHttp(self.name.clone()));
+        }
+        if !self.secrets.is_empty() {
+            return Err(ManifestError::StrictSecrets(self.name.clone()));
+        }
+        if self.store.is_some() {
+            return Err(ManifestError::StrictStore(self.name.clone()));
         }
         Ok(())
     }
@@ -294,6 +378,14 @@ limits = { fuel = 5 }
     }
 
     #[test]
+    fn store_is_granted_by_name_only() {
+        let store = |text: &str| Manifest::from_toml(text).expect("the manifest is valid").workflows[0].store;
+        assert_eq!(store(TOML), None);
+        let granted = TOML.replace("secrets =", "store = { keys = 5 }\nsecrets =");
+        assert_eq!(store(&granted), Some(StoreGrant { keys: 5, ..StoreGrant::default() }));
+    }
+
+    #[test]
     fn faults_are_named() {
         let cases = [
             (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
@@ -301,7 +393,21 @@ limits = { fuel = 5 }
             (TOML.replace("fuel = 5", "memory-mib = 4096"), "expected 1 to 1024"),
             (TOML.replace("name = \"score\"", "name = \"Score\""), "is not a name"),
             (TOML.replace("sha256:a", "sha256:"), "is not a component digest"),
-            (TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""), "is `strict`"),
+            (
+                TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""),
+                "is `strict` and lists HTTP hosts",
+            ),
+            (
+                TOML.replace("http = { hosts = [\"api.sportradar.com\"] }", "determinism = \"strict\""),
+                "is `strict` and names secrets",
+            ),
+            (
+                TOML.replace("http = { hosts = [\"api.sportradar.com\"] }", "determinism = \"strict\"")
+                    .replace("secrets = [\"SPORTRADAR_API_KEY\"]", "store = {}"),
+                "is `strict` and uses the store",
+            ),
+            (TOML.replace("secrets =", "store = { keys = 0 }\nsecrets ="), "limit `store.keys` is 0"),
+            (TOML.replace("secrets =", "store = { value-bytes = 9999999 }\nsecrets ="), "expected 1 to 1048576"),
             (format!("{TOML}{}", &TOML[TOML.find("[[").expect("it has a workflow")..]), "is there twice"),
             ("name = \"x\"\nworkflow = []".to_owned(), "0 workflows"),
             (format!("#{}", "x".repeat(MANIFEST_BYTES_MAX)), "larger than"),

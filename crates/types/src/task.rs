@@ -51,6 +51,17 @@ impl Task {
     }
 }
 
+/// The block that a task was asked for in. A reorganisation may move a task to another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskBlock {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Its time, in Unix seconds.
+    pub time: u64,
+}
+
 /// What an operator's component returned for a task, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskResult {

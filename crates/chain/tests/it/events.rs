@@ -69,7 +69,7 @@ async fn reorganised_cursor_block_rewinds_and_the_new_chain_is_read() {
     let rewind = span.rewind.expect("the cursor's block is gone");
     assert_eq!(rewind, Rewind { from: stale.block_number, to: stale.block_number - 6 });
     let created = |placed: &PlacedEvent| match placed.event {
-        ServiceEvent::TaskCreated { task_id, .. } => Some((task_id, placed.place.block_number)),
+        ServiceEvent::TaskCreated { task_id, .. } => Some((task_id, placed.place.block.number)),
         _ => None,
     };
     let tasks: Vec<_> = span.events.iter().filter_map(created).collect();

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tandem_engine::{Grants, HttpHost, Limits, Secrets};
+use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, Secrets, ServiceStore, TaskInput};
+use tandem_types::Determinism;
 
 use super::code;
 use crate::Failure;
@@ -51,6 +53,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST[:PORT]")]
     allow_host: Vec<HttpHost>,
 
+    /// Give the component a store, empty at the start and gone at the end.
+    #[arg(long)]
+    store: bool,
+
+    /// Run it under the profile `strict`, as a task of a block with this Unix time: no network, no secrets, the same output every time.
+    #[arg(long, value_name = "UNIX_SECONDS", conflicts_with_all = ["secret_env", "allow_host", "store"])]
+    strict: Option<u64>,
+
     /// Fuel that the component may use, about one unit per instruction [default: 1000000000].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     fuel: Option<u64>,
@@ -92,6 +102,13 @@ impl Args {
         Ok(input)
     }
 
+    /// The task, in a block of the time that was asked for.
+    pub(super) fn task(&self, input: Vec<u8>) -> TaskInput {
+        let mut task = TaskInput::manual(input);
+        task.block.time = self.strict.unwrap_or_default();
+        task
+    }
+
     pub(super) fn grants(&self) -> Result<Grants, Failure> {
         let defaults = Limits::default();
         let limits = Limits {
@@ -101,8 +118,10 @@ impl Args {
             ..defaults
         };
         Ok(Grants {
+            determinism: if self.strict.is_some() { Determinism::Strict } else { Determinism::Open },
             config: self.config.iter().cloned().collect::<BTreeMap<_, _>>(),
             secrets: self.secret_env.iter().map(|name| secret(name)).collect::<Result<Secrets, _>>()?,
+            store: self.store.then(|| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
             http_hosts: self.allow_host.iter().cloned().collect(),
             limits,
         })

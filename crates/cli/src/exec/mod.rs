@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tandem_engine::{
     CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, Grants, LimitKind, Limits, LoadError,
-    Refusal, RunError, TaskInput,
+    Refusal, RunError,
 };
 
 pub(crate) use args::Args;
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let bytes = args.read_component()?;
-    let input = args.read_input()?;
+    let task = args.task(args.read_input()?);
     let grants = args.grants()?;
     let limits = grants.limits.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .context("cannot start threads")?;
     let outcome = runtime.block_on(async {
         let component = load(bytes, grants).await?;
-        let outcome = component.run(TaskInput::manual(input)).await;
+        let outcome = component.run(task).await;
         Ok::<_, Failure>((component, outcome))
     });
     let (component, outcome) =
@@ -101,6 +101,7 @@ fn not_loaded(error: LoadError) -> Failure {
         LoadError::Import { .. } => {
             "components get no sockets and nothing beyond what wit/service.wit and the standard library import"
         }
+        LoadError::Forbidden { .. } => "run it without --strict to try it under the profile `open`",
         LoadError::Export { .. } => {
             "export a service with `tandem_sdk::export!(run)`, for the world `tandem:service/service`"
         }
@@ -148,6 +149,7 @@ fn hint(error: &RunError) -> Option<String> {
             LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
             _ => return None,
         },
+        RunError::Refused(Refusal::Store) => "grant it with --store, and in the manifest with `store = {}`".to_owned(),
         RunError::Refused(Refusal::HttpHost { host }) => format!("grant it with --allow-host {host}"),
         RunError::Refused(Refusal::HttpAddress { address, .. }) => {
             format!("if that is meant, grant the address too: --allow-host {address}")

@@ -247,6 +247,7 @@ fn manifest(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
         config: [("base_url".to_owned(), boxscores.url())].into(),
         secrets: [SECRET.to_owned()].into(),
         http: HttpGrant { hosts: [boxscores.host()].into() },
+        store: None,
         limits: Limits::default(),
     };
     Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }

@@ -7,3 +7,5 @@ pub(crate) mod http;
 pub(crate) mod logging;
 pub(crate) mod secrets;
 pub(crate) mod stdio;
+pub(crate) mod store;
+pub(crate) mod strict;

@@ -4,6 +4,8 @@ mod cache;
 mod http;
 mod limits;
 mod secrecy;
+mod store;
+mod strict;
 mod threads;
 mod world;
 

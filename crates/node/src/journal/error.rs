@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
+use tandem_engine::store::StoreError;
 use tandem_types::{ResultLeaf, TaskId};
 
 use super::Identity;
@@ -105,6 +106,9 @@ pub enum JournalError {
     /// The task was never recorded.
     #[error("task {0} is not in the journal")]
     UnknownTask(TaskId),
+    /// The service's store refuses a command.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The database failed.
     #[error("the journal failed")]
     Storage(#[from] StorageError),
@@ -120,7 +124,7 @@ impl JournalError {
             Self::Storage(error) => error.is_fatal(),
             Self::Stopped => true,
             Self::Conflict { .. } | Self::NotOwnResult { .. } | Self::UnknownTask(_) => false,
-            Self::VetoOfOwn { .. } | Self::Vetoed { .. } => false,
+            Self::VetoOfOwn { .. } | Self::Vetoed { .. } | Self::Store(_) => false,
         }
     }
 }

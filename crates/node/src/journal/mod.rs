@@ -1,7 +1,7 @@
 //! The journal: what this operator must still know after a crash, in one SQLite file.
 //!
-//! Tasks and the cursor behind them, the outcome of each execution, every result that was ever voted for or vetoed, and how each
-//! task ended. An answer means that the write is on disk: commands wait on a bounded channel, one thread takes all that wait,
+//! Tasks and the cursor behind them, the outcome of each execution, every result that was ever voted for or vetoed, how each
+//! task ended, and the service's store. An answer means that the write is on disk: commands wait on a bounded channel, one thread takes all that wait,
 //! runs them in one transaction, commits, and answers each (group commit). A command that fails is undone alone. Queries
 //! have a thread and a connection of their own, and see every write that was answered before them.
 //!
@@ -20,6 +20,7 @@ mod column;
 mod error;
 mod record;
 mod schema;
+mod store;
 mod tasks;
 mod votes;
 mod worker;
@@ -74,7 +75,7 @@ impl Journal {
     }
 
     /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and what
-    /// became of tasks, in the chain's order. Tasks that are known stay as they are, fates of unknown tasks are passed over. Returns the
+    /// became of tasks, in the chain's order. Known tasks without a result move to the block that is given, fates of unknown tasks are passed over. Returns the
     /// tasks that were new, in the order given.
     ///
     /// # Errors

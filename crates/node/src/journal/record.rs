@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tandem_types::{B256, ComponentDigest, OperatorId, ResultLeaf, ServiceId, Task, TaskId};
+use tandem_types::{B256, ComponentDigest, OperatorId, ResultLeaf, ServiceId, Task, TaskBlock, TaskId};
 
 /// Longest message of a failure that is kept, in bytes; the rest is cut off.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1024;
@@ -45,10 +45,17 @@ pub struct RecordedTask {
     pub input: Vec<u8>,
     /// Block that holds the request.
     pub block_number: u64,
-    /// Hash of that block, if the source says it.
+    /// Hash of that block; none in what earlier versions recorded.
     pub block_hash: Option<B256>,
-    /// Timestamp of that block in Unix seconds, if the source says it.
+    /// Timestamp of that block in Unix seconds; none in what earlier versions recorded.
     pub block_time: Option<u64>,
+}
+
+impl RecordedTask {
+    /// The block that holds the request.
+    pub fn block(&self) -> Option<TaskBlock> {
+        Some(TaskBlock { number: self.block_number, hash: self.block_hash?, time: self.block_time? })
+    }
 }
 
 /// Whose fault it is that an execution has no result.

@@ -22,6 +22,8 @@ pub(super) fn record_span(
     for recorded in tasks {
         if insert(connection, recorded)? {
             new.push(recorded.task_id);
+        } else {
+            move_block(connection, recorded)?;
         }
     }
     for (task_id, fate) in fates {
@@ -63,6 +65,22 @@ fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<
         block_time.map(signed),
     ])?;
     Ok(inserted == 1)
+}
+
+/// A reorganisation moves tasks to other blocks. What a result was computed with stays with it.
+fn move_block(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE task SET block_number = ?2, block_hash = ?3, block_time = ?4
+         WHERE task_id = ?1 AND block_hash IS NOT ?3
+           AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.task_id = task.task_id AND outcome.kind = 'result')",
+    )?;
+    statement.execute(params![
+        recorded.task_id.0.as_slice(),
+        signed(recorded.block_number),
+        recorded.block_hash.as_ref().map(|hash| hash.as_slice()),
+        recorded.block_time.map(signed),
+    ])?;
+    Ok(())
 }
 
 fn move_cursor(connection: &Connection, cursor: Cursor) -> rusqlite::Result<()> {

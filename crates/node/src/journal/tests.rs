@@ -161,10 +161,27 @@ async fn known_tasks_stay_and_only_new_ones_are_returned() {
     let (_directory, journal) = fresh();
     record(&journal, [1]).await;
     let mut again = task(1);
-    again.block_number = 99;
+    again.input = b"other".to_vec();
     let new = journal.record_span(vec![again, task(2)], vec![], cursor(2)).await.expect("recorded");
     assert_eq!(new, [id(2)]);
     assert_eq!(journal.task(id(1)).await.expect("read").expect("recorded").recorded, task(1));
+}
+
+#[tokio::test]
+async fn reorganisation_moves_tasks_without_a_result() {
+    let (_directory, journal) = fresh();
+    record_results(&journal, &[(1, 1)]).await;
+    record(&journal, [2]).await;
+    let moved = |number| RecordedTask {
+        block_number: 99,
+        block_hash: Some(B256::repeat_byte(9)),
+        block_time: Some(1_700_000_012),
+        ..task(number)
+    };
+    journal.record_span(vec![moved(1), moved(2)], vec![], cursor(2)).await.expect("recorded");
+    for (number, expected) in [(1, task(1)), (2, moved(2))] {
+        assert_eq!(journal.task(id(number)).await.expect("read").expect("recorded").recorded, expected);
+    }
 }
 
 #[tokio::test]
@@ -546,7 +563,7 @@ async fn journal_of_version_1_is_migrated_and_loses_nothing() {
     assert!(refused.is_err(), "foreign keys are on again");
     journal.close().await;
     let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
     open(directory.path()).close().await;
 }
 

@@ -1,0 +1,131 @@
+//! The host functions that components are linked against, one table per determinism profile, and what a profile forbids. What is forbidden is not in
+//! the table; the list of it is there to say why.
+
+use tandem_types::{ComponentDigest, Determinism};
+use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
+use wasmtime_wasi::p2::bindings as wasi;
+use wasmtime_wasi::{WasiCtxView, WasiView as _};
+
+use crate::LoadError;
+use crate::bindings::tandem::service::{config, logging, secrets, store};
+use crate::capability::strict;
+use crate::state::State;
+
+/// What `strict` components may not import: the beginning of the name, and why.
+const NOT_STRICT: [(&str, &str); 5] = [
+    ("wasi:http/", "what a server answers cannot be reproduced"),
+    ("wasi:sockets/", "what comes from a network cannot be reproduced"),
+    ("wasi:filesystem/", "what is on a disk differs between operators"),
+    ("tandem:service/store", "what a service has stored differs between operators"),
+    ("tandem:service/secrets", "secrets differ between operators"),
+];
+
+/// One linker per profile.
+pub(crate) struct Linkers {
+    open: Linker<State>,
+    strict: Linker<State>,
+}
+
+impl Linkers {
+    pub(crate) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
+        Ok(Self { open: open(engine)?, strict: strict(engine)? })
+    }
+
+    /// Links `code` with what `profile` offers.
+    ///
+    /// # Errors
+    /// [`LoadError`] that names the first import that the profile forbids or the host does not have.
+    pub(crate) fn link(
+        &self,
+        digest: ComponentDigest,
+        code: &Code,
+        profile: Determinism,
+    ) -> Result<InstancePre<State>, LoadError> {
+        let linker = match profile {
+            Determinism::Open => &self.open,
+            Determinism::Strict => {
+                refuse_forbidden(digest, code)?;
+                &self.strict
+            }
+        };
+        linker.instantiate_pre(code).map_err(|error| bad_import(digest, &error))
+    }
+}
+
+fn refuse_forbidden(digest: ComponentDigest, code: &Code) -> Result<(), LoadError> {
+    let world = code.component_type();
+    for (import, _) in world.imports(code.engine()) {
+        if let Some((_, reason)) = NOT_STRICT.iter().find(|(forbidden, _)| import.starts_with(forbidden)) {
+            return Err(LoadError::Forbidden {
+                digest,
+                import: import.to_owned(),
+                profile: Determinism::Strict,
+                reason,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The linker names the import only in its text, between the first pair of backquotes.
+fn bad_import(digest: ComponentDigest, error: &wasmtime::Error) -> LoadError {
+    let text = error.to_string();
+    let import = text.split('`').nth(1).unwrap_or("(unnamed)").to_owned();
+    LoadError::Import { digest, import, reason: error.root_cause().to_string() }
+}
+
+/// Everything that a component may import.
+fn open(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = common(engine)?;
+    secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    add_file_system(&mut linker)?;
+    Ok(linker)
+}
+
+/// What a component may import whose runs are reproducible.
+fn strict(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = common(engine)?;
+    strict::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
+    add_standard_library(&mut linker)?;
+    Ok(linker)
+}
+
+/// What standard libraries import whether or not the component uses it. All of it is empty. Sockets are left out on purpose.
+fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::random::WasiRandom;
+
+    fn random(state: &mut State) -> &mut wasmtime_wasi::random::WasiRandomCtx {
+        let WasiCtxView { ctx, .. } = state.ctx();
+        ctx.random()
+    }
+    wasi::cli::environment::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::exit::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, random)?;
+    wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, random)?;
+    Ok(())
+}
+
+/// A file system without a single directory, for components that look for one and can do without.
+fn add_file_system(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+
+    wasi::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    wasi::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    Ok(())
+}
