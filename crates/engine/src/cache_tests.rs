@@ -138,9 +138,12 @@ fn entry_without_our_tag_is_never_used() {
     }
 }
 
+/// Makes an entry unusable.
+type Spoil = fn(&Path);
+
 #[test]
 fn key_that_is_not_only_ours_is_replaced_and_nothing_it_vouched_for_counts() {
-    let spoil: [(&str, fn(&Path)); 5] = [
+    let spoil: [(&str, Spoil); 5] = [
         ("open to others", |key| fs::set_permissions(key, fs::Permissions::from_mode(0o640)).expect("it is ours")),
         ("cut off", |key| fs::write(key, [7; 31]).expect("it is ours")),
         ("too long", |key| fs::write(key, [7; 33]).expect("it is ours")),
