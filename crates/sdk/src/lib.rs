@@ -20,6 +20,7 @@
 //!
 //! Build it as a `cdylib` for `wasm32-wasip2`; `tandem exec` runs it.
 
+pub mod abi;
 #[doc(hidden)]
 pub mod bindings;
 pub mod config;
