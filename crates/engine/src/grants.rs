@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{HttpHosts, Limits, Secrets};
+use crate::{HttpHosts, HttpTape, Limits, Secrets};
 
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub struct Grants {
     pub secrets: Secrets,
     /// Where HTTP requests may go.
     pub http_hosts: HttpHosts,
+    /// For authors' tests: records the HTTP exchanges, or answers from a recording. Operators have none.
+    pub http_tape: Option<HttpTape>,
     /// What one execution may use.
     pub limits: Limits,
 }

@@ -31,7 +31,7 @@ mod pool;
 mod secrets;
 mod state;
 
-pub use capability::http::{HostError, HttpHost, HttpHosts};
+pub use capability::http::{HostError, HttpExchange, HttpHost, HttpHosts, HttpTape};
 pub use component::{Component, Execution, TaskInput};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError};

@@ -184,6 +184,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         config: workflow.config.clone(),
         secrets,
         http_hosts: HttpHosts::from_iter(hosts),
+        http_tape: None,
         limits: workflow.limits.into(),
     })
 }
