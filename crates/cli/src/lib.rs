@@ -7,16 +7,20 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod boxscore;
+mod build;
 mod demo;
 mod exec;
 mod keys;
 pub mod local;
+mod new;
 mod operator;
+mod project;
 mod report;
 mod service;
 mod session;
 mod stake;
 mod table;
+mod test;
 mod trace;
 mod units;
 
@@ -32,12 +36,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(build::Args),
     Demo(demo::Args),
     Exec(exec::Args),
     Keys(keys::Args),
+    New(new::Args),
     Operator(operator::Args),
     Service(service::Args),
     Stake(stake::Args),
+    Test(test::Args),
 }
 
 /// Runs the command that the arguments name. Its exit code says how it ended.
@@ -50,12 +57,15 @@ pub fn main() -> ExitCode {
     // reqwest takes what is installed; an error says that it was installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {
+        Command::Build(args) => build::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Exec(args) => exec::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::New(args) => new::run(args),
         Command::Operator(args) => operator::run(args),
         Command::Service(args) => service::run(args),
         Command::Stake(args) => stake::run(args),
+        Command::Test(args) => test::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,6 +32,13 @@ impl Failure {
         self
     }
 
+    /// With what was being done when it happened.
+    #[must_use]
+    pub fn context(mut self, doing: impl Into<String>) -> Self {
+        self.error = self.error.context(doing.into());
+        self
+    }
+
     /// Tells the user on standard error, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.reported {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tandem_types::Determinism;
 
 use crate::store::ServiceStore;
-use crate::{HttpHosts, Limits, Secrets};
+use crate::{HttpHosts, HttpTape, Limits, Secrets};
 
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Grants {
     pub store: Option<Arc<dyn ServiceStore>>,
     /// Where HTTP requests may go.
     pub http_hosts: HttpHosts,
+    /// For authors' tests: records the HTTP exchanges, or answers from a recording. Operators have none.
+    pub http_tape: Option<HttpTape>,
     /// What one execution may use.
     pub limits: Limits,
 }

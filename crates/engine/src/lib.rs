@@ -37,7 +37,7 @@ pub mod store;
 mod threads;
 
 pub use cache::CacheConfig;
-pub use capability::http::{HostError, HttpHost, HttpHosts};
+pub use capability::http::{HostError, HttpExchange, HttpHost, HttpHosts, HttpTape};
 pub use component::{Component, Execution, TaskInput};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError};

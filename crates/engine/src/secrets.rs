@@ -71,6 +71,11 @@ impl Redactor {
         self.patterns.first().map_or(0, |(pattern, _)| pattern.len())
     }
 
+    /// `text` without secrets, and otherwise as it is.
+    pub(crate) fn blot(&self, text: &str) -> String {
+        self.patterns.iter().fold(text.to_owned(), |text, (pattern, name)| text.replace(pattern.as_str(), name))
+    }
+
     /// The first `limit` bytes of `text` without secrets, control characters escaped. A secret that straddles the limit is blotted out whole.
     pub(crate) fn redact(&self, text: &str, limit: usize) -> String {
         let mut clean = String::with_capacity(text.len().min(limit));

@@ -191,6 +191,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         secrets,
         store: workflow.store.map(|_| Arc::clone(&sources.store)),
         http_hosts: HttpHosts::from_iter(hosts),
+        http_tape: None,
         limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
     })
 }

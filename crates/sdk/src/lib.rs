@@ -20,18 +20,22 @@
 //!
 //! Build it as a `cdylib` for `wasm32-wasip2`; `tandem exec` runs it.
 
+pub mod abi;
 #[doc(hidden)]
 pub mod bindings;
 pub mod config;
 mod error;
+mod host;
 pub mod http;
 pub mod log;
 pub mod secrets;
 pub mod store;
 mod task;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 pub use error::{Error, ErrorKind};
-pub use task::Task;
+pub use task::{Task, to_json};
 
 /// Makes a function the component's `run`: `fn(Task) -> Result<impl Into<Vec<u8>>, Error>`. Once per component.
 #[macro_export]

@@ -1,6 +1,7 @@
 //! Lines for the operator's log. Not part of the result; bounded in size and number.
 
-use crate::bindings::tandem::service::logging::{Level, log};
+use crate::bindings::tandem::service::logging::Level;
+use crate::host::log;
 
 /// What helps the author.
 pub fn debug(message: &str) {

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
-use crate::bindings::tandem::service::secrets;
+use crate::{Error, host};
 
 /// A secret. `Debug` does not show it.
 pub struct Secret(String);
@@ -26,7 +25,7 @@ impl fmt::Debug for Secret {
 /// # Errors
 /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) when the manifest does not name it or the operator has not supplied it.
 pub fn get(name: &str) -> Result<Secret, Error> {
-    match secrets::get(name) {
+    match host::secret(name) {
         Some(value) => Ok(Secret(value)),
         None => Err(Error::failed(format!("secret {name} is not supplied"))),
     }

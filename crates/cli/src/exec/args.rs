@@ -1,17 +1,17 @@
 //! Arguments of `tandem exec`, and what they stand for. Whatever is wrong with them is found before anything runs.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, Secrets, ServiceStore, TaskInput};
-use tandem_types::Determinism;
+use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
+use tandem_types::{ComponentDigest, Determinism, WorkflowId};
 
 use super::code;
 use crate::Failure;
+use crate::project::{self, Project};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
@@ -29,13 +29,21 @@ Exit codes:
   6  the component crashed
   7  the file is not a component that can be run";
 
-/// Run one component once and print what it returns.
-#[derive(Debug, clap::Args)]
+/// Run one component once and print what it returns: the one of the project around the working directory, with what its tandem.toml grants, or a file.
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The component, a .wasm file.
+    /// The component, a .wasm file, instead of the project's own. It is granted nothing but what the arguments say.
     #[arg(long, value_name = "FILE")]
-    component: PathBuf,
+    component: Option<PathBuf>,
+
+    /// The workflow whose component, settings and grants are taken, when tandem.toml has several.
+    #[arg(long, value_name = "NAME", conflicts_with = "component")]
+    pub(super) workflow: Option<WorkflowId>,
+
+    /// Build the project and run it again after every change, until Ctrl-C.
+    #[arg(long, conflicts_with = "component")]
+    pub(super) watch: bool,
 
     /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
     #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
@@ -78,15 +86,53 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
+/// One run, with all that it needs.
+pub(super) struct Job {
+    /// The component's bytes.
+    pub(super) component: Vec<u8>,
+    /// What it is asked.
+    pub(super) task: TaskInput,
+    /// What it gets.
+    pub(super) grants: Grants,
+}
+
 impl Args {
-    pub(super) fn read_component(&self) -> Result<Vec<u8>, Failure> {
-        read(&self.component, COMPONENT_BYTES_MAX)
-            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))
+    /// Reads everything that the run needs.
+    pub(super) fn job(&self) -> Result<Job, Failure> {
+        match &self.component {
+            Some(path) => self.job_of_file(path),
+            None => self.job_of_project(&Project::find()?),
+        }
     }
 
-    pub(super) fn read_input(&self) -> Result<Vec<u8>, Failure> {
-        let input = if let Some(path) = self.input.strip_prefix('@') {
-            read(Path::new(path), INPUT_BYTES_MAX as u64)
+    /// Whether grants come from tandem.toml, for hints.
+    pub(super) fn in_project(&self) -> bool {
+        self.component.is_none()
+    }
+
+    /// The file that the input is read from.
+    pub(super) fn input_file(&self) -> Option<&Path> {
+        self.input.strip_prefix('@').map(Path::new)
+    }
+
+    fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
+        let component = read(path, COMPONENT_BYTES_MAX)
+            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
+        let task = self.timed(TaskInput::manual(self.read_input()?));
+        Ok(Job { component, task, grants: self.extend(Grants::default())? })
+    }
+
+    fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
+        let workflow = project.workflow(self.workflow.as_ref())?;
+        let component = built(project, workflow.component.digest)?;
+        let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
+        let grants = project::grants(workflow, project::secrets(workflow)?)?;
+        Ok(Job { component, task, grants: self.extend(grants)? })
+    }
+
+    fn read_input(&self) -> Result<Vec<u8>, Failure> {
+        let input = if let Some(path) = self.input_file() {
+            read(path, INPUT_BYTES_MAX as u64)
                 .map_err(|failure| failure.hint("to begin a text with @, put it into a file"))?
         } else if let Some(digits) = self.input.strip_prefix("0x") {
             hex::decode(digits).context("--input begins with 0x and is not hexadecimal").map_err(|error| {
@@ -102,30 +148,49 @@ impl Args {
         Ok(input)
     }
 
-    /// The task, in a block of the time that was asked for.
-    pub(super) fn task(&self, input: Vec<u8>) -> TaskInput {
-        let mut task = TaskInput::manual(input);
+    /// `task`, in a block of the time that was asked for.
+    fn timed(&self, mut task: TaskInput) -> TaskInput {
         task.block.time = self.strict.unwrap_or_default();
         task
     }
 
-    pub(super) fn grants(&self) -> Result<Grants, Failure> {
-        let defaults = Limits::default();
-        let limits = Limits {
-            fuel: self.fuel.unwrap_or(defaults.fuel),
-            time: self.time_limit.unwrap_or(defaults.time),
-            memory_bytes: self.memory_limit.map_or(defaults.memory_bytes, |mib| mib << 20),
-            ..defaults
-        };
-        Ok(Grants {
-            determinism: if self.strict.is_some() { Determinism::Strict } else { Determinism::Open },
-            config: self.config.iter().cloned().collect::<BTreeMap<_, _>>(),
-            secrets: self.secret_env.iter().map(|name| secret(name)).collect::<Result<Secrets, _>>()?,
-            store: self.store.then(|| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
-            http_hosts: self.allow_host.iter().cloned().collect(),
-            limits,
-        })
+    /// `grants`, with what the arguments add and set otherwise.
+    fn extend(&self, mut grants: Grants) -> Result<Grants, Failure> {
+        let Limits { fuel, time, memory_bytes, .. } = grants.limits;
+        grants.config.extend(self.config.iter().cloned());
+        for name in &self.secret_env {
+            let (name, value) = project::secret(name)?;
+            grants.secrets.insert(name, value);
+        }
+        grants.http_hosts = grants.http_hosts.iter().chain(&self.allow_host).cloned().collect();
+        grants.limits.fuel = self.fuel.unwrap_or(fuel);
+        grants.limits.time = self.time_limit.unwrap_or(time);
+        grants.limits.memory_bytes = self.memory_limit.map_or(memory_bytes, |mib| mib << 20);
+        if self.strict.is_some() {
+            grants.determinism = Determinism::Strict;
+        }
+        if self.store {
+            grants.store = Some(Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>);
+        }
+        Ok(grants)
     }
+}
+
+/// The component that the project's manifest names, as it was built.
+pub(crate) fn built(project: &Project, digest: ComponentDigest) -> Result<Vec<u8>, Failure> {
+    let path = project.component_path(digest);
+    let build = |error| usage(error).hint("run `tandem build`");
+    if !path.exists() {
+        return Err(build(anyhow!("tandem.toml names {digest}, which is not built")));
+    }
+    let component = read(&path, COMPONENT_BYTES_MAX)?;
+    if ComponentDigest::of(&component) != digest {
+        return Err(build(anyhow!("{} holds another component than its name says", path.display())));
+    }
+    if let Some(source) = project.source_after(&path) {
+        eprintln!("note: {} is newer than the component; `tandem build` brings it up to date", source.display());
+    }
+    Ok(component)
 }
 
 fn usage(error: anyhow::Error) -> Failure {
@@ -143,16 +208,6 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
         return Err(usage(anyhow!("{} is larger than {bytes_max} bytes", path.display())));
     }
     Ok(bytes)
-}
-
-fn secret(name: &str) -> Result<(String, zeroize::Zeroizing<String>), Failure> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => Ok((name.to_owned(), zeroize::Zeroizing::new(value))),
-        Ok(_) => Err(usage(anyhow!("environment variable {name} is empty"))),
-        // The error of the other case would carry the value.
-        Err(_) => Err(usage(anyhow!("environment variable {name} is not set, or not UTF-8"))
-            .hint(format!("set it in the shell: export {name}=..."))),
-    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -3,6 +3,7 @@
 
 mod args;
 mod output;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,10 @@ use tandem_engine::{
     Refusal, RunError,
 };
 
-pub(crate) use args::Args;
+use args::Job;
+
+pub(crate) use args::{Args, built};
+pub(crate) use output::{failure_as_json, write_json};
 
 use crate::Failure;
 
@@ -33,9 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let bytes = args.read_component()?;
-    let task = args.task(args.read_input()?);
-    let grants = args.grants()?;
+    if args.watch { watch::run(args) } else { once(&args) }
+}
+
+fn once(args: &Args) -> Result<(), Failure> {
+    let Job { component, task, grants } = args.job().map_err(|failure| told(args, failure))?;
     let limits = grants.limits.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -43,32 +49,33 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .build()
         .context("cannot start threads")?;
     let outcome = runtime.block_on(async {
-        let component = load(bytes, grants).await?;
+        let component = load_with_patience(component, grants).await?;
         let outcome = component.run(task).await;
         Ok::<_, Failure>((component, outcome))
     });
-    let (component, outcome) =
-        outcome.map_err(|failure| if args.json { output::failure_as_json(failure) } else { failure })?;
+    let (component, outcome) = outcome.map_err(|failure| told(args, failure))?;
     let report = output::Report { component: component.digest(), limits: &limits };
     match outcome {
-        Ok(execution) => print(&args, &report, &execution),
+        Ok(execution) => print(args, &report, &execution),
         Err(error) if args.json => Err(report.error_as_json(&error, code_of(&error))),
-        Err(error) => Err(explain(error)),
+        Err(error) => Err(explain(error, args.in_project())),
     }
+}
+
+fn told(args: &Args, failure: Failure) -> Failure {
+    if args.json { output::failure_as_json(failure) } else { failure }
 }
 
 fn print(args: &Args, report: &output::Report<'_>, execution: &Execution) -> Result<(), Failure> {
     if args.json { report.print_json(execution) } else { report.print_text(execution) }
 }
 
-async fn load(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
+async fn load_with_patience(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
     let size = bytes.len();
     let compiling = tokio::task::spawn_blocking(move || {
-        // One slot, and no cap of a node: the user's own machine is at stake.
+        // No cap of a node: the user's own machine is at stake.
         let limits_max = Limits { time: Duration::MAX, fuel: u64::MAX, ..grants.limits.clone() };
-        let config = EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() };
-        let engine = Engine::new(config).map_err(no_engine)?;
-        engine.load(&bytes, grants).map_err(not_loaded)
+        load(&engine(limits_max)?, &bytes, grants)
     });
     tokio::pin!(compiling);
     let outcome = match tokio::time::timeout(PATIENCE, &mut compiling).await {
@@ -86,6 +93,16 @@ fn cache() -> Option<CacheConfig> {
     let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
     Some(CacheConfig::new(base.join("tandem/components")))
+}
+
+/// An engine for one run at a time, that lends at most `limits_max`.
+pub(crate) fn engine(limits_max: Limits) -> Result<Engine, Failure> {
+    Engine::new(EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() }).map_err(no_engine)
+}
+
+/// Compiles a component.
+pub(crate) fn load(engine: &Engine, bytes: &[u8], grants: Grants) -> Result<Component, Failure> {
+    engine.load(bytes, grants).map_err(not_loaded)
 }
 
 fn no_engine(error: EngineError) -> Failure {
@@ -120,8 +137,8 @@ fn code_of(error: &RunError) -> u8 {
     }
 }
 
-fn explain(error: RunError) -> Failure {
-    let hint = hint(&error);
+fn explain(error: RunError, in_project: bool) -> Failure {
+    let hint = hint(&error, in_project);
     let code = code_of(&error);
     let failure = match error {
         RunError::Guest(guest) => {
@@ -136,12 +153,18 @@ fn explain(error: RunError) -> Failure {
     }
 }
 
-fn hint(error: &RunError) -> Option<String> {
+fn hint(error: &RunError, in_project: bool) -> Option<String> {
+    let choose = |in_toml: &str, argument: &str| match in_project {
+        true => format!("{in_toml} in tandem.toml, or for one run {argument}"),
+        false => argument.to_owned(),
+    };
     Some(match error {
-        RunError::Guest(guest)
-            if guest.message.starts_with("secret ") && guest.message.ends_with(" is not supplied") =>
-        {
-            "set an environment variable of that name and pass --secret-env NAME".to_owned()
+        RunError::Guest(guest) if is_missing(&guest.message, "secret ", " is not supplied") => {
+            let argument = "set an environment variable of that name and pass --secret-env NAME";
+            choose("name it with secrets = [\"NAME\"]", argument)
+        }
+        RunError::Guest(guest) if is_missing(&guest.message, "config `", "` is not set") => {
+            choose("set it under config", "set it with --config KEY=VALUE")
         }
         RunError::Limit(breach) => match breach.kind {
             LimitKind::Fuel => "raise it with --fuel N, and in the manifest".to_owned(),
@@ -149,8 +172,11 @@ fn hint(error: &RunError) -> Option<String> {
             LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
             _ => return None,
         },
-        RunError::Refused(Refusal::Store) => "grant it with --store, and in the manifest with `store = {}`".to_owned(),
-        RunError::Refused(Refusal::HttpHost { host }) => format!("grant it with --allow-host {host}"),
+        RunError::Refused(Refusal::Store) => choose("grant it with store = {}", "grant it with --store"),
+        RunError::Refused(Refusal::HttpHost { host }) => choose(
+            &format!("list it with http = {{ hosts = [\"{host}\"] }}"),
+            &format!("grant it with --allow-host {host}"),
+        ),
         RunError::Refused(Refusal::HttpAddress { address, .. }) => {
             format!("if that is meant, grant the address too: --allow-host {address}")
         }
@@ -159,4 +185,9 @@ fn hint(error: &RunError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Whether a component says, in the SDK's words, that something was not set for it.
+fn is_missing(message: &str, before: &str, after: &str) -> bool {
+    message.starts_with(before) && message.ends_with(after)
 }

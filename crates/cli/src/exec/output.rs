@@ -86,8 +86,8 @@ impl Report<'_> {
     }
 }
 
-/// Prints a failure from before the run.
-pub(super) fn failure_as_json(failure: Failure) -> Failure {
+/// Prints a failure as one JSON object, and gives the failure that ends the command.
+pub(crate) fn failure_as_json(failure: Failure) -> Failure {
     let error = Details { kind: "host", message: format!("{:#}", failure.error), ..Details::default() };
     let object = Unsuccess { ok: false, component: None, exit_code: failure.code, error };
     told(failure, &object)
@@ -127,7 +127,8 @@ fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn write_json(object: &impl Serialize) -> Result<(), Failure> {
+/// Prints `object` in one line.
+pub(crate) fn write_json(object: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string(object).context("cannot write JSON")?;
     text.push('\n');
     write(&text)

@@ -1,12 +1,15 @@
 //! The `tandem` binary as people use it: real processes, a real chain, real HTTP.
 
 mod arguments;
+mod authoring;
 mod demo;
 mod ether;
 mod exec;
+mod guide;
 mod membership;
 mod network;
 mod pages;
+mod recorded;
 mod rotation;
 mod staking;
 mod upkeep;

@@ -20,8 +20,9 @@ const ALLOWED: [(&str, &[&str]); 7] = [
 ];
 
 /// Foreign vocabularies, and the one crate that may speak each.
-const FENCED: [(&str, &str); 6] = [
+const FENCED: [(&str, &str); 7] = [
     ("wasmtime", "tandem-engine"),
+    ("wasmparser", "tandem-cli"),
     ("wasmtime-wasi-http", "tandem-engine"),
     ("alloy", "tandem-chain"),
     ("quinn", "tandem-node"),

@@ -9,6 +9,7 @@ mod address;
 mod allow;
 mod client;
 mod meter;
+mod tape;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use allow::{HostError, HttpHost, HttpHosts};
 pub(crate) use client::Client;
 use client::Target;
 pub(crate) use meter::{Meter, Stop};
+pub use tape::{HttpExchange, HttpTape};
 
 use crate::{Grants, LimitKind, Refusal};
 
@@ -79,8 +81,12 @@ impl WasiHttpHooks for Gate {
         let (client, grants, meter) = (self.client.clone(), Arc::clone(&self.grants), self.meter.clone());
         Box::new(async move {
             let target = admitted.map_err(|stop| meter.stop(stop))?;
+            let tape = grants.http_tape.clone();
             let call = client::Call { target, options: options.unwrap_or_default(), grants, meter };
-            client.send(call, request).await
+            match tape {
+                Some(tape) => tape.exchange(&client, call, request).await,
+                None => client.send(call, request).await,
+            }
         })
     }
 }

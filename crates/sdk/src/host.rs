@@ -1,0 +1,9 @@
+//! The seam between this crate and whoever hosts it: the imports of `wit/` in a component, the [`testing`](crate::testing) host everywhere else.
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::testing::{config, log, secret, send};
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::tandem::service::{config::get as config, logging::log, secrets::get as secret};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::http::wire::send;
