@@ -40,7 +40,8 @@ pub(super) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryR
 /// What `workflow` grants of the interfaces `names`, those of Tandem first.
 pub(super) fn granted(names: &[String], workflow: &Workflow) -> Vec<Import> {
     let mut imports = BTreeMap::new();
-    for name in names {
+    // Types are imported too, by names of their own or as the package's; they reach nothing.
+    for name in names.iter().filter(|name| name.contains(':') && !name.starts_with("tandem:service/types@")) {
         let (capability, granted, grant) = grant(name, workflow);
         imports.entry(capability).or_insert((granted, grant));
     }
@@ -68,7 +69,6 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
             "no host is listed: add http = { hosts = [\"api.example.com\"] }",
         ),
         ("tandem:service/logging", _) => (true, "lines for the operator's log".to_owned()),
-        ("tandem:service/types", _) => (true, "the words of the package".to_owned()),
         (_, "wasi:clocks") if strict => (true, "the task's time".to_owned()),
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
         (_, "wasi:clocks") => (true, "each operator's own clock: keep it out of the output".to_owned()),
@@ -118,9 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn wasi_is_shown_by_package() {
-        let names =
-            ["wasi:io/streams@0.2.12", "wasi:io/error@0.2.12", "tandem:service/logging@0.1.0"].map(str::to_owned);
+    fn wasi_is_shown_by_package_and_types_not_at_all() {
+        let names = [
+            "wasi:io/streams@0.2.12",
+            "task",
+            "tandem:service/types@0.1.0",
+            "wasi:io/error@0.2.12",
+            "tandem:service/logging@0.1.0",
+        ];
+        let names = names.map(str::to_owned);
         let shown: Vec<_> = granted(&names, &workflow("")).into_iter().map(|import| import.name).collect();
         assert_eq!(shown, ["tandem:service/logging", "wasi:io"]);
     }

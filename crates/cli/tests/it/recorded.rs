@@ -35,7 +35,7 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     assert!(made.status.success(), "{}", text(&made.stderr));
     let root = directory.join("asks");
     std::fs::write(root.join("src/lib.rs"), SOURCE).expect("the file can be written");
-    grant(&root, "api.example.com:80");
+    grant(&root, "api.example.com");
     let built = tandem(&root, &["build"]).output().expect("tandem starts");
     assert!(built.status.success(), "{}", text(&built.stderr));
     directory
