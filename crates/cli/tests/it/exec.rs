@@ -236,7 +236,7 @@ fn compiled_code_is_kept_for_the_next_run() {
     let kept = || {
         let mut command = hostile("echo hello", &[]);
         command.env("XDG_CACHE_HOME", directory.path());
-        assert_eq!(text(&output(command).stdout).trim(), "hello");
+        assert!(text(&output(command).stdout).trim().ends_with("hello"));
         let files = std::fs::read_dir(directory.path().join("tandem/components")).expect("it was made");
         let files = files.map(|file| file.expect("it is readable"));
         let mut files: Vec<_> =
