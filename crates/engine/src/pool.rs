@@ -18,8 +18,10 @@ pub(crate) const RANDOM_BYTES: u64 = 64 << 10;
 const PARTS: u32 = 32;
 /// Memory that a free slot keeps for its next instance, where the kernel can tell which pages were touched.
 const WARM_BYTES: usize = 1 << 20;
-/// Free slots that stay warm. Fewer than there are components in turn would cost each a page fault per page.
-const WARM_SLOTS: u32 = 512;
+/// Most memories that are laid out for the sake of warmth: each is some gigabytes of address space, of which there are 2^47 bytes.
+const MEMORIES_MAX: u32 = 8192;
+/// Most shards into which wasmtime splits the pool, one per core.
+const SHARDS_MAX: usize = 16;
 
 pub(crate) fn config(engine: &EngineConfig) -> Config {
     let mut config = Config::new();
@@ -37,12 +39,20 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
     config
 }
 
+/// Memories in the pool. A free one stays warm for the component that it was last used by, and a thread looks for it among those of its own shard: so each
+/// shard has as many as all slots could ask for. With fewer than there are components in turn, each would be mapped anew and pay a page fault per page.
+fn memories(slots: u32) -> u32 {
+    let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX));
+    let needed = slots.saturating_mul(2);
+    needed.saturating_mul(u32::try_from(shards).unwrap_or(1)).min(needed.max(MEMORIES_MAX))
+}
+
 fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
     let slots = engine.concurrent_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(PARTS))
-        .total_memories(slots.saturating_mul(2))
+        .total_memories(memories(slots))
         .total_tables(slots.saturating_mul(8))
         .total_stacks(slots)
         .max_core_instances_per_component(PARTS)
@@ -50,7 +60,7 @@ fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
         .max_tables_per_component(8)
         .max_memory_size(usize::try_from(engine.limits_max.memory_bytes).unwrap_or(usize::MAX))
         .table_elements(usize::try_from(engine.limits_max.table_elements).unwrap_or(usize::MAX))
-        .max_unused_warm_slots(WARM_SLOTS);
+        .max_unused_warm_slots(memories(slots));
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         // Without the scan, keeping memory means to wipe all of it each time: slower than giving it back.
         pool.pagemap_scan(Enabled::Yes)

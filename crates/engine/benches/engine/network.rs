@@ -10,9 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::execution::threads;
 use crate::guests::{self, Guest};
 use crate::many::{resident_mib, status_mib};
-use crate::table::{Bar, Row, Table, median};
+use crate::table::{Bar, Row, Table, median, processors};
 
 const REQUESTS: usize = 1_000;
+const ROUNDS: u32 = 5;
 const WAIT: Duration = Duration::from_millis(100);
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
@@ -23,10 +24,13 @@ pub(crate) fn measure(table: &mut Table) {
     let component = guests::engine().load(&Guest::echo().bytes, grants).expect("the component is a service");
     let before = resident_mib();
     forget_peak();
-    let times = (0..5).map(|_| clients.block_on(all(&component, address))).collect();
+    let begun = processors();
+    let times = (0..ROUNDS).map(|_| clients.block_on(all(&component, address))).collect();
+    let computed = (processors() - begun) * 1e3 / f64::from(ROUNDS);
     let peak = status_mib("VmHWM:") - before;
     let row = |what, unit, tandem, bar| Row { what, unit, tandem, beside: None, bar };
     table.push(row("1,000 tasks that wait 100 ms for HTTP", "ms", median(times), Bar::AtMost(1000.0)));
+    table.push(row("  processor time of it, with the server's", "ms", computed, Bar::None));
     table.push(row("  peak of memory above rest", "MiB", peak, Bar::None));
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// What is asked of a figure.
@@ -115,6 +116,15 @@ pub(crate) fn quantile(sample: &mut [f64], share: f64) -> f64 {
 
 /// Seconds of processor time that this thread has used. On a quiet machine the same as the clock's; on a busy one, what an execution costs nevertheless.
 pub(crate) fn processor() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    seconds(ClockId::ThreadCPUTime)
+}
+
+/// The same for all threads of this process.
+pub(crate) fn processors() -> f64 {
+    seconds(ClockId::ProcessCPUTime)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

@@ -44,13 +44,10 @@ async fn damaged_entry_is_compiled_again_and_replaced() {
     let cache = directory.path().join("cache");
     restart(&cache).await;
     let right = fs::read(entry(&cache)).expect("it is readable");
-    let flipped = |at: usize| {
-        let mut bytes = right.clone();
-        bytes[at] ^= 0x10;
-        bytes
-    };
     let middle = right.len() / 2;
-    for wrong in [flipped(0), flipped(middle), flipped(right.len() - 1), right[..middle].to_vec(), Vec::new()] {
+    let mut flipped = right.clone();
+    flipped[middle] ^= 0x10;
+    for wrong in [&flipped[..], &right[..middle], &[]] {
         fs::write(entry(&cache), wrong).expect("it is writable");
         let before = inode(&cache);
         restart(&cache).await;
