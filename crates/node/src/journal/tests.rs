@@ -503,7 +503,7 @@ async fn newer_schema_is_refused_and_left_alone() {
     journal.close().await;
     outside(&directory).pragma_update(None, "user_version", 99).expect("written");
     let error = Journal::open(directory.path(), identity(1)).expect_err("newer");
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error:?}");
     let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
     assert_eq!(version, 99);
 }
