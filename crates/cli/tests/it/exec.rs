@@ -186,6 +186,36 @@ fn limits_are_told_apart() {
 }
 
 #[test]
+fn strict_component_runs_in_a_block_of_the_time_that_is_given() {
+    let run = || {
+        let mut command = tandem(&["--strict", "100", "--json"]);
+        command.arg("--component").arg(component("twap"));
+        command.args(["--input", r#"{"window":100,"points":[[0,"100"],[60,"200"],[90,"50"]]}"#]);
+        let (value, code) = json(command);
+        assert_eq!(code, 0);
+        (value["output_utf8"].clone(), value["fuel"].clone())
+    };
+    let first = run();
+    assert_eq!(first.0, r#"{"average":"125","from":0,"to":100}"#);
+    assert_eq!(run(), first);
+}
+
+#[test]
+fn component_that_is_not_strict_is_refused_by_its_import() {
+    let mut command = tandem(&["--input", "x", "--strict", "1"]);
+    command.arg("--component").arg(component("sports_scores"));
+    assert_fails(command, 7, &["imports `", "profile `strict` forbids", "hint: run it without --strict"]);
+    assert_fails(hostile("x", &["--strict", "1", "--store"]), 2, &["--store"]);
+}
+
+#[test]
+fn store_is_there_when_it_is_granted() {
+    let (value, code) = json(hostile("count n", &["--store", "--json"]));
+    assert_eq!((&value["output_utf8"], code), (&Value::from("1"), 0));
+    assert_fails(hostile("count n", &[]), 5, &["the service's store is not granted", "hint: grant it with --store"]);
+}
+
+#[test]
 fn crash_shows_what_the_component_said() {
     assert_fails(hostile("panic on purpose", &[]), 6, &["the component crashed", "told to panic: on purpose"]);
 }
