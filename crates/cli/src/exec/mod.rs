@@ -97,7 +97,8 @@ fn cache() -> Option<CacheConfig> {
 
 /// An engine for one run at a time, that lends at most `limits_max`.
 pub(crate) fn engine(limits_max: Limits) -> Result<Engine, Failure> {
-    Engine::new(EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() }).map_err(no_engine)
+    Engine::new(EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() })
+        .map_err(no_engine)
 }
 
 /// Compiles a component.

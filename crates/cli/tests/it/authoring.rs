@@ -167,10 +167,13 @@ fn names_and_places_are_checked() {
     succeeds(here, &["new", "empty"]);
 }
 
+/// An edit of a project (file, from, to), the command that meets it, its exit code, and what it must say.
+type Fault = (&'static str, &'static str, &'static str, &'static [&'static str], i32, &'static [&'static str]);
+
 /// What can be wrong with a project, and what an author is told of it: what, where, and what to do.
 #[test]
 fn faults_of_a_project_are_told() {
-    let cases: [(&str, &str, &str, &[&str], i32, &[&str]); 12] = [
+    let cases: [Fault; 12] = [
         (
             "tandem.toml",
             "config =",
