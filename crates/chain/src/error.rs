@@ -83,6 +83,30 @@ impl RpcError {
         }
     }
 
+    /// Whether the endpoint does not have the state that was asked for: it is behind, has pruned it, or its block is not canonical.
+    pub fn is_unknown_state(&self) -> bool {
+        const WORDS: [&str; 10] = [
+            "header not found",
+            "unknown block",
+            "block not found",
+            "could not find block",
+            "missing trie node",
+            "not canonical",
+            "not currently canonical",
+            "pruned",
+            "historical state",
+            "state not available",
+        ];
+        match &self.failure {
+            RpcFailure::Refused { message, .. } => {
+                let message = message.to_lowercase();
+                WORDS.iter().any(|words| message.contains(words))
+                    || message.contains("state") && message.contains("not available")
+            }
+            _ => false,
+        }
+    }
+
     /// The contract's error, when one was the reason.
     pub fn revert(&self) -> Option<&Revert> {
         match &self.failure {

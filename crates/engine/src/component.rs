@@ -15,7 +15,7 @@ use crate::bindings::tandem::service::types as wit;
 use crate::capability::logging::{LINE_BYTES_MAX, LogSink};
 use crate::engine::{Compiled, Shared};
 use crate::secrets::Redactor;
-use crate::state::{self, OutOfMemory, State};
+use crate::state::{self, Ended, OutOfMemory, State};
 use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError, pool};
 
 /// What a component is told of a task.
@@ -142,6 +142,9 @@ impl Component {
     fn crash(&self, error: &wasmtime::Error) -> RunError {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
             return (*breach).into();
+        }
+        if let Some(Ended(error)) = error.downcast_ref() {
+            return error.clone();
         }
         if error.is::<OutOfMemory>() {
             return RunError::Host { reason: OutOfMemory.to_string() };

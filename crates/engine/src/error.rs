@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use tandem_types::{ComponentDigest, Determinism};
 
+use crate::chain::ChainError;
 use crate::{LimitBreach, LimitKind};
 
 /// Why a component cannot be loaded.
@@ -103,6 +104,9 @@ pub enum RunError {
         /// What kind of crash.
         reason: String,
     },
+    /// The node's endpoint did not answer a read of the chain as it should. The component is never told.
+    #[error("cannot read the chain: {0}")]
+    Chain(ChainError),
     /// The node failed, not the component.
     #[error("the engine failed: {reason}")]
     Host {
@@ -118,6 +122,13 @@ impl From<LimitBreach> for RunError {
     }
 }
 
+// As above.
+impl From<ChainError> for RunError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(error)
+    }
+}
+
 impl RunError {
     /// Whose fault it was.
     pub fn fault(&self) -> Fault {
@@ -128,7 +139,7 @@ impl RunError {
                 _ => Fault::Component,
             },
             Self::Refused(_) | Self::Trap { .. } => Fault::Component,
-            Self::Host { .. } => Fault::Host,
+            Self::Chain(_) | Self::Host { .. } => Fault::Host,
         }
     }
 
@@ -216,4 +227,7 @@ pub enum Refusal {
     /// The service's store.
     #[error("the service's store is not granted")]
     Store,
+    /// The service's chain.
+    #[error("reads of the chain are not granted")]
+    Chain,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tandem_types::Determinism;
 
+use crate::chain::ChainState;
 use crate::store::ServiceStore;
 use crate::{HttpHosts, HttpTape, Limits, Secrets};
 
@@ -19,6 +20,8 @@ pub struct Grants {
     pub secrets: Secrets,
     /// The service's store, if it may use that. Not for `strict` components.
     pub store: Option<Arc<dyn ServiceStore>>,
+    /// The service's chain, if it may read that.
+    pub chain: Option<Arc<dyn ChainState>>,
     /// Where HTTP requests may go.
     pub http_hosts: HttpHosts,
     /// For authors' tests: records the HTTP exchanges, or answers from a recording. Operators have none.

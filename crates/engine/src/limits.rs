@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::{Limits as ManifestLimits, StoreGrant};
+use tandem_types::{ChainGrant, Limits as ManifestLimits, StoreGrant};
 
-use crate::StoreLimits;
+use crate::{ChainLimits, StoreLimits};
 
 /// Limits of one execution.
 ///
@@ -34,6 +34,8 @@ pub struct Limits {
     pub http_time: Duration,
     /// What it may make of the service's store, where that is granted.
     pub store: StoreLimits,
+    /// What it may read of the service's chain, where that is granted.
+    pub chain: ChainLimits,
 }
 
 impl Default for Limits {
@@ -58,6 +60,7 @@ impl From<ManifestLimits> for Limits {
             http_response_bytes: limits.http_response_bytes,
             http_time: Duration::from_secs(10),
             store: StoreGrant::default().into(),
+            chain: ChainGrant::default().into(),
         }
     }
 }
@@ -65,7 +68,7 @@ impl From<ManifestLimits> for Limits {
 impl Limits {
     /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
     pub fn manifest_max() -> Self {
-        Self { store: StoreGrant::MAX.into(), ..ManifestLimits::MAX.into() }
+        Self { store: StoreGrant::MAX.into(), chain: ChainGrant::MAX.into(), ..ManifestLimits::MAX.into() }
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
@@ -91,7 +94,7 @@ impl Limits {
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
         ];
-        amounts.into_iter().chain(self.store.amounts())
+        amounts.into_iter().chain(self.store.amounts()).chain(self.chain.amounts())
     }
 
     pub(crate) fn breach(&self, kind: LimitKind) -> LimitBreach {
@@ -143,6 +146,12 @@ pub enum LimitKind {
     StoreBytes,
     /// Keys of one command on the store; the same on every node.
     StoreBatch,
+    /// [`ChainLimits::calls`].
+    ChainCalls,
+    /// [`ChainLimits::bytes`].
+    ChainBytes,
+    /// [`ChainLimits::gas`].
+    ChainGas,
 }
 
 impl LimitKind {
@@ -167,6 +176,9 @@ impl LimitKind {
             Self::StoreValueBytes => "store-value-bytes",
             Self::StoreBytes => "store-bytes",
             Self::StoreBatch => "store-batch",
+            Self::ChainCalls => "chain-calls",
+            Self::ChainBytes => "chain-bytes",
+            Self::ChainGas => "chain-gas",
         }
     }
 }
@@ -209,6 +221,9 @@ impl fmt::Display for LimitBreach {
             LimitKind::StoreValueBytes => write!(f, "wrote a value of more than {bytes}"),
             LimitKind::StoreBytes => write!(f, "would fill the store with more than {bytes}"),
             LimitKind::StoreBatch => write!(f, "named more than {limit} keys of the store at once"),
+            LimitKind::ChainCalls => write!(f, "read the chain more than {limit} times"),
+            LimitKind::ChainBytes => write!(f, "sent and received more than {bytes} in reads of the chain"),
+            LimitKind::ChainGas => write!(f, "asked for more than {limit} gas"),
         }
     }
 }

@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::{WasiCtxView, WasiView as _};
 
 use crate::LoadError;
-use crate::bindings::tandem::service::{config, logging, secrets, store};
+use crate::bindings::tandem::service::{chain, config, logging, secrets, store};
 use crate::capability::strict;
 use crate::state::State;
 
@@ -95,6 +95,7 @@ fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    chain::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     add_standard_library(&mut linker)?;
     Ok(linker)

@@ -8,6 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
+use crate::capability::chain::ChainGate;
 use crate::capability::http::{Client, Gate, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::stdio::GuestStream;
@@ -21,6 +22,7 @@ pub(crate) struct State {
     pub(crate) log: LogSink,
     pub(crate) gate: Gate,
     pub(crate) store: StoreGate,
+    pub(crate) chain: ChainGate,
     strict: Strict,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
@@ -36,6 +38,7 @@ impl State {
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
             store: StoreGate::new(Arc::clone(&grants)),
+            chain: ChainGate::new(Arc::clone(&grants), task.block),
             strict: Strict::new(task.task_id, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -52,7 +55,7 @@ impl State {
             Stop::Refused(refusal) => refusal.into(),
             Stop::Limit(breach) => breach.into(),
         });
-        http.or_else(|| self.store.stopped().cloned())
+        http.or_else(|| self.store.stopped().cloned()).or_else(|| self.chain.stopped().cloned())
     }
 
     /// Time and randomness under the profile `strict`.
@@ -110,6 +113,11 @@ struct Growth {
     desired: usize,
     maximum: Option<usize>,
 }
+
+/// An error of a host function that ends the execution, whatever the component would make of it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Ended(pub(crate) RunError);
 
 /// The machine has no memory left for a component that may have it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]

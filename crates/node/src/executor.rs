@@ -10,7 +10,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tandem_engine::{Execution, Fault, RunError, TaskInput};
 use tandem_protocol::{OwnResult, Timestamp};
-use tandem_types::{BatchEntry, ComponentDigest, ServiceId, Task, TaskId, TaskResult};
+use tandem_types::{BatchEntry, ComponentDigest, ManifestHash, ServiceId, Task, TaskId, TaskResult, WorkflowId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,10 +36,31 @@ pub(crate) struct Executor {
     pub(crate) attempts: Semaphore,
 }
 
-/// An execution that did not give a result.
-struct Failure {
-    kind: FailureKind,
-    message: String,
+/// Why an execution did not give a result.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The task's manifest came after this node started, or was never given to it.
+    #[error(
+        "manifest {manifest} with workflow `{workflow}` is not among this node's manifests: add it and its components, and restart"
+    )]
+    Manifest {
+        /// The manifest.
+        manifest: ManifestHash,
+        /// Its workflow.
+        workflow: WorkflowId,
+    },
+    /// The journal's row has no block, and a component's time and chain are those of the block.
+    #[error(
+        "the task was recorded by a version that did not keep the block {number} that it was asked for in, so it cannot be executed here; the other operators \
+         can, and tasks that are asked for from now on can be executed here too"
+    )]
+    NoBlock {
+        /// Number of the block.
+        number: u64,
+    },
+    /// The execution ended without an output.
+    #[error(transparent)]
+    Run(#[from] RunError),
 }
 
 impl Executor {
@@ -105,7 +126,7 @@ impl Executor {
     async fn attempt(&self, recorded: &RecordedTask) -> Result<bool, JournalError> {
         let outcome = match self.execute(recorded).await {
             Ok((component, execution)) => self.result(recorded, component, execution),
-            Err(Failure { kind, message }) => Outcome::Failed { kind, message, fuel: 0 },
+            Err(failure) => Outcome::Failed { kind: failure.kind(), message: failure.to_string(), fuel: 0 },
         };
         self.count(recorded.task_id, &outcome);
         let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
@@ -128,20 +149,12 @@ impl Executor {
 
     async fn execute(&self, recorded: &RecordedTask) -> Result<(ComponentDigest, Execution), Failure> {
         let Task { manifest, workflow, .. } = &recorded.task;
-        let Some(component) = self.workflows.component(*manifest, workflow) else {
-            let message = format!("manifest {manifest} with workflow `{workflow}` is not among this node's manifests");
-            return Err(Failure { kind: FailureKind::Host, message });
-        };
-        let Some(block) = recorded.block() else {
-            let message = "an earlier version recorded the task without its block".to_owned();
-            return Err(Failure { kind: FailureKind::Host, message });
-        };
+        let missing = || Failure::Manifest { manifest: *manifest, workflow: workflow.clone() };
+        let component = self.workflows.component(*manifest, workflow).ok_or_else(missing)?;
+        let block = recorded.block().ok_or(Failure::NoBlock { number: recorded.block_number })?;
         let input =
             TaskInput { task_id: recorded.task_id, workflow: workflow.clone(), block, input: recorded.input.clone() };
-        match component.run(input).await {
-            Ok(execution) => Ok((component.digest(), execution)),
-            Err(error) => Err(Failure { kind: kind(&error), message: error.to_string() }),
-        }
+        Ok((component.digest(), component.run(input).await?))
     }
 
     fn result(&self, recorded: &RecordedTask, component: ComponentDigest, execution: Execution) -> Outcome {
@@ -183,11 +196,15 @@ pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -
     OwnResult { entry, requirement: task.requirement, deadline, payload_bytes }
 }
 
-fn kind(error: &RunError) -> FailureKind {
-    match error.fault() {
-        Fault::Task => FailureKind::Task,
-        Fault::Component => FailureKind::Component,
-        Fault::Source => FailureKind::Source,
-        Fault::Host => FailureKind::Host,
+impl Failure {
+    /// Whose fault it is. What this node lacks may come while the task is open: another reading of the chain brings the block.
+    fn kind(&self) -> FailureKind {
+        let Self::Run(error) = self else { return FailureKind::Host };
+        match error.fault() {
+            Fault::Task => FailureKind::Task,
+            Fault::Component => FailureKind::Component,
+            Fault::Source => FailureKind::Source,
+            Fault::Host => FailureKind::Host,
+        }
     }
 }

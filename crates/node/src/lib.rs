@@ -16,6 +16,7 @@ pub mod journal;
 pub mod keys;
 pub mod metrics;
 pub mod node;
+pub mod pinned_chain;
 mod source;
 mod status;
 mod submit;

@@ -29,6 +29,7 @@ use crate::executor::{ATTEMPTS_MAX, Executor};
 use crate::journal::{Identity, Journal, JournalError, OpenError};
 use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
+use crate::pinned_chain::PinnedChain;
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
@@ -175,7 +176,8 @@ impl Node {
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(engine_config(&config))?;
-        let workflows = load_workflows(&engine, &config, secrets, &journal)?;
+        let chain = PinnedChain::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
+        let workflows = load_workflows(&engine, &config, secrets, (&journal, chain))?;
         check_manifest(&service, &workflows).await?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
@@ -311,7 +313,7 @@ fn load_workflows(
     engine: &Engine,
     config: &Config,
     secrets: &SecretSource<'_>,
-    journal: &Journal,
+    (journal, chain): (&Journal, PinnedChain),
 ) -> Result<Workflows, WorkflowsError> {
     let sources = Sources {
         manifests: &config.storage.manifests,
@@ -319,6 +321,7 @@ fn load_workflows(
         private_hosts: config.components.private_hosts,
         secrets,
         store: Arc::new(journal.clone()),
+        chain: Arc::new(chain),
     };
     Workflows::load(engine, &sources)
 }

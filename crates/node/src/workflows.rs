@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
-    Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
 };
 use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
 use zeroize::Zeroizing;
@@ -95,6 +95,8 @@ pub struct Sources<'a> {
     pub secrets: &'a SecretSource<'a>,
     /// The service's store.
     pub store: Arc<dyn ServiceStore>,
+    /// The service's chain.
+    pub chain: Arc<dyn ChainState>,
 }
 
 /// Looks up a secret by name; the binary hands in the environment.
@@ -190,9 +192,14 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         config: workflow.config.clone(),
         secrets,
         store: workflow.store.map(|_| Arc::clone(&sources.store)),
+        chain: workflow.chain.map(|_| Arc::clone(&sources.chain)),
         http_hosts: HttpHosts::from_iter(hosts),
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            chain: workflow.chain.unwrap_or_default().into(),
+            ..workflow.limits.into()
+        },
     })
 }
 
@@ -229,6 +236,7 @@ mod tests {
             private_hosts,
             secrets: &secrets,
             store: Arc::new(tandem_engine::MemoryStore::default()),
+            chain: Arc::new(tandem_engine::MemoryChain::default()),
         };
         let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
         match Workflows::load(&engine.expect("there is address space"), &sources) {

@@ -1,4 +1,4 @@
-//! A host for tests: runs a component's functions on the author's machine, with the settings, secrets and HTTP answers that a test lays out.
+//! A host for tests: runs a component's functions on the author's machine, with the settings, secrets, HTTP answers and state of the chain that a test lays out.
 //!
 //! It reaches no network and no environment, and it enforces no limits: `tandem exec` and `tandem test` run the component as operators do.
 //!
@@ -15,12 +15,17 @@
 //! assert_eq!(host.run(|| run(task("1"))), Ok(b"one".to_vec()));
 //! ```
 
+mod chain;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::Task;
 use crate::bindings::tandem::service::logging::Level;
 use crate::http::{HttpError, Method, Request, Response};
+
+use chain::Chain;
+pub(crate) use chain::{chain_balance, chain_call, chain_id, chain_storage, task_block};
 
 thread_local! {
     static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
@@ -32,6 +37,7 @@ pub struct Host {
     config: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
     answers: Vec<Answer>,
+    chain: Option<Chain>,
     logged: RefCell<Vec<String>>,
     asked: RefCell<Vec<Request>>,
 }

@@ -4,6 +4,8 @@
 //! keys are refused, so that a misspelt limit is never a missing limit. Secrets appear by name only: their values belong to each
 //! operator and never enter a manifest.
 
+mod chain;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,6 +13,8 @@ use alloy_primitives::keccak256;
 use serde::{Deserialize, Serialize};
 
 use crate::{ComponentDigest, ManifestHash, WorkflowId};
+
+pub use chain::ChainGrant;
 
 /// Most workflows that one manifest may hold.
 const WORKFLOWS_MAX: usize = 64;
@@ -101,6 +105,9 @@ pub struct Workflow {
     /// The service's store, if the component may use that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreGrant>,
+    /// The service's chain, if the component may read that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainGrant>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -323,7 +330,8 @@ impl Workflow {
         }
         let limits = self.limits.named().into_iter().zip(Limits::MAX.named());
         let store = self.store.iter().flat_map(|store| store.named().into_iter().zip(StoreGrant::MAX.named()));
-        for ((limit, found), (_, max)) in limits.chain(store) {
+        let chain = self.chain.iter().flat_map(|chain| chain.named().into_iter().zip(ChainGrant::MAX.named()));
+        for ((limit, found), (_, max)) in limits.chain(store).chain(chain) {
             if !(1..=max).contains(&found) {
                 return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
             }
@@ -386,6 +394,16 @@ limits = { fuel = 5 }
     }
 
     #[test]
+    fn chain_is_granted_by_name_only_and_to_strict_components_too() {
+        let chain = |text: &str| Manifest::from_toml(text).expect("the manifest is valid").workflows[0].chain;
+        assert_eq!(chain(TOML), None);
+        let strict = "determinism = \"strict\"\nchain = { gas = 5 }";
+        let granted =
+            TOML.replace("secrets = [\"SPORTRADAR_API_KEY\"]\nhttp = { hosts = [\"api.sportradar.com\"] }", strict);
+        assert_eq!(chain(&granted), Some(ChainGrant { gas: 5, ..ChainGrant::default() }));
+    }
+
+    #[test]
     fn faults_are_named() {
         let cases = [
             (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
@@ -408,6 +426,8 @@ limits = { fuel = 5 }
             ),
             (TOML.replace("secrets =", "store = { keys = 0 }\nsecrets ="), "limit `store.keys` is 0"),
             (TOML.replace("secrets =", "store = { value-bytes = 9999999 }\nsecrets ="), "expected 1 to 1048576"),
+            (TOML.replace("secrets =", "chain = { calls = 0 }\nsecrets ="), "limit `chain.calls` is 0"),
+            (TOML.replace("secrets =", "chain = { gas = 30000000 }\nsecrets ="), "expected 1 to 16777216"),
             (format!("{TOML}{}", &TOML[TOML.find("[[").expect("it has a workflow")..]), "is there twice"),
             ("name = \"x\"\nworkflow = []".to_owned(), "0 workflows"),
             (format!("#{}", "x".repeat(MANIFEST_BYTES_MAX)), "larger than"),

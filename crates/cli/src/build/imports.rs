@@ -68,6 +68,10 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
             workflow.http.hosts.iter().map(String::as_str).collect(),
             "no host is listed: add http = { hosts = [\"api.example.com\"] }",
         ),
+        ("tandem:service/chain", _) => match &workflow.chain {
+            Some(chain) => (true, format!("{} reads of the task's block, {} bytes", chain.calls, chain.bytes)),
+            None => (false, "no reads: add chain = {}".to_owned()),
+        },
         ("tandem:service/logging", _) => (true, "lines for the operator's log".to_owned()),
         (_, "wasi:clocks") if strict => (true, "the task's time".to_owned()),
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
@@ -108,6 +112,8 @@ mod tests {
             ("tandem:service/secrets@0.1.0", "", false, "none is named"),
             ("wasi:http/types@0.2.12", "http = { hosts = [\"a.b\"] }", true, "a.b"),
             ("wasi:http/outgoing-handler@0.2.12", "", false, "no host is listed"),
+            ("tandem:service/chain@0.1.0", "chain = { calls = 5 }", true, "5 reads"),
+            ("tandem:service/chain@0.1.0", "", false, "add chain = {}"),
             ("wasi:clocks/wall-clock@0.2.12", "", true, "operator's own"),
             ("wasi:clocks/wall-clock@0.2.12", "determinism = \"strict\"", true, "the task's time"),
         ];

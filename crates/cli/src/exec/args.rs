@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
-use tandem_types::{ComponentDigest, Determinism, WorkflowId};
+use tandem_node::pinned_chain::PinnedChain;
+use tandem_types::{ComponentDigest, Determinism, TaskBlock, WorkflowId};
+use url::Url;
 
-use super::code;
+use super::{chain, code};
 use crate::Failure;
 use crate::project::{self, Project};
 
@@ -65,9 +67,17 @@ pub(crate) struct Args {
     #[arg(long)]
     store: bool,
 
-    /// Run it under the profile `strict`, as a task of a block with this Unix time: no network, no secrets, the same output every time.
+    /// Let the component read the chain behind this JSON-RPC endpoint, in the state after one block, whose time is the task's.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<Url>,
+
+    /// With --rpc: the block [default: the latest].
+    #[arg(long, value_name = "NUMBER", requires = "rpc")]
+    block: Option<u64>,
+
+    /// Run it under the profile `strict`: no network, no secrets, the same output every time. As a task of a block with this Unix time, or of that of --rpc.
     #[arg(long, value_name = "UNIX_SECONDS", conflicts_with_all = ["secret_env", "allow_host", "store"])]
-    strict: Option<u64>,
+    strict: Option<Option<u64>>,
 
     /// Fuel that the component may use, about one unit per instruction [default: 1000000000].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -94,15 +104,48 @@ pub(super) struct Job {
     pub(super) task: TaskInput,
     /// What it gets.
     pub(super) grants: Grants,
+    /// Whether that may include the chain.
+    reads_chain: bool,
 }
 
 impl Args {
     /// Reads everything that the run needs.
-    pub(super) fn job(&self) -> Result<Job, Failure> {
-        match &self.component {
-            Some(path) => self.job_of_file(path),
-            None => self.job_of_project(&Project::find()?),
+    pub(super) async fn job(&self) -> Result<Job, Failure> {
+        self.check_strict()?;
+        let chain = match &self.rpc {
+            Some(rpc) => Some(chain::open(rpc.clone(), self.block).await?),
+            None => None,
+        };
+        let job = match &self.component {
+            Some(path) => self.job_of_file(path)?,
+            None => self.job_of_project(&Project::find()?)?,
+        };
+        Ok(self.placed(job, chain))
+    }
+
+    /// The time of a strict run comes from one place.
+    fn check_strict(&self) -> Result<(), Failure> {
+        match (self.strict, &self.rpc) {
+            (Some(None), None) => {
+                Err(usage(anyhow!("--strict without --rpc needs the time of the task's block, in Unix seconds")))
+            }
+            (Some(Some(_)), Some(_)) => {
+                Err(usage(anyhow!("--rpc gives the time of the task's block: give --strict none")))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// `job` in the block that was asked for, with the chain if the component may read it: a project's only as far as tandem.toml grants it.
+    fn placed(&self, mut job: Job, chain: Option<(PinnedChain, TaskBlock)>) -> Job {
+        job.task.block.time = self.strict.flatten().unwrap_or_default();
+        if let Some((chain, block)) = chain {
+            job.task.block = block;
+            if job.reads_chain {
+                job.grants.chain = Some(Arc::new(chain));
+            }
+        }
+        job
     }
 
     /// Whether grants come from tandem.toml, for hints.
@@ -118,16 +161,16 @@ impl Args {
     fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
         let component = read(path, COMPONENT_BYTES_MAX)
             .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
-        let task = self.timed(TaskInput::manual(self.read_input()?));
-        Ok(Job { component, task, grants: self.extend(Grants::default())? })
+        let task = TaskInput::manual(self.read_input()?);
+        Ok(Job { component, task, grants: self.extend(Grants::default())?, reads_chain: true })
     }
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
         let workflow = project.workflow(self.workflow.as_ref())?;
         let component = built(project, workflow.component.digest)?;
-        let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
+        let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) };
         let grants = project::grants(workflow, project::secrets(workflow)?)?;
-        Ok(Job { component, task, grants: self.extend(grants)? })
+        Ok(Job { component, task, grants: self.extend(grants)?, reads_chain: workflow.chain.is_some() })
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {
@@ -146,12 +189,6 @@ impl Args {
             return Err(usage(anyhow!("--input has {} bytes; a task takes at most {INPUT_BYTES_MAX}", input.len())));
         }
         Ok(input)
-    }
-
-    /// `task`, in a block of the time that was asked for.
-    fn timed(&self, mut task: TaskInput) -> TaskInput {
-        task.block.time = self.strict.unwrap_or_default();
-        task
     }
 
     /// `grants`, with what the arguments add and set otherwise.

@@ -1,7 +1,8 @@
 //! `tandem exec`: runs one component once, on this machine and for nobody, with the limits and the allow-list that a node would enforce.
-//! Signs nothing, asks no chain.
+//! Signs nothing, and asks the chain only for what the component reads.
 
 mod args;
+mod chain;
 mod output;
 mod watch;
 
@@ -41,13 +42,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn once(args: &Args) -> Result<(), Failure> {
-    let Job { component, task, grants } = args.job().map_err(|failure| told(args, failure))?;
-    let limits = grants.limits.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start threads")?;
+    let Job { component, task, grants, .. } = runtime.block_on(args.job()).map_err(|failure| told(args, failure))?;
+    let limits = grants.limits.clone();
     let outcome = runtime.block_on(async {
         let component = load_with_patience(component, grants).await?;
         let outcome = component.run(task).await;
@@ -173,6 +174,9 @@ fn hint(error: &RunError, in_project: bool) -> Option<String> {
             LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
             _ => return None,
         },
+        RunError::Refused(Refusal::Chain) => {
+            choose("grant it with chain = {} and pass --rpc URL", "grant it with --rpc URL")
+        }
         RunError::Refused(Refusal::Store) => choose("grant it with store = {}", "grant it with --store"),
         RunError::Refused(Refusal::HttpHost { host }) => choose(
             &format!("list it with http = {{ hosts = [\"{host}\"] }}"),

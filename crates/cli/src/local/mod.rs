@@ -55,6 +55,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// The component.
     pub component: Vec<u8>,
+    /// What the service runs, if not the scores; its workflow `score` is the one that is asked.
+    pub manifest: Option<Manifest>,
     /// The operators' key for the boxscores.
     pub api_key: String,
     /// What the operators log, in the form of RUST_LOG.
@@ -196,7 +198,7 @@ impl Network {
     /// Writes manifest and component where the operators look, and announces the manifest.
     async fn publish(&self, options: &Options) -> anyhow::Result<()> {
         let digest = ComponentDigest::of(&options.component);
-        let manifest = manifest(digest, &self.boxscores);
+        let manifest = options.manifest.clone().unwrap_or_else(|| scores(digest, &self.boxscores));
         let (manifests, components) = (options.directory.join("manifests"), options.directory.join("components"));
         for directory in [&manifests, &components] {
             std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
@@ -237,7 +239,7 @@ async fn manager(anvil: &Anvil, account: tandem_chain::Account) -> anyhow::Resul
     Ok(TransactionManager::start(anvil.client().clone(), account, config).await?)
 }
 
-fn manifest(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
+fn scores(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
     let workflow = Workflow {
         name: WORKFLOW.parse().expect("the name is valid"),
         trigger: Trigger::Request,
@@ -248,6 +250,7 @@ fn manifest(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
         secrets: [SECRET.to_owned()].into(),
         http: HttpGrant { hosts: [boxscores.host()].into() },
         store: None,
+        chain: None,
         limits: Limits::default(),
     };
     Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }

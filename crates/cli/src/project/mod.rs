@@ -159,9 +159,15 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         config: workflow.config.clone(),
         secrets,
         store: workflow.store.map(|_| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
+        // Whoever runs it says which chain.
+        chain: None,
         http_hosts: workflow.http.hosts.iter().map(host).collect::<Result<HttpHosts, _>>()?,
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            chain: workflow.chain.unwrap_or_default().into(),
+            ..workflow.limits.into()
+        },
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod authoring;
+mod capabilities;
 mod demo;
 mod ether;
 mod exec;

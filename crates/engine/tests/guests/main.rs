@@ -1,6 +1,7 @@
 //! The engine from outside, with guests that behave badly. They are built apart: `make components`.
 
 mod cache;
+mod chain;
 mod http;
 mod limits;
 mod secrecy;
