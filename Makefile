@@ -47,7 +47,7 @@ bench-gas: setup ## Measure gas of whole transactions on Anvil, beside the bars 
 	@scripts/bench-gas
 
 # With the whole workspace, so that dependencies have the features that `make build` compiled.
-bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS=--json, --only=execution|restart|many|http|priority)
+bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS=--help lists the options, --quick takes less than a minute)
 	@cargo bench --workspace --locked --bench engine -- $(BENCH_ARGS)
 
 gas-table: ## Print the README's gas table from the committed snapshots

@@ -72,8 +72,10 @@ pub(crate) struct Shared {
     cache: Option<Cache>,
     limits_max: Limits,
     /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
-    compiled: Mutex<HashMap<(ComponentDigest, Determinism), Weak<Compiled>>>,
+    compiled: Mutex<Loaded>,
 }
+
+type Loaded = HashMap<(ComponentDigest, Determinism), Weak<Compiled>>;
 
 /// A compiled, linked and type-checked component, without grants.
 pub(crate) struct Compiled {
@@ -133,23 +135,26 @@ impl Engine {
         if let Some(compiled) = loaded.get(&key).and_then(Weak::upgrade) {
             return Ok(compiled);
         }
-        let compiled = Arc::new(self.compile(key, bytes)?);
+        let code = match loaded_code(&loaded, key.0) {
+            Some(code) => code,
+            None => self.code(key.0, bytes)?,
+        };
+        let compiled = Arc::new(self.link(key, &code)?);
         loaded.retain(|_, compiled| compiled.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&compiled));
         Ok(compiled)
     }
 
-    fn compile(&self, (digest, profile): (ComponentDigest, Determinism), bytes: &[u8]) -> Result<Compiled, LoadError> {
-        if bytes.starts_with(b"\0asm\x01\0\0\0") {
-            return Err(LoadError::CoreModule { digest });
-        }
-        let code = self.code(digest, bytes)?;
-        let linked = self.0.linkers.link(digest, &code, profile)?;
+    fn link(&self, (digest, profile): (ComponentDigest, Determinism), code: &Code) -> Result<Compiled, LoadError> {
+        let linked = self.0.linkers.link(digest, code, profile)?;
         let service = exported(digest, linked)?;
         Ok(Compiled { digest, service })
     }
 
     fn code(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Code, LoadError> {
+        if bytes.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadError::CoreModule { digest });
+        }
         let cache = self.0.cache.as_ref();
         if let Some(code) = cache.and_then(|cache| cache.load(&self.0.wasm, digest)) {
             return Ok(code);
@@ -161,6 +166,12 @@ impl Engine {
         }
         Ok(code)
     }
+}
+
+/// The code of a component that is in use under another profile: profiles differ in what they link, not in what they compile.
+fn loaded_code(loaded: &Loaded, digest: ComponentDigest) -> Option<Code> {
+    let compiled = loaded.iter().filter(|((of, _), _)| *of == digest).find_map(|(_, compiled)| compiled.upgrade())?;
+    Some(compiled.service.instance_pre().component().clone())
 }
 
 /// A node without its cache is slow to start and as right as any other.

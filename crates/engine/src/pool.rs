@@ -35,7 +35,12 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
         // Results must not depend on the machine: one NaN, no relaxed arithmetic, no threads.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .wasm_memory64(false);
+        .wasm_memory64(false)
+        // Nobody looks into compiled code with a debugger, and crashes are told by their kind: a quarter of its size would be for that.
+        .debug_symbols(false)
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        .wasm_backtrace_max_frames(None);
     config
 }
 

@@ -94,10 +94,10 @@ struct Usage {
 
 impl Usage {
     /// Adds a growth to what is in use, unless it is above the limit or the object's own maximum.
-    fn grow(used: &mut u64, growth: Growth, breach: LimitBreach) -> wasmtime::Result<bool> {
+    fn grow(used: &mut u64, growth: Growth, limit: u64, kind: LimitKind) -> wasmtime::Result<bool> {
         let after = used.saturating_add((growth.desired - growth.current) as u64);
-        if after > breach.limit {
-            return Err(breach.into());
+        if after > limit {
+            return Err(LimitBreach { kind, limit }.into());
         }
         if growth.maximum.is_some_and(|maximum| growth.desired > maximum) {
             return Ok(false);
@@ -127,8 +127,8 @@ pub(crate) struct OutOfMemory;
 /// A request above an object's own maximum fails as WebAssembly has it; one above the limit ends the execution, so that it is always known why.
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let breach = self.grants.limits.breach(LimitKind::Memory);
-        Usage::grow(&mut self.usage.memory_bytes, Growth { current, desired, maximum }, breach)
+        let (growth, limit) = (Growth { current, desired, maximum }, self.grants.limits.memory_bytes);
+        Usage::grow(&mut self.usage.memory_bytes, growth, limit, LimitKind::Memory)
     }
 
     /// A machine that is out of memory must not show in a result, because other operators' are not. A growth above the memory's own maximum is the
@@ -138,8 +138,8 @@ impl ResourceLimiter for State {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let breach = self.grants.limits.breach(LimitKind::TableElements);
-        Usage::grow(&mut self.usage.table_elements, Growth { current, desired, maximum }, breach)
+        let (growth, limit) = (Growth { current, desired, maximum }, self.grants.limits.table_elements);
+        Usage::grow(&mut self.usage.table_elements, growth, limit, LimitKind::TableElements)
     }
 }
 
@@ -155,4 +155,51 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> wasmtime::Result
     store.fuel_async_yield_interval(Some(PAUSE_FUEL))?;
     store.set_fuel(fuel)?;
     Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Engine, Memory, MemoryType};
+
+    use super::*;
+    use crate::secrets::Redactor;
+    use crate::{EngineConfig, Limits, Secrets};
+
+    /// The store of an execution with the default limits.
+    fn world() -> Store<State> {
+        let config = EngineConfig { concurrent_max: 1, ..EngineConfig::default() };
+        let engine = Engine::new(&pool::config(&config)).expect("there is address space for a slot");
+        let (task, redactor) = (TaskInput::manual(Vec::new()), Arc::new(Redactor::new(&Secrets::default())));
+        let log = LogSink::new(task.task_id, task.workflow.clone(), redactor, 0);
+        let client = Client::new().expect("TLS can be set up");
+        store(&engine, State::new(Arc::default(), client, log, &task)).expect("fuel is on")
+    }
+
+    /// Asks for `pages` more than one, as a component does.
+    async fn grow(pages: u64) -> wasmtime::Error {
+        let mut store = world();
+        let memory = Memory::new_async(&mut store, MemoryType::new(1, None)).await.expect("a page is little");
+        memory.grow_async(&mut store, pages).await.expect_err("it is too much")
+    }
+
+    /// wasmtime tells this by its words only: the test fails when they change.
+    #[tokio::test]
+    async fn memory_that_32_bits_cannot_address_is_no_fault_of_the_machine() {
+        let error = grow(1 << 16).await;
+        assert!(!error.is::<OutOfMemory>() && !error.is::<LimitBreach>(), "{error:#}");
+    }
+
+    #[tokio::test]
+    async fn memory_above_the_limit_is_a_breach() {
+        let limit = Limits::default().memory_bytes;
+        let error = grow(limit >> 16).await;
+        assert_eq!(error.downcast_ref(), Some(&LimitBreach { kind: LimitKind::Memory, limit }));
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_give_is_a_fault_of_the_machine() {
+        let error = wasmtime::Error::from(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
+        let failed = world().data_mut().memory_grow_failed(error).expect_err("the execution must not go on");
+        assert!(failed.is::<OutOfMemory>());
+    }
 }

@@ -10,30 +10,38 @@ use std::time::{Duration, Instant};
 use tandem_engine::{Component, Engine, EngineConfig};
 use tokio::runtime::Runtime;
 
-use crate::execution::{rate, threads};
 use crate::guests::{self, Guest};
+use crate::options::Effort;
+use crate::scaling::{rate, threads};
 use crate::table::{Bar, Row, Table, median, quantile};
 
-const WINDOW: Duration = Duration::from_secs(3);
+/// How long each side runs in one round.
+const WINDOW: Duration = Duration::from_secs(1);
 /// How far the engine's threads step back.
 const STEP: i32 = 10;
 
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure(table: &mut Table, effort: Effort) {
     let guest = Guest::echo();
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let config = EngineConfig { compute_threads: Some(cores), ..EngineConfig::default() };
     let (same, lower) = (guests::engine(), Engine::new(config).expect("there is address space"));
-    let (same, lower) = (guests::load(&same, &guest.bytes), guests::load(&lower, &guest.bytes));
+    let sides = [guests::load(&lower, &guest.bytes), guests::load(&same, &guest.bytes)];
     let runtime = threads(cores.get());
-    let (busy, rate_busy) = beside(&runtime, &guest, &same, false);
-    let (calm, rate_calm) = beside(&runtime, &guest, &lower, true);
+    let (mut syncs, mut rates): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
+    for _ in 0..effort.pick(3, 12) {
+        for (side, component) in sides.iter().enumerate() {
+            let (times, rate) = beside(&runtime, &guest, component, side == 0);
+            syncs[side].extend(times);
+            rates[side].push(rate);
+        }
+    }
     let shares = [("fsync p50 while components compute, beside same priority", 0.5), ("fsync p99", 0.99)];
     for (what, share) in shares {
-        let [tandem, other] = [&calm, &busy].map(|sample| quantile(&mut sample.clone(), share));
-        table.push(Row { what, unit: "ms", tandem, beside: Some(other), bar: Bar::None });
+        let [tandem, other] = [0, 1].map(|side| quantile(&mut syncs[side], share));
+        table.push(Row { what: what.to_owned(), unit: "ms", tandem, beside: Some(other), bar: Bar::RatioAtMost(1.0) });
     }
-    let what = "executions meanwhile, beside same priority";
-    table.push(Row { what, unit: "/s", tandem: rate_calm, beside: Some(rate_busy), bar: Bar::None });
+    let (what, [tandem, other]) = ("executions meanwhile, beside same priority".to_owned(), rates.map(median));
+    table.push(Row { what, unit: "/s", tandem, beside: Some(other), bar: Bar::None });
 }
 
 /// Milliseconds that each sync takes while `component` runs without pause, and its executions per second.
@@ -44,7 +52,7 @@ fn beside(runtime: &Runtime, guest: &Guest, component: &Component, ahead: bool) 
         let until = Instant::now() + WINDOW;
         let mut rates = Vec::new();
         while Instant::now() < until {
-            rates.push(rate(runtime, guest, component));
+            rates.push(rate(runtime, runtime.metrics().num_workers(), guest, component).per_second);
         }
         ended.store(true, Ordering::Relaxed);
         (journal.join().expect("the disk has room"), median(rates))
