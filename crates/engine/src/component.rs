@@ -50,19 +50,66 @@ pub struct Execution {
     pub elapsed: Duration,
 }
 
+/// What an execution has from whoever starts it, the node or its caller.
+pub(crate) struct Share {
+    /// Fuel that it may use, its callees included.
+    pub(crate) fuel: u64,
+    /// Calls that it may make, those of its callees included.
+    pub(crate) calls: u64,
+    /// Where its lines go.
+    pub(crate) log: LogSink,
+}
+
+/// How an execution ended, and what it used.
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<Vec<u8>, RunError>,
+    pub(crate) fuel: u64,
+    pub(crate) calls: u64,
+}
+
+/// What a run takes of the node at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// Instances at a time: its own, and those of the longest chain of calls.
+    pub(crate) slots: u32,
+    /// Their memory, over the chain that has the most.
+    pub(crate) memory_bytes: u64,
+}
+
+impl Needs {
+    pub(crate) fn of(grants: &Grants) -> Self {
+        let callees = || grants.calls.values().map(|callee| callee.needs);
+        Self {
+            slots: 1 + callees().map(|callee| callee.slots).max().unwrap_or(0),
+            memory_bytes: callees()
+                .map(|callee| callee.memory_bytes)
+                .max()
+                .unwrap_or(0)
+                .saturating_add(grants.limits.memory_bytes),
+        }
+    }
+}
+
 /// A component, compiled and tied to its grants. A handle: clones share everything.
 #[derive(Clone)]
 pub struct Component {
     engine: Arc<Shared>,
     compiled: Arc<Compiled>,
     grants: Arc<Grants>,
+    /// For its own secrets and those of all that it calls.
     redactor: Arc<Redactor>,
+    needs: Needs,
 }
 
 impl Component {
-    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, grants: Grants) -> Self {
-        let redactor = Arc::new(Redactor::new(&grants.secrets));
-        Self { engine, compiled, grants: Arc::new(grants), redactor }
+    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, grants: Grants, needs: Needs) -> Self {
+        let callees = grants.calls.values().map(|callee| &*callee.redactor);
+        let redactor = Arc::new(Redactor::with(&grants.secrets, callees));
+        Self { engine, compiled, grants: Arc::new(grants), redactor, needs }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Shared> {
+        &self.engine
     }
 
     /// SHA-256 of the component's bytes.
@@ -90,56 +137,55 @@ impl Component {
         }
     }
 
-    /// Runs on the caller's thread.
+    /// Runs on the caller's thread. The slots for all calls are taken at once: runs that each hold some and wait for more would wait for ever.
     pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
-        let _slot = self.engine.slots.acquire().await.expect("the slots are never closed");
-        let started = Instant::now();
-        let mut store = self.store(&task).map_err(host)?;
-        let limits = &self.grants.limits;
+        let _slots = self.engine.slots.acquire_many(self.needs.slots).await.expect("the slots are never closed");
+        let (started, limits) = (Instant::now(), &self.grants.limits);
+        let log = LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), limits.log_bytes);
+        let share = Share { fuel: limits.fuel, calls: limits.component_calls, log };
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
-        let call = self.call(&mut store, task).with_subscriber(Dispatch::none());
-        let outcome = match tokio::time::timeout(limits.time, call).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(limits.breach(LimitKind::Time).into()),
-        };
-        let output = outcome.map_err(|error| reason(&store, error))?;
-        let fuel = limits.fuel - store.get_fuel().map_err(host)?;
-        Ok(Execution { output, fuel, elapsed: started.elapsed() })
+        let Ran { outcome, fuel, .. } = self.run_within(task, share).with_subscriber(Dispatch::none()).await;
+        Ok(Execution { output: outcome?, fuel, elapsed: started.elapsed() })
     }
 
-    fn store(&self, task: &TaskInput) -> wasmtime::Result<Store<State>> {
-        let log =
-            LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), self.grants.limits.log_bytes);
-        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), log, task);
-        state::store(&self.engine.wasm, state)
+    /// Runs in a slot that the caller has, with what it hands over.
+    pub(crate) async fn run_within(&self, task: TaskInput, share: Share) -> Ran {
+        let (given, time) = (share.fuel, self.grants.limits.time);
+        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), &task, share);
+        let mut store = match state::store(&self.engine.wasm, state, given) {
+            Ok(store) => store,
+            Err(error) => return Ran { outcome: Err(host(error)), fuel: 0, calls: 0 },
+        };
+        let outcome = match tokio::time::timeout(time, self.call(&mut store, task)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
+        };
+        let outcome = outcome.map_err(|error| reason(&store, error));
+        let left = store.get_fuel().expect("the engine counts fuel");
+        Ran { outcome, fuel: given - left, calls: store.data().calls.made() }
     }
 
     async fn call(&self, store: &mut Store<State>, task: TaskInput) -> Result<Vec<u8>, RunError> {
         let task = wit::Task { id: task.task_id.0.to_vec(), workflow: task.workflow.to_string(), input: task.input };
-        let instance =
-            self.compiled.service.instantiate_async(&mut *store).await.map_err(|error| self.crash(&error))?;
-        let answer = instance.call_run(&mut *store, &task).await.map_err(|error| self.crash(&error))?;
+        let instance = self
+            .compiled
+            .service
+            .instantiate_async(&mut *store)
+            .await
+            .map_err(|error| self.crash(&error, &store.data().log))?;
+        let answer =
+            instance.call_run(&mut *store, &task).await.map_err(|error| self.crash(&error, &store.data().log))?;
         match answer {
             Ok(output) if output.payload.len() as u64 > self.grants.limits.output_bytes => {
                 Err(self.grants.limits.breach(LimitKind::Output).into())
             }
             Ok(output) => Ok(output.payload),
-            Err(error) => Err(self.guest_error(error).into()),
+            Err(error) => Err(guest_error(error, &store.data().log).into()),
         }
     }
 
-    fn guest_error(&self, error: wit::Error) -> GuestError {
-        let kind = match error.kind {
-            wit::ErrorKind::InvalidInput => GuestErrorKind::InvalidInput,
-            wit::ErrorKind::NotReady => GuestErrorKind::NotReady,
-            wit::ErrorKind::Unavailable => GuestErrorKind::Unavailable,
-            wit::ErrorKind::Failed => GuestErrorKind::Failed,
-        };
-        GuestError { kind, message: self.redactor.redact(&error.message, LINE_BYTES_MAX) }
-    }
-
     /// Why the component's code did not come to its end.
-    fn crash(&self, error: &wasmtime::Error) -> RunError {
+    fn crash(&self, error: &wasmtime::Error, log: &LogSink) -> RunError {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
             return (*breach).into();
         }
@@ -159,9 +205,20 @@ impl Component {
             None if is_full_table(error) => {
                 LimitBreach { kind: LimitKind::Handles, limit: pool::HANDLES as u64 }.into()
             }
-            None => RunError::Trap { reason: self.redactor.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
+            None => RunError::Trap { reason: log.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
         }
     }
+}
+
+/// The component's own error, without the secrets of anybody that takes part in the run.
+fn guest_error(error: wit::Error, log: &LogSink) -> GuestError {
+    let kind = match error.kind {
+        wit::ErrorKind::InvalidInput => GuestErrorKind::InvalidInput,
+        wit::ErrorKind::NotReady => GuestErrorKind::NotReady,
+        wit::ErrorKind::Unavailable => GuestErrorKind::Unavailable,
+        wit::ErrorKind::Failed => GuestErrorKind::Failed,
+    };
+    GuestError { kind, message: log.redact(&error.message, LINE_BYTES_MAX) }
 }
 
 fn is_full_table(error: &wasmtime::Error) -> bool {

@@ -6,14 +6,14 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tandem_types::{ComponentDigest, Determinism};
+use tandem_types::{CALL_DEPTH_MAX, ComponentDigest, Determinism};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component as Code, InstancePre};
 
 use crate::bindings::ServicePre;
 use crate::cache::{Cache, CacheConfig};
 use crate::capability::http::Client;
-use crate::component::Component;
+use crate::component::{Component, Needs};
 use crate::linker::Linkers;
 use crate::state::State;
 use crate::threads::ComputeThreads;
@@ -71,6 +71,7 @@ pub(crate) struct Shared {
     linkers: Linkers,
     cache: Option<Cache>,
     limits_max: Limits,
+    slots_max: u32,
     /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
     compiled: Mutex<Loaded>,
 }
@@ -99,6 +100,7 @@ impl Engine {
             threads: config.compute_threads.map(ComputeThreads::start).transpose().map_err(EngineError::Threads)?,
             cache: config.cache.and_then(|config| open_cache(&config, &wasm)),
             limits_max: config.limits_max,
+            slots_max: config.concurrent_max,
             compiled: Mutex::default(),
             linkers,
             wasm,
@@ -111,11 +113,36 @@ impl Engine {
     ///
     /// # Errors
     /// [`LoadError`] when the bytes are no component of the world `tandem:service/service`, or the limits are above the node's.
+    ///
+    /// # Panics
+    /// When a component that it may call was loaded by another engine.
     pub fn load(&self, bytes: &[u8], grants: Grants) -> Result<Component, LoadError> {
         self.check_limits(&grants.limits)?;
+        let needs = self.check_calls(&grants)?;
         let digest = ComponentDigest::of(bytes);
         let compiled = self.compiled((digest, grants.determinism), bytes)?;
-        Ok(Component::new(Arc::clone(&self.0), compiled, grants))
+        Ok(Component::new(Arc::clone(&self.0), compiled, grants, needs))
+    }
+
+    /// What a run of the component takes of the node, those that it calls included.
+    fn check_calls(&self, grants: &Grants) -> Result<Needs, LoadError> {
+        let ours = |callee: &Component| Arc::ptr_eq(callee.engine(), &self.0);
+        assert!(grants.calls.values().all(ours), "components that call each other are of one engine");
+        let is_open = |callee: &Component| callee.grants().determinism == Determinism::Open;
+        if grants.determinism == Determinism::Strict
+            && let Some((callee, _)) = grants.calls.iter().find(|(_, callee)| is_open(callee))
+        {
+            return Err(LoadError::StrictCalls { callee: callee.clone() });
+        }
+        let needs = Needs::of(grants);
+        let (depth, slots) = (needs.slots - 1, self.0.slots_max);
+        let lent = self.0.limits_max.memory_bytes;
+        match needs {
+            _ if depth as usize > CALL_DEPTH_MAX => Err(LoadError::CallDepth { depth }),
+            Needs { slots: needed, .. } if needed > slots => Err(LoadError::CallSlots { depth, slots }),
+            Needs { memory_bytes: asked, .. } if asked > lent => Err(LoadError::CallMemory { asked, lent }),
+            _ => Ok(needs),
+        }
     }
 
     fn check_limits(&self, limits: &Limits) -> Result<(), LoadError> {

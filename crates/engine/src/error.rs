@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tandem_types::{ComponentDigest, Determinism};
+use tandem_types::{CALL_DEPTH_MAX, ComponentDigest, Determinism, WorkflowId};
 
 use crate::chain::ChainError;
 use crate::{LimitBreach, LimitKind};
@@ -70,6 +70,34 @@ pub enum LoadError {
         /// What the node lends at most.
         lent: u64,
     },
+    /// A `strict` component calls one that is not.
+    #[error("a `strict` component may not call `{callee}`, which is `open`")]
+    StrictCalls {
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// Calls within calls go too deep.
+    #[error("calls go {depth} deep, {CALL_DEPTH_MAX} at most")]
+    CallDepth {
+        /// How deep.
+        depth: u32,
+    },
+    /// A run needs an instance for each component that waits for another, and the node has fewer slots.
+    #[error("calls go {depth} deep, and this node runs {slots} components at a time")]
+    CallSlots {
+        /// How deep.
+        depth: u32,
+        /// Slots of the node.
+        slots: u32,
+    },
+    /// The component and those that it calls may take more memory together than the node lends to one run.
+    #[error("the component and those that it calls may take {asked} bytes of memory, this node lends {lent}")]
+    CallMemory {
+        /// Sum of the limits of those that are in memory at a time.
+        asked: u64,
+        /// What the node lends at most.
+        lent: u64,
+    },
 }
 
 /// Whose fault it is that there is no output.
@@ -107,6 +135,14 @@ pub enum RunError {
     /// The node's endpoint did not answer a read of the chain as it should. The component is never told.
     #[error("cannot read the chain: {0}")]
     Chain(ChainError),
+    /// A component that it called, itself or through another, ended otherwise than with an output or an error of its own.
+    #[error("in workflow `{workflow}`, which is called: {error}")]
+    Callee {
+        /// The workflow that was called.
+        workflow: WorkflowId,
+        /// What ended it. Whose fault that is, is whose fault this is.
+        error: Box<RunError>,
+    },
     /// The node failed, not the component.
     #[error("the engine failed: {reason}")]
     Host {
@@ -139,6 +175,7 @@ impl RunError {
                 _ => Fault::Component,
             },
             Self::Refused(_) | Self::Trap { .. } => Fault::Component,
+            Self::Callee { error, .. } => error.fault(),
             Self::Chain(_) | Self::Host { .. } => Fault::Host,
         }
     }
@@ -230,4 +267,10 @@ pub enum Refusal {
     /// The service's chain.
     #[error("reads of the chain are not granted")]
     Chain,
+    /// Another component of the service.
+    #[error("calls to workflow `{workflow}` are not granted")]
+    Component {
+        /// The workflow, as asked for, redacted and cut to a bearable length.
+        workflow: String,
+    },
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tandem_types::Determinism;
+use tandem_types::{Determinism, WorkflowId};
 
 use crate::chain::ChainState;
 use crate::store::ServiceStore;
-use crate::{HttpHosts, HttpTape, Limits, Secrets};
+use crate::{Component, HttpHosts, HttpTape, Limits, Secrets};
 
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct Grants {
     pub store: Option<Arc<dyn ServiceStore>>,
     /// The service's chain, if it may read that.
     pub chain: Option<Arc<dyn ChainState>>,
+    /// Components of other workflows that it may call, by the same engine.
+    pub calls: BTreeMap<WorkflowId, Component>,
     /// Where HTTP requests may go.
     pub http_hosts: HttpHosts,
     /// For authors' tests: records the HTTP exchanges, or answers from a recording. Operators have none.

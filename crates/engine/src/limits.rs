@@ -36,6 +36,8 @@ pub struct Limits {
     pub store: StoreLimits,
     /// What it may read of the service's chain, where that is granted.
     pub chain: ChainLimits,
+    /// Calls to other components, those of callees included.
+    pub component_calls: u64,
 }
 
 impl Default for Limits {
@@ -61,6 +63,7 @@ impl From<ManifestLimits> for Limits {
             http_time: Duration::from_secs(10),
             store: StoreGrant::default().into(),
             chain: ChainGrant::default().into(),
+            component_calls: limits.component_calls,
         }
     }
 }
@@ -93,6 +96,7 @@ impl Limits {
             (LimitKind::HttpRequestBytes, self.http_request_bytes),
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
+            (LimitKind::ComponentCalls, self.component_calls),
         ];
         amounts.into_iter().chain(self.store.amounts()).chain(self.chain.amounts())
     }
@@ -152,6 +156,10 @@ pub enum LimitKind {
     ChainBytes,
     /// [`ChainLimits::gas`].
     ChainGas,
+    /// [`Limits::component_calls`].
+    ComponentCalls,
+    /// Bytes of the input of a component that is called; the same on every node.
+    CallInput,
 }
 
 impl LimitKind {
@@ -179,6 +187,8 @@ impl LimitKind {
             Self::ChainCalls => "chain-calls",
             Self::ChainBytes => "chain-bytes",
             Self::ChainGas => "chain-gas",
+            Self::ComponentCalls => "component-calls",
+            Self::CallInput => "call-input",
         }
     }
 }
@@ -224,6 +234,8 @@ impl fmt::Display for LimitBreach {
             LimitKind::ChainCalls => write!(f, "read the chain more than {limit} times"),
             LimitKind::ChainBytes => write!(f, "sent and received more than {bytes} in reads of the chain"),
             LimitKind::ChainGas => write!(f, "asked for more than {limit} gas"),
+            LimitKind::ComponentCalls => write!(f, "called other components more than {limit} times"),
+            LimitKind::CallInput => write!(f, "called a component with more than {bytes} of input"),
         }
     }
 }

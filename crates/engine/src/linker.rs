@@ -8,7 +8,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView as _};
 
 use crate::LoadError;
 use crate::bindings::tandem::service::{chain, config, logging, secrets, store};
-use crate::capability::strict;
+use crate::capability::{components, strict};
 use crate::state::State;
 
 /// What `strict` components may not import: the beginning of the name, and why.
@@ -96,6 +96,7 @@ fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     chain::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    components::add_to_linker(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     add_standard_library(&mut linker)?;
     Ok(linker)

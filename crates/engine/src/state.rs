@@ -9,11 +9,13 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
 use crate::capability::chain::ChainGate;
+use crate::capability::components::CallGate;
 use crate::capability::http::{Client, Gate, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
+use crate::component::Share;
 use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
 
 /// The host's side of one instance.
@@ -23,6 +25,7 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) store: StoreGate,
     pub(crate) chain: ChainGate,
+    pub(crate) calls: CallGate,
     strict: Strict,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
@@ -32,19 +35,20 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(grants: Arc<Grants>, client: Client, log: LogSink, task: &TaskInput) -> Self {
+    pub(crate) fn new(grants: Arc<Grants>, client: Client, task: &TaskInput, share: Share) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(pool::HANDLES);
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
             store: StoreGate::new(Arc::clone(&grants)),
             chain: ChainGate::new(Arc::clone(&grants), task.block),
+            calls: CallGate::new(Arc::clone(&grants), task, share.calls),
             strict: Strict::new(task.task_id, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
+            log: share.log,
             grants,
-            log,
             table,
         }
     }
@@ -55,7 +59,8 @@ impl State {
             Stop::Refused(refusal) => refusal.into(),
             Stop::Limit(breach) => breach.into(),
         });
-        http.or_else(|| self.store.stopped().cloned()).or_else(|| self.chain.stopped().cloned())
+        let gates = [self.store.stopped(), self.chain.stopped(), self.calls.stopped()];
+        http.or_else(|| gates.into_iter().flatten().next().cloned())
     }
 
     /// Time and randomness under the profile `strict`.
@@ -143,11 +148,10 @@ impl ResourceLimiter for State {
     }
 }
 
-/// A store that stops at the limits of `state`'s workflow. Long computations let others run in between.
-pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> wasmtime::Result<Store<State>> {
+/// A store that stops at the limits of `state`'s workflow, and with `fuel`. Long computations let others run in between.
+pub(crate) fn store(engine: &wasmtime::Engine, state: State, fuel: u64) -> wasmtime::Result<Store<State>> {
     /// Fuel between two pauses, well under a millisecond of work.
     const PAUSE_FUEL: u64 = 500_000;
-    let fuel = state.grants.limits.fuel;
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
     store.set_hostcall_fuel(pool::CALL_BYTES);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tandem_engine::{Execution, Fault, RunError, TaskInput};
 use tandem_protocol::{OwnResult, Timestamp};
-use tandem_types::{BatchEntry, ComponentDigest, ManifestHash, ServiceId, Task, TaskId, TaskResult, WorkflowId};
+use tandem_types::{BatchEntry, ComponentDigest, ServiceId, Task, TaskId, TaskResult};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +19,7 @@ use crate::agree::AgreeInput;
 use crate::clock;
 use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask};
 use crate::metrics::{ExecutionOutcome, Metrics};
-use crate::workflows::Workflows;
+use crate::workflows::{MissingComponent, Workflows};
 
 /// Tasks that are read from the journal and run at a time; the engine bounds how many of them compute.
 pub(crate) const ATTEMPTS_MAX: usize = 512;
@@ -39,16 +39,9 @@ pub(crate) struct Executor {
 /// Why an execution did not give a result.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The task's manifest came after this node started, or was never given to it.
-    #[error(
-        "manifest {manifest} with workflow `{workflow}` is not among this node's manifests: add it and its components, and restart"
-    )]
-    Manifest {
-        /// The manifest.
-        manifest: ManifestHash,
-        /// Its workflow.
-        workflow: WorkflowId,
-    },
+    /// There is nothing to execute.
+    #[error(transparent)]
+    Component(#[from] MissingComponent),
     /// The journal's row has no block, and a component's time and chain are those of the block.
     #[error(
         "the task was recorded by a version that did not keep the block {number} that it was asked for in, so it cannot be executed here; the other operators \
@@ -149,8 +142,7 @@ impl Executor {
 
     async fn execute(&self, recorded: &RecordedTask) -> Result<(ComponentDigest, Execution), Failure> {
         let Task { manifest, workflow, .. } = &recorded.task;
-        let missing = || Failure::Manifest { manifest: *manifest, workflow: workflow.clone() };
-        let component = self.workflows.component(*manifest, workflow).ok_or_else(missing)?;
+        let component = self.workflows.component(*manifest, workflow)?;
         let block = recorded.block().ok_or(Failure::NoBlock { number: recorded.block_number })?;
         let input =
             TaskInput { task_id: recorded.task_id, workflow: workflow.clone(), block, input: recorded.input.clone() };
@@ -199,12 +191,35 @@ pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -
 impl Failure {
     /// Whose fault it is. What this node lacks may come while the task is open: another reading of the chain brings the block.
     fn kind(&self) -> FailureKind {
-        let Self::Run(error) = self else { return FailureKind::Host };
+        let error = match self {
+            Self::Component(MissingComponent::OnlyCalled(_)) => return FailureKind::Task,
+            Self::Component(MissingComponent::Manifest { .. }) | Self::NoBlock { .. } => return FailureKind::Host,
+            Self::Run(error) => error,
+        };
         match error.fault() {
             Fault::Task => FailureKind::Task,
             Fault::Component => FailureKind::Component,
             Fault::Source => FailureKind::Source,
             Fault::Host => FailureKind::Host,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_without_a_block_is_this_nodes_failure_and_says_so() {
+        let failure = Failure::NoBlock { number: 77 };
+        assert!(failure.kind() == FailureKind::Host && failure.kind().is_retryable());
+        assert!(failure.to_string().contains("did not keep the block 77"), "{failure}");
+    }
+
+    #[test]
+    fn task_for_a_workflow_that_is_only_called_is_not_tried_again() {
+        let failure = Failure::from(MissingComponent::OnlyCalled("price".parse().expect("a name")));
+        assert!(failure.kind() == FailureKind::Task && !failure.kind().is_retryable());
+        assert!(failure.to_string().contains("workflow `price` has the trigger `call`"), "{failure}");
     }
 }

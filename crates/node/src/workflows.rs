@@ -1,14 +1,14 @@
 //! The manifests that this operator holds, with their components compiled and granted. A task names its manifest by hash, so what runs
 //! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
     ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
 /// Largest component that is read, in bytes.
@@ -83,6 +83,24 @@ pub enum WorkflowsError {
     },
 }
 
+/// Why a task has no component.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MissingComponent {
+    /// The task's manifest came after this node started, or was never given to it.
+    #[error(
+        "manifest {manifest} with workflow `{workflow}` is not among this node's manifests: add it and its components, and restart"
+    )]
+    Manifest {
+        /// The manifest.
+        manifest: ManifestHash,
+        /// Its workflow.
+        workflow: WorkflowId,
+    },
+    /// The workflow has no trigger of its own.
+    #[error("workflow `{0}` has the trigger `call`: it runs when another component calls it, and for no task")]
+    OnlyCalled(WorkflowId),
+}
+
 /// Where manifests and components are, and what they may have.
 pub struct Sources<'a> {
     /// Directory of the manifests, `*.json`.
@@ -106,6 +124,8 @@ pub type SecretSource<'a> = dyn Fn(&str) -> Option<Zeroizing<String>> + 'a;
 #[derive(Default)]
 pub struct Workflows {
     components: HashMap<(ManifestHash, WorkflowId), Component>,
+    /// Workflows that no task may name.
+    only_called: HashSet<(ManifestHash, WorkflowId)>,
     manifests: Vec<ManifestHash>,
 }
 
@@ -121,18 +141,26 @@ impl Workflows {
             let manifest = Manifest::from_json(&bytes)
                 .map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?;
             let hash = manifest.hash();
-            for workflow in &manifest.workflows {
-                let component = load_component(engine, sources, workflow)?;
-                loaded.components.insert((hash, workflow.name.clone()), component);
+            for (workflow, component) in load_components(engine, sources, &manifest, &path)? {
+                loaded.components.insert((hash, workflow), component);
             }
+            let only_called = manifest.workflows.into_iter().filter(|workflow| workflow.trigger == Trigger::Call);
+            loaded.only_called.extend(only_called.map(|workflow| (hash, workflow.name)));
             loaded.manifests.push(hash);
         }
         Ok(loaded)
     }
 
-    /// The component that runs for a workflow of a manifest.
-    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Option<&Component> {
-        self.components.get(&(manifest, workflow.clone()))
+    /// The component that runs for tasks of a workflow of a manifest.
+    ///
+    /// # Errors
+    /// [`MissingComponent`].
+    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Result<&Component, MissingComponent> {
+        let key = (manifest, workflow.clone());
+        if self.only_called.contains(&key) {
+            return Err(MissingComponent::OnlyCalled(key.1));
+        }
+        self.components.get(&key).ok_or(MissingComponent::Manifest { manifest, workflow: key.1 })
     }
 
     /// The manifests that are served.
@@ -151,11 +179,36 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
-fn load_component(engine: &Engine, sources: &Sources<'_>, workflow: &Workflow) -> Result<Component, WorkflowsError> {
+/// All components of a manifest, those that are called before those that call them.
+fn load_components(
+    engine: &Engine,
+    sources: &Sources<'_>,
+    manifest: &Manifest,
+    path: &Path,
+) -> Result<BTreeMap<WorkflowId, Component>, WorkflowsError> {
+    let mut loaded: BTreeMap<WorkflowId, Component> = BTreeMap::new();
+    let order = manifest.in_call_order();
+    for workflow in
+        order.map_err(|source| WorkflowsError::Manifest { path: path.to_owned(), source: Box::new(source) })?
+    {
+        let callee = |name: &WorkflowId| loaded.get(name).map(|component| (name.clone(), component.clone()));
+        let calls = workflow.calls.iter().filter_map(callee).collect();
+        let component = load_component(engine, sources, workflow, calls)?;
+        loaded.insert(workflow.name.clone(), component);
+    }
+    Ok(loaded)
+}
+
+fn load_component(
+    engine: &Engine,
+    sources: &Sources<'_>,
+    workflow: &Workflow,
+    calls: BTreeMap<WorkflowId, Component>,
+) -> Result<Component, WorkflowsError> {
     let digest = workflow.component.digest;
     let path = component_path(sources.components, digest);
     let bytes = read(&path)?;
-    let grants = grants(workflow, sources)?;
+    let grants = Grants { calls, ..grants(workflow, sources)? };
     let component = engine
         .load(&bytes, grants)
         .map_err(|source| WorkflowsError::Load { workflow: workflow.name.clone(), source: Box::new(source) })?;
@@ -193,6 +246,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         secrets,
         store: workflow.store.map(|_| Arc::clone(&sources.store)),
         chain: workflow.chain.map(|_| Arc::clone(&sources.chain)),
+        calls: BTreeMap::new(),
         http_hosts: HttpHosts::from_iter(hosts),
         http_tape: None,
         limits: Limits {
@@ -229,20 +283,24 @@ mod tests {
         let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        match load_all(directory.path(), private_hosts) {
+            Ok(_) => "loaded".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn load_all(directory: &Path, private_hosts: bool) -> Result<Workflows, WorkflowsError> {
         let secrets = |_: &str| None;
         let sources = Sources {
-            manifests: directory.path(),
-            components: directory.path(),
+            manifests: directory,
+            components: directory,
             private_hosts,
             secrets: &secrets,
             store: Arc::new(tandem_engine::MemoryStore::default()),
             chain: Arc::new(tandem_engine::MemoryChain::default()),
         };
-        let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
-        match Workflows::load(&engine.expect("there is address space"), &sources) {
-            Ok(_) => "loaded".to_owned(),
-            Err(error) => error.to_string(),
-        }
+        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() });
+        Workflows::load(&engine.expect("there is address space"), &sources)
     }
 
     #[test]
@@ -260,5 +318,28 @@ mod tests {
     #[test]
     fn what_is_no_component_is_refused() {
         assert_eq!(load("", false), "workflow `w`");
+    }
+
+    #[test]
+    fn workflow_that_is_only_called_runs_for_no_task() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/target/wasm32-wasip2/release/errand.wasm");
+        let component = std::fs::read(path).expect("run `make components` first");
+        let digest = ComponentDigest::of(&component);
+        let text = format!(
+            "name = \"x\"\n[[workflow]]\nname = \"asked\"\ntrigger = \"request\"\ncalls = [\"called\"]\n\
+             component = {{ digest = \"{digest}\" }}\n[[workflow]]\nname = \"called\"\ntrigger = \"call\"\n\
+             component = {{ digest = \"{digest}\" }}\n"
+        );
+        let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+        std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        let loaded = load_all(directory.path(), false).expect("it can be served");
+        let component = |name: &str| loaded.component(manifest.hash(), &name.parse().expect("a name"));
+        assert_eq!(component("asked").map(|component| component.grants().calls.len()), Ok(1));
+        let called = "called".parse().expect("a name");
+        assert_eq!(component("called").map(|_| ()), Err(MissingComponent::OnlyCalled(called)));
+        assert!(matches!(component("other").map(|_| ()), Err(MissingComponent::Manifest { .. })));
     }
 }

@@ -2,13 +2,15 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::{
-    chain_balance, chain_call, chain_id, chain_storage, config, log, secret, send, task_block,
+    call, chain_balance, chain_call, chain_id, chain_storage, config, log, secret, send, task_block,
 };
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::tandem::service::chain::{
     balance as chain_balance, call as chain_call, chain_id, storage as chain_storage, task_block,
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::tandem::service::components::call;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::tandem::service::{config::get as config, logging::log, secrets::get as secret};
 #[cfg(target_arch = "wasm32")]

@@ -74,7 +74,7 @@ fn iota(register: &mut u8) -> u64 {
     (0..7).fold(0, |constant, j| {
         let bit = *register & 1;
         let carry = *register >> 7;
-        *register = *register << 1 ^ carry * 0x71;
+        *register = (*register << 1) ^ (carry * 0x71);
         constant | u64::from(bit) << ((1u32 << j) - 1)
     })
 }

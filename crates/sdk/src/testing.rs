@@ -20,9 +20,11 @@ mod chain;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::Task;
+use crate::bindings::Output;
+use crate::bindings::tandem::service::components::CallError;
 use crate::bindings::tandem::service::logging::Level;
 use crate::http::{HttpError, Method, Request, Response};
+use crate::{Error, Task};
 
 use chain::Chain;
 pub(crate) use chain::{chain_balance, chain_call, chain_id, chain_storage, task_block};
@@ -38,9 +40,13 @@ pub struct Host {
     secrets: BTreeMap<String, String>,
     answers: Vec<Answer>,
     chain: Option<Chain>,
+    components: BTreeMap<String, Run>,
     logged: RefCell<Vec<String>>,
     asked: RefCell<Vec<Request>>,
 }
+
+/// What a component exports.
+type Run = fn(Task) -> Result<Vec<u8>, Error>;
 
 #[derive(Debug, Clone)]
 struct Answer {
@@ -89,6 +95,13 @@ impl Host {
 
     fn outcome(mut self, method: Method, url: &str, outcome: Result<Response, HttpError>) -> Self {
         self.answers.push(Answer { method, url: url.to_owned(), outcome });
+        self
+    }
+
+    /// Lets `run` be what the component of `workflow` does when it is called. It finds this host around it, with these settings and grants.
+    #[must_use]
+    pub fn component(mut self, workflow: &str, run: fn(Task) -> Result<Vec<u8>, Error>) -> Self {
+        self.components.insert(workflow.to_owned(), run);
         self
     }
 
@@ -160,6 +173,12 @@ pub(crate) fn log(level: Level, message: &str) {
     ask(|host| host.logged.borrow_mut().push(format!("{level}: {message}")));
 }
 
+pub(crate) fn call(workflow: &str, input: &[u8]) -> Result<Output, CallError> {
+    let run = ask(|host| host.components.get(workflow).copied()).ok_or(CallError::NotGranted)?;
+    let outcome = run(Task { workflow: workflow.to_owned(), ..task(input) });
+    outcome.map(|payload| Output { payload }).map_err(|error| CallError::Failed(error.into()))
+}
+
 /// A URL that no answer was laid out for is a host that was not granted.
 pub(crate) fn send(request: &Request) -> Result<Response, HttpError> {
     ask(|host| {
@@ -172,7 +191,7 @@ pub(crate) fn send(request: &Request) -> Result<Response, HttpError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, config, http, log, secrets};
+    use crate::{config, http, log, secrets};
 
     #[test]
     fn component_finds_what_was_laid_out() {

@@ -23,8 +23,8 @@ pub use id::{
     BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
 };
 pub use manifest::{
-    ChainGrant, Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, StoreGrant, Trigger,
-    Workflow,
+    CALL_DEPTH_MAX, CallChain, ChainGrant, Component, Delivery, Determinism, HttpGrant, Limits, Manifest,
+    ManifestError, StoreGrant, Trigger, Workflow,
 };
 pub use point::{G1Point, G2Point};
 pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};

@@ -4,6 +4,7 @@
 //! keys are refused, so that a misspelt limit is never a missing limit. Secrets appear by name only: their values belong to each
 //! operator and never enter a manifest.
 
+mod calls;
 mod chain;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ComponentDigest, ManifestHash, WorkflowId};
 
+pub use calls::{CALL_DEPTH_MAX, CallChain};
 pub use chain::ChainGrant;
 
 /// Most workflows that one manifest may hold.
@@ -64,6 +66,41 @@ pub enum ManifestError {
         "workflow `{0}` is `strict` and uses the store, which differs between operators: use `determinism = \"open\"` or remove it"
     )]
     StrictStore(WorkflowId),
+    /// A result of a `strict` component must not rest on what cannot be reproduced.
+    #[error(
+        "workflow `{workflow}` is `strict` and calls `{callee}`, which is `open`: use `determinism = \"strict\"` there or `determinism = \"open\"` here"
+    )]
+    StrictCalls {
+        /// The caller.
+        workflow: WorkflowId,
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// What is called is not there.
+    #[error("workflow `{workflow}` calls `{callee}`, which is not in the manifest")]
+    UnknownCallee {
+        /// The caller.
+        workflow: WorkflowId,
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// A call would never end.
+    #[error("workflows call each other in a circle: {0}")]
+    CallCircle(CallChain),
+    /// Calls within calls go too deep.
+    #[error("calls go {} deep, {CALL_DEPTH_MAX} at most: {chain}", chain.0.len() - 1)]
+    CallDepth {
+        /// The workflows that call each other.
+        chain: CallChain,
+    },
+    /// Callers and callees are in memory together.
+    #[error("a run may take {mib} MiB of memory, {} at most: {chain} together", Limits::MAX.memory_mib)]
+    CallMemory {
+        /// The workflows that are in memory at a time.
+        chain: CallChain,
+        /// Sum of their limits, in MiB.
+        mib: u64,
+    },
 }
 
 /// A service's manifest.
@@ -108,6 +145,9 @@ pub struct Workflow {
     /// The service's chain, if the component may read that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<ChainGrant>,
+    /// Workflows whose components this one may call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub calls: BTreeSet<WorkflowId>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -119,6 +159,8 @@ pub struct Workflow {
 pub enum Trigger {
     /// `createTask` on the ServiceManager.
     Request,
+    /// A component of another workflow. Nothing is delivered.
+    Call,
 }
 
 /// A component by its content.
@@ -229,6 +271,16 @@ pub struct Limits {
     pub http_requests: u64,
     /// Bytes of all HTTP responses together.
     pub http_response_bytes: u64,
+    /// Calls to components of other workflows, those of callees included. Not in the published form where it is the default.
+    #[serde(skip_serializing_if = "is_default_component_calls")]
+    pub component_calls: u64,
+}
+
+/// Calls of a run, unless the manifest says otherwise.
+const COMPONENT_CALLS: u64 = 16;
+
+fn is_default_component_calls(calls: &u64) -> bool {
+    *calls == COMPONENT_CALLS
 }
 
 impl Default for Limits {
@@ -240,6 +292,7 @@ impl Default for Limits {
             output_bytes: 16 * 1024,
             http_requests: 16,
             http_response_bytes: 4 * 1024 * 1024,
+            component_calls: COMPONENT_CALLS,
         }
     }
 }
@@ -253,9 +306,10 @@ impl Limits {
         output_bytes: crate::PAYLOAD_BYTES_MAX as u64,
         http_requests: 1_000,
         http_response_bytes: 256 * 1024 * 1024,
+        component_calls: 1_000,
     };
 
-    fn named(&self) -> [(&'static str, u64); 6] {
+    fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("fuel", self.fuel),
             ("time-ms", self.time_ms),
@@ -263,6 +317,7 @@ impl Limits {
             ("output-bytes", self.output_bytes),
             ("http-requests", self.http_requests),
             ("http-response-bytes", self.http_response_bytes),
+            ("component-calls", self.component_calls),
         ]
     }
 }
@@ -319,7 +374,7 @@ impl Manifest {
             }
             workflow.check()?;
         }
-        Ok(())
+        self.check_calls()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tandem_types::{Determinism, Workflow};
+use tandem_types::{Determinism, Workflow, WorkflowId};
 use wasmparser::{Parser, Payload};
 
 /// One capability that a component asks for.
@@ -72,6 +72,10 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
             Some(chain) => (true, format!("{} reads of the task's block, {} bytes", chain.calls, chain.bytes)),
             None => (false, "no reads: add chain = {}".to_owned()),
         },
+        ("tandem:service/components", _) => list(
+            workflow.calls.iter().map(WorkflowId::as_str).collect(),
+            "no workflow is listed: add calls = [\"NAME\"]",
+        ),
         ("tandem:service/logging", _) => (true, "lines for the operator's log".to_owned()),
         (_, "wasi:clocks") if strict => (true, "the task's time".to_owned()),
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
@@ -113,6 +117,7 @@ mod tests {
             ("wasi:http/types@0.2.12", "http = { hosts = [\"a.b\"] }", true, "a.b"),
             ("wasi:http/outgoing-handler@0.2.12", "", false, "no host is listed"),
             ("tandem:service/chain@0.1.0", "chain = { calls = 5 }", true, "5 reads"),
+            ("tandem:service/components@0.1.0", "", false, "add calls"),
             ("tandem:service/chain@0.1.0", "", false, "add chain = {}"),
             ("wasi:clocks/wall-clock@0.2.12", "", true, "operator's own"),
             ("wasi:clocks/wall-clock@0.2.12", "determinism = \"strict\"", true, "the task's time"),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tandem_engine::{Limits, Secrets};
 use tandem_types::{ComponentDigest, WorkflowId};
 
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::{Failure, exec, report};
 use imports::Import;
 
@@ -147,11 +147,12 @@ fn compile(args: &Args, root: &Path) -> Result<(Vec<u8>, Option<usize>), Failure
 /// Whether operators can run the component as every workflow that has it asks.
 fn check(project: &Project, old: ComponentDigest, bytes: &[u8]) -> Result<ComponentDigest, Failure> {
     // A node's caps hold: no operator would run it otherwise.
-    let engine = exec::engine(Limits::manifest_max())?;
+    let engine = exec::engine(Limits::manifest_max(), usize::MAX)?;
+    let component = |digest| if digest == old { Ok(bytes.to_vec()) } else { exec::built(project, digest) };
     for workflow in project.workflows_of(old) {
         // A component is checked without its secrets: they are the operators' own.
-        let grants = project::grants(workflow, Secrets::default())?;
-        exec::load(&engine, bytes, grants).map_err(|failure| match failure.code {
+        let parts = project.parts(&workflow.name, |_| Ok(Secrets::default()), component)?;
+        exec::load_all(&engine, parts).map_err(|failure| match failure.code {
             code::NOT_A_SERVICE => failure.context(format!("operators cannot run workflow `{}`", workflow.name)),
             _ => failure,
         })?;

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{chain, code};
 use crate::Failure;
-use crate::project::{self, Project};
+use crate::project::{self, Part, Project};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
@@ -98,14 +98,10 @@ pub(crate) struct Args {
 
 /// One run, with all that it needs.
 pub(super) struct Job {
-    /// The component's bytes.
-    pub(super) component: Vec<u8>,
+    /// The components that take part, those that are called before those that call them; the last one is asked.
+    pub(super) parts: Vec<Part>,
     /// What it is asked.
     pub(super) task: TaskInput,
-    /// What it gets.
-    pub(super) grants: Grants,
-    /// Whether that may include the chain.
-    reads_chain: bool,
 }
 
 impl Args {
@@ -141,8 +137,8 @@ impl Args {
         job.task.block.time = self.strict.flatten().unwrap_or_default();
         if let Some((chain, block)) = chain {
             job.task.block = block;
-            if job.reads_chain {
-                job.grants.chain = Some(Arc::new(chain));
+            for part in job.parts.iter_mut().filter(|part| part.reads_chain) {
+                part.grants.chain = Some(Arc::new(chain.clone()));
             }
         }
         job
@@ -162,15 +158,23 @@ impl Args {
         let component = read(path, COMPONENT_BYTES_MAX)
             .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
         let task = TaskInput::manual(self.read_input()?);
-        Ok(Job { component, task, grants: self.extend(Grants::default())?, reads_chain: true })
+        let grants = self.extend(Grants::default())?;
+        let part =
+            Part { name: task.workflow.clone(), calls: Default::default(), reads_chain: true, component, grants };
+        Ok(Job { parts: vec![part], task })
     }
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
         let workflow = project.workflow(self.workflow.as_ref())?;
-        let component = built(project, workflow.component.digest)?;
+        let mut parts = project.parts(&workflow.name, project::secrets, |digest| built(project, digest))?;
+        if let Some(asked) = parts.last_mut() {
+            asked.grants = self.extend(std::mem::take(&mut asked.grants))?;
+        }
+        if self.strict.is_some() {
+            parts.iter_mut().for_each(|part| part.grants.determinism = Determinism::Strict);
+        }
         let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) };
-        let grants = project::grants(workflow, project::secrets(workflow)?)?;
-        Ok(Job { component, task, grants: self.extend(grants)?, reads_chain: workflow.chain.is_some() })
+        Ok(Job { parts, task })
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {

@@ -3,6 +3,7 @@
 
 mod args;
 mod chain;
+mod load;
 mod output;
 mod watch;
 
@@ -11,16 +12,19 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tandem_engine::{
-    CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, Grants, LimitKind, Limits, LoadError,
-    Refusal, RunError,
+    CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, LimitKind, Limits, LoadError, Refusal,
+    RunError,
 };
+use tandem_types::CALL_DEPTH_MAX;
 
 use args::Job;
 
 pub(crate) use args::{Args, built};
+pub(crate) use load::load_all;
 pub(crate) use output::{failure_as_json, write_json};
 
 use crate::Failure;
+use crate::project::Part;
 
 /// Exit codes; [`args::EXIT_CODES`] explains them.
 pub(crate) mod code {
@@ -47,15 +51,14 @@ fn once(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let Job { component, task, grants, .. } = runtime.block_on(args.job()).map_err(|failure| told(args, failure))?;
-    let limits = grants.limits.clone();
+    let Job { parts, task } = runtime.block_on(args.job()).map_err(|failure| told(args, failure))?;
     let outcome = runtime.block_on(async {
-        let component = load_with_patience(component, grants).await?;
+        let component = load_with_patience(parts).await?;
         let outcome = component.run(task).await;
         Ok::<_, Failure>((component, outcome))
     });
     let (component, outcome) = outcome.map_err(|failure| told(args, failure))?;
-    let report = output::Report { component: component.digest(), limits: &limits };
+    let report = output::Report { component: component.digest(), limits: &component.grants().limits };
     match outcome {
         Ok(execution) => print(args, &report, &execution),
         Err(error) if args.json => Err(report.error_as_json(&error, code_of(&error))),
@@ -71,13 +74,10 @@ fn print(args: &Args, report: &output::Report<'_>, execution: &Execution) -> Res
     if args.json { report.print_json(execution) } else { report.print_text(execution) }
 }
 
-async fn load_with_patience(bytes: Vec<u8>, grants: Grants) -> Result<Component, Failure> {
-    let size = bytes.len();
-    let compiling = tokio::task::spawn_blocking(move || {
-        // No cap of a node: the user's own machine is at stake.
-        let limits_max = Limits { time: Duration::MAX, fuel: u64::MAX, ..grants.limits.clone() };
-        load(&engine(limits_max)?, &bytes, grants)
-    });
+async fn load_with_patience(parts: Vec<Part>) -> Result<Component, Failure> {
+    let size: usize = parts.iter().map(|part| part.component.len()).sum();
+    let compiling =
+        tokio::task::spawn_blocking(move || load_all(&engine(load::limits_max(&parts), parts.len())?, parts));
     tokio::pin!(compiling);
     let outcome = match tokio::time::timeout(PATIENCE, &mut compiling).await {
         Ok(outcome) => outcome,
@@ -96,15 +96,11 @@ fn cache() -> Option<CacheConfig> {
     Some(CacheConfig::new(base.join("tandem/components")))
 }
 
-/// An engine for one run at a time, that lends at most `limits_max`.
-pub(crate) fn engine(limits_max: Limits) -> Result<Engine, Failure> {
-    Engine::new(EngineConfig { concurrent_max: 1, limits_max, cache: cache(), ..EngineConfig::default() })
+/// An engine for one run at a time of that many components, that lends at most `limits_max`.
+pub(crate) fn engine(limits_max: Limits, components: usize) -> Result<Engine, Failure> {
+    let concurrent_max = u32::try_from(components).unwrap_or(u32::MAX).clamp(1, CALL_DEPTH_MAX as u32 + 1);
+    Engine::new(EngineConfig { concurrent_max, limits_max, cache: cache(), ..EngineConfig::default() })
         .map_err(no_engine)
-}
-
-/// Compiles a component.
-pub(crate) fn load(engine: &Engine, bytes: &[u8], grants: Grants) -> Result<Component, Failure> {
-    engine.load(bytes, grants).map_err(not_loaded)
 }
 
 fn no_engine(error: EngineError) -> Failure {
@@ -135,6 +131,7 @@ fn code_of(error: &RunError) -> u8 {
         RunError::Limit(_) => code::LIMIT,
         RunError::Refused(_) => code::REFUSED,
         RunError::Trap { .. } => code::CRASH,
+        RunError::Callee { error, .. } => code_of(error),
         _ => code::HOST,
     }
 }
@@ -174,6 +171,11 @@ fn hint(error: &RunError, in_project: bool) -> Option<String> {
             LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
             _ => return None,
         },
+        RunError::Callee { error, .. } => return hint(error, in_project),
+        RunError::Refused(Refusal::Component { workflow }) if in_project => {
+            format!("list it with calls = [\"{workflow}\"] in tandem.toml")
+        }
+        RunError::Refused(Refusal::Component { .. }) => "components call each other within a project only".to_owned(),
         RunError::Refused(Refusal::Chain) => {
             choose("grant it with chain = {} and pass --rpc URL", "grant it with --rpc URL")
         }

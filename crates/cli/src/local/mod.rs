@@ -251,6 +251,7 @@ fn scores(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
         http: HttpGrant { hosts: [boxscores.host()].into() },
         store: None,
         chain: None,
+        calls: Default::default(),
         limits: Limits::default(),
     };
     Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }

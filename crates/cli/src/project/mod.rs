@@ -1,12 +1,13 @@
 //! An author's project: the directory with `tandem.toml`, and the components that were built in it. Builds and runs nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, HttpHosts, Limits, MemoryStore, Secrets, ServiceStore};
 use tandem_node::workflows::component_path;
-use tandem_types::{ComponentDigest, Manifest, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -21,6 +22,20 @@ const USAGE: u8 = 2;
 const MANIFEST: &str = "tandem.toml";
 /// Where built components are, each under its digest, as operators keep them.
 const STORE: &str = "target/tandem";
+
+/// A component with what it gets, ready to load.
+pub(crate) struct Part {
+    /// The workflow that it belongs to.
+    pub(crate) name: WorkflowId,
+    /// The workflows that it calls.
+    pub(crate) calls: BTreeSet<WorkflowId>,
+    /// Whether it may be given the chain.
+    pub(crate) reads_chain: bool,
+    /// Its bytes.
+    pub(crate) component: Vec<u8>,
+    /// What it gets, but for the components that it calls.
+    pub(crate) grants: Grants,
+}
 
 /// A project, as its files were when it was opened.
 #[derive(Debug)]
@@ -72,12 +87,18 @@ impl Project {
         Some(newer.strip_prefix(&self.root).unwrap_or(newer).to_owned())
     }
 
-    /// The workflow called `name`; without a name, the only one.
+    /// The workflow called `name`; without a name, the only one that has a trigger of its own, or the only one.
     pub(crate) fn workflow(&self, name: Option<&WorkflowId>) -> Result<&Workflow, Failure> {
         let workflows = &self.manifest.workflows;
         let found = match name {
             Some(name) => self.manifest.workflow(name),
-            None => workflows.first().filter(|_| workflows.len() == 1),
+            None => {
+                let triggered = || workflows.iter().filter(|workflow| workflow.trigger != Trigger::Call);
+                triggered()
+                    .next()
+                    .filter(|_| triggered().count() == 1)
+                    .or(workflows.first().filter(|_| workflows.len() == 1))
+            }
         };
         found.ok_or_else(|| {
             let names: Vec<_> = workflows.iter().map(|workflow| workflow.name.as_str()).collect();
@@ -87,6 +108,34 @@ impl Project {
             };
             Failure::new(USAGE, error).hint(format!("choose with --workflow: {}", names.join(", ")))
         })
+    }
+
+    /// The component of the workflow called `name` and those of all that it calls, these before their callers, with what tandem.toml grants them. Where their bytes
+    /// and secrets come from is the caller's to say.
+    pub(crate) fn parts(
+        &self,
+        name: &WorkflowId,
+        secrets: impl Fn(&Workflow) -> Result<Secrets, Failure>,
+        bytes: impl Fn(ComponentDigest) -> Result<Vec<u8>, Failure>,
+    ) -> Result<Vec<Part>, Failure> {
+        let store: Arc<dyn ServiceStore> = Arc::new(MemoryStore::default());
+        let part = |workflow: &Workflow| {
+            let of = |failure: Failure| match &workflow.name {
+                callee if callee != name => failure.context(format!("`{name}` calls workflow `{callee}`")),
+                _ => failure,
+            };
+            let mut grants = grants(workflow, secrets(workflow)?)?;
+            grants.store = workflow.store.map(|_| Arc::clone(&store));
+            let component = bytes(workflow.component.digest).map_err(of)?;
+            let (name, calls) = (workflow.name.clone(), workflow.calls.clone());
+            Ok(Part { name, calls, reads_chain: workflow.chain.is_some(), component, grants })
+        };
+        self.callees_first(name)?.into_iter().map(part).collect()
+    }
+
+    /// The workflow called `name` and all that it calls, these before their callers.
+    pub(crate) fn callees_first(&self, name: &WorkflowId) -> Result<Vec<&Workflow>, Failure> {
+        self.manifest.callees_first(name).map_err(|error| Failure::new(USAGE, error))
     }
 
     /// The workflows that run the component `digest`.
@@ -158,9 +207,12 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
-        store: workflow.store.map(|_| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
+        // Shared by all that run together.
+        store: None,
         // Whoever runs it says which chain.
         chain: None,
+        // Loaded by themselves.
+        calls: Default::default(),
         http_hosts: workflow.http.hosts.iter().map(host).collect::<Result<HttpHosts, _>>()?,
         http_tape: None,
         limits: Limits {
@@ -219,6 +271,25 @@ mod tests {
         let after = std::fs::read_to_string(directory.path().join(MANIFEST)).expect("the file can be read");
         assert_eq!(after, before.replace(OLD, &new.to_string()));
         assert_eq!(project.workflows_of(new).count(), 2);
+    }
+
+    #[test]
+    fn workflow_with_a_trigger_is_meant_before_those_that_are_called() {
+        let (directory, mut project) = project(&[("a", OLD), ("b", OLD)]);
+        let path = directory.path().join(MANIFEST);
+        let text = project.text.replacen("trigger = \"request\"", "trigger = \"call\"", 1);
+        std::fs::write(path, text.replace("name = \"b\"", "name = \"b\"\ncalls = [\"a\"]"))
+            .expect("the file can be written");
+        project = Project::open(directory.path()).expect("the manifest is valid");
+        assert_eq!(project.workflow(None).expect("there is one").name.as_str(), "b");
+        let bytes = |_| Ok(b"bytes".to_vec());
+        let name = "b".parse().expect("a name");
+        let parts = project.parts(&name, |_| Ok(Secrets::default()), bytes).expect("all is there");
+        let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let missing = |_| Err(Failure::new(USAGE, anyhow!("it is not built")));
+        let failure = project.parts(&name, |_| Ok(Secrets::default()), missing).err().expect("nothing is there");
+        assert_eq!(format!("{:#}", failure.error), "`b` calls workflow `a`: it is not built");
     }
 
     #[test]

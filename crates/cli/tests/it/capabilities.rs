@@ -1,4 +1,4 @@
-//! Components that read the chain, through whole operators and through `tandem exec`.
+//! Components that read the chain and call each other, through whole operators and through `tandem exec`.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tandem_chain::{Anvil, Mining};
 use tandem_cli::local::{Network, Options};
-use tandem_types::{B256, ComponentDigest, Manifest};
+use tandem_node::workflows::component_path;
+use tandem_types::{B256, ComponentDigest, Manifest, U256};
 
 use crate::network::{delivered, options, start};
 
@@ -41,17 +42,35 @@ async fn told(network: &Network, input: &str) -> String {
     network.score(input).await.expect("the chain answers").expect("it is there").json
 }
 
+/// One workflow that is asked, and one that it calls; both may read the chain.
+const CALLING: &str = r#"
+[[workflow]]
+name = "score"
+trigger = "request"
+component = { digest = "DIGEST" }
+determinism = "strict"
+chain = {}
+calls = ["reader"]
+
+[[workflow]]
+name = "reader"
+trigger = "call"
+component = { digest = "DIGEST" }
+determinism = "strict"
+chain = { calls = 1 }
+"#;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_agree_on_what_a_contract_says() {
+async fn operators_agree_on_what_a_contract_says_to_a_component_and_to_one_that_it_calls() {
     let directory = tempfile::tempdir().expect("there is room for a directory");
-    let workflow = "[[workflow]]\nname = \"score\"\ntrigger = \"request\"\ncomponent = { digest = \"DIGEST\" }\n\
-                    determinism = \"strict\"\nchain = {}\n";
-    let network = network(directory.path(), workflow).await;
+    let network = network(directory.path(), CALLING).await;
     let token = network.deployment.native_token;
     let supply = network.owner.client().storage_at(latest(network.anvil()).await, token, B256::with_last_byte(2)).await;
     let supply = supply.expect("the chain answers");
-    assert_ne!(supply, Default::default(), "the third slot is the supply of an ERC-20 by OpenZeppelin");
-    assert_eq!(told(&network, &format!("view {token:x} totalSupply()")).await, format!("{supply:064x}"));
+    assert_ne!(supply, U256::ZERO, "the third slot is the supply of an ERC-20 by OpenZeppelin");
+    let view = format!("view {token:x} totalSupply()");
+    assert_eq!(told(&network, &view).await, format!("{supply:064x}"));
+    assert_eq!(told(&network, &format!("delegate reader {view}")).await, format!("{supply:064x}"));
 }
 
 async fn latest(anvil: &Anvil) -> B256 {
@@ -131,4 +150,57 @@ async fn exec_says_what_is_wrong_with_the_chain() {
     gone.arg(Path::new(ROOT).join("components/target/wasm32-wasip2/release/errand.wasm"));
     let gone = failure(gone, 1);
     assert!(gone.contains("cannot read the chain of --rpc") && gone.contains("hint: check the RPC URL"), "{gone}");
+}
+
+/// A project whose manifest has these workflows, and whose component is built, if `built`.
+fn project(workflows: &str, built: bool) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let component = errand();
+    let digest = ComponentDigest::of(&component);
+    let text = format!("name = \"errands\"\n{}", workflows.replace("DIGEST", &digest.to_string()));
+    std::fs::write(directory.path().join("tandem.toml"), text).expect("the directory is writable");
+    let store = directory.path().join("target/tandem");
+    std::fs::create_dir_all(&store).expect("the directory is writable");
+    if built {
+        std::fs::write(component_path(&store, digest), component).expect("the directory is writable");
+    }
+    directory
+}
+
+fn exec_in(project: &tempfile::TempDir, input: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command.args(["exec", "--input", input]).args(more).env_remove("RUST_LOG").current_dir(project.path());
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+#[test]
+fn exec_runs_the_components_of_a_project_together() {
+    let project = project(CALLING, true);
+    assert_eq!(output(exec_in(&project, "delegate reader echo hello there", &[])), "hello there");
+    assert_eq!(output(exec_in(&project, "echo alone", &["--workflow", "reader"])), "alone");
+    let crashed = failure(exec_in(&project, "delegate reader panic", &[]), 6);
+    assert!(crashed.contains("in workflow `reader`, which is called: the component crashed"), "{crashed}");
+    let refused = failure(exec_in(&project, "delegate writer echo", &[]), 5);
+    assert!(refused.contains("calls to workflow `writer` are not granted"), "{refused}");
+    assert!(refused.contains("hint: list it with calls = [\"writer\"]"), "{refused}");
+    let without_chain = failure(exec_in(&project, "delegate reader block", &[]), 5);
+    assert!(without_chain.contains("reads of the chain are not granted"), "{without_chain}");
+}
+
+#[test]
+fn error_of_a_callee_is_named_in_json() {
+    let project = project(CALLING, true);
+    let output = exec_in(&project, "delegate reader panic", &["--json"]).output().expect("tandem starts");
+    let value: Value = serde_json::from_slice(&output.stdout).expect("one JSON object and nothing else");
+    assert_eq!((&value["error"]["kind"], &value["error"]["workflow"]), (&json!("crash"), &json!("reader")));
+}
+
+#[test]
+fn project_whose_components_cannot_call_each_other_is_told_why() {
+    let circle = CALLING.replace("chain = { calls = 1 }", "calls = [\"score\"]");
+    let told = failure(exec_in(&project(&circle, true), "echo", &[]), 2);
+    assert!(told.contains("in a circle: `score` → `reader` → `score`"), "{told}");
+    let told = failure(exec_in(&project(CALLING, false), "echo", &[]), 2);
+    assert!(told.contains("`score` calls workflow `reader`") && told.contains("tandem build"), "{told}");
 }

@@ -77,7 +77,8 @@ impl ChainGate {
             Ok(Answer::Word(_)) => return Err(ended(mismatch())),
             Err(error) => return Err(ended(error)),
         };
-        Ok(self.count(bytes.len()).and_then(|()| if reverted { Err(Error::Reverted(bytes)) } else { Ok(bytes) }))
+        let counted = self.count(bytes.len());
+        Ok(counted.and(if reverted { Err(Error::Reverted(bytes)) } else { Ok(bytes) }))
     }
 
     async fn word(&mut self, query: Query) -> Outcome<Vec<u8>> {

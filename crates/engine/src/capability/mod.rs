@@ -3,6 +3,7 @@
 //! A capability holds the grants of one execution and nothing of another. None falls back to something wider when it was granted nothing.
 
 pub(crate) mod chain;
+pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod logging;

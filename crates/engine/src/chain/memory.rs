@@ -103,7 +103,7 @@ mod tests {
             .storage(before, slot, suite::BEFORE)
             .storage(after, slot, suite::AFTER);
         for block in [before, after] {
-            for (data, gas, answer) in suite::calls() {
+            for (data, (gas, answer)) in suite::calls() {
                 chain = chain.call(block, (contract, data), (gas, answer));
             }
         }

@@ -2,6 +2,7 @@
 
 mod cache;
 mod chain;
+mod components;
 mod http;
 mod limits;
 mod secrecy;

@@ -6,12 +6,15 @@ use super::{Host, ask};
 use crate::abi::{Value, encode, encode_call};
 use crate::bindings::tandem::service::chain::{Block, Error};
 
+type Outcome = Result<Vec<u8>, Vec<u8>>;
+
 /// The state after the task's block.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
     id: u64,
     block: Block,
-    calls: BTreeMap<(Vec<u8>, Vec<u8>), Result<Vec<u8>, Vec<u8>>>,
+    /// By contract and call data: what it returns, or reverts with.
+    calls: BTreeMap<(Vec<u8>, Vec<u8>), Outcome>,
     balances: BTreeMap<Vec<u8>, Vec<u8>>,
     storage: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
 }
