@@ -84,6 +84,8 @@ async fn chain(code: &str) -> (Anvil, u64) {
     let anvil = anvil.expect("anvil starts");
     set_code(&anvil, code).await;
     let block = anvil.client().block_number().await.expect("the chain answers");
+    // What is set is set in the latest block too, and that must be another one.
+    anvil.mine(1).await.expect("anvil mines");
     (anvil, block)
 }
 
