@@ -1,6 +1,8 @@
 //! The host functions that components are linked against, one table per determinism profile, and what a profile forbids. What is forbidden is not in
 //! the table; the list of it is there to say why.
 
+use std::sync::OnceLock;
+
 use tandem_types::{ComponentDigest, Determinism};
 use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings as wasi;
@@ -20,15 +22,20 @@ const NOT_STRICT: [(&str, &str); 5] = [
     ("tandem:service/secrets", "secrets differ between operators"),
 ];
 
-/// One linker per profile.
+/// One linker per profile, made for the first component that needs it: a node that has just started is waited for.
+#[derive(Default)]
 pub(crate) struct Linkers {
-    open: Linker<State>,
-    strict: Linker<State>,
+    open: OnceLock<Linker<State>>,
+    strict: OnceLock<Linker<State>>,
 }
 
 impl Linkers {
-    pub(crate) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
-        Ok(Self { open: open(engine)?, strict: strict(engine)? })
+    fn of(&self, profile: Determinism, engine: &wasmtime::Engine) -> &Linker<State> {
+        let (linker, make): (_, fn(&_) -> _) = match profile {
+            Determinism::Open => (&self.open, open),
+            Determinism::Strict => (&self.strict, strict),
+        };
+        linker.get_or_init(|| make(engine).expect("the host's own functions do not clash"))
     }
 
     /// Links `code` with what `profile` offers.
@@ -41,14 +48,10 @@ impl Linkers {
         code: &Code,
         profile: Determinism,
     ) -> Result<InstancePre<State>, LoadError> {
-        let linker = match profile {
-            Determinism::Open => &self.open,
-            Determinism::Strict => {
-                refuse_forbidden(digest, code)?;
-                &self.strict
-            }
-        };
-        linker.instantiate_pre(code).map_err(|error| bad_import(digest, &error))
+        if profile == Determinism::Strict {
+            refuse_forbidden(digest, code)?;
+        }
+        self.of(profile, code.engine()).instantiate_pre(code).map_err(|error| bad_import(digest, &error))
     }
 }
 

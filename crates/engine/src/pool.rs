@@ -54,10 +54,11 @@ fn memories(slots: u32) -> u32 {
 
 fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
     let slots = engine.concurrent_max;
+    let memories = memories(slots);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(PARTS))
-        .total_memories(memories(slots))
+        .total_memories(memories)
         .total_tables(slots.saturating_mul(8))
         .total_stacks(slots)
         .max_core_instances_per_component(PARTS)
@@ -65,7 +66,7 @@ fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
         .max_tables_per_component(8)
         .max_memory_size(usize::try_from(engine.limits_max.memory_bytes).unwrap_or(usize::MAX))
         .table_elements(usize::try_from(engine.limits_max.table_elements).unwrap_or(usize::MAX))
-        .max_unused_warm_slots(memories(slots));
+        .max_unused_warm_slots(memories);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         // Without the scan, keeping memory means to wipe all of it each time: slower than giving it back.
         pool.pagemap_scan(Enabled::Yes)

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use tandem_engine::{CacheConfig, Component, Engine, EngineConfig};
+use tandem_engine::{CacheConfig, Component, Engine, EngineConfig, TaskInput};
 use tokio::runtime::Runtime;
 
 use crate::guests::{self, Guest};
 use crate::memory;
 use crate::options::Effort;
+use crate::plain::Plain;
 use crate::scaling::threads;
 use crate::table::{Bar, Row, Table, median};
 use crate::time::processor;
@@ -25,22 +26,44 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
     let before = [memory::in_use(), memory::private()];
     let components = load(&engine, &guest, count);
     let idle = [memory::in_use() - before[0], memory::private() - before[1]];
-    let [one, all, faults] = in_turn(&guest, &components, rounds);
+    turn(&threads(1), &guest, &components, components.len());
     let ran = memory::in_use() - before[0];
-    let few_warm = self::engine(slots_of_100_warm());
-    let [one_of_few, all_of_few, faults_of_few] = in_turn(&guest, &load(&few_warm, &guest, count), rounds);
+    let few_warm = load(&self::engine(slots_of_100_warm()), &guest, count);
+    let plain = Plain::several(&guest.bytes, count).into_iter().map(Contender::Plain).collect();
+    let [tandem, few_warm, plain] = in_turn(&guest, &[components, few_warm, plain], rounds);
 
-    let row = |what, unit, tandem, beside, bar| Row { what, unit, tandem, beside, bar };
+    let mut row = |what: String, figures: [f64; 3], bar| {
+        let [one, all, faults] = figures;
+        table.push(Row { what, unit: "us", tandem: all, beside: Some(one), bar });
+        let what = "    page faults of each execution".to_owned();
+        table.push(Row { what, unit: "", tandem: faults, beside: None, bar: Bar::None });
+    };
     let what = format!("one of {count} components in turn, beside always the same");
-    table.push(row(what, "us", all, Some(one), Bar::RatioAtMost(2.0)));
-    table.push(row("  page faults of each execution".to_owned(), "", faults, None, Bar::None));
-    let what = "  with 100 warm memories, as wasmtime has them by default".to_owned();
-    table.push(row(what, "us", all_of_few, Some(one_of_few), Bar::None));
-    table.push(row("    page faults of each execution".to_owned(), "", faults_of_few, None, Bar::None));
-    let each = |what: &str, total: f64, bar| row(what.to_owned(), "MiB", total / f64::from(count), None, bar);
-    table.push(each("memory of a loaded component", idle[0], Bar::AtMost(1.0)));
-    table.push(each("  of it private", idle[1], Bar::None));
-    table.push(each("memory of a component that ran", ran, Bar::AtMost(1.0)));
+    row(what, tandem, Bar::RatioAtMost(2.0));
+    row("  with 100 warm memories, as wasmtime has them by default".to_owned(), few_warm, Bar::None);
+    row("  plain wasmtime, with as many as Tandem".to_owned(), plain, Bar::None);
+    let mut each = |what: &str, total: f64, bar| {
+        table.push(Row { what: what.to_owned(), unit: "MiB", tandem: total / f64::from(count), beside: None, bar });
+    };
+    each("memory of a loaded component", idle[0], Bar::AtMost(1.0));
+    each("  of it private", idle[1], Bar::None);
+    each("memory of a component that ran", ran, Bar::AtMost(1.0));
+}
+
+/// A component in either engine.
+#[derive(Clone)]
+enum Contender {
+    Tandem(Component),
+    Plain(Plain),
+}
+
+impl Contender {
+    async fn run(&self, task: TaskInput) {
+        match self {
+            Self::Tandem(component) => drop(component.run(task).await.expect("it echoes")),
+            Self::Plain(plain) => plain.run_async(task).await,
+        }
+    }
 }
 
 /// Compiled once per build directory: so many compilations are not what is measured.
@@ -50,35 +73,38 @@ fn engine(concurrent_max: u32) -> Engine {
     Engine::new(config).expect("there is address space")
 }
 
-fn load(engine: &Engine, guest: &Guest, count: u32) -> Vec<Component> {
+fn load(engine: &Engine, guest: &Guest, count: u32) -> Vec<Contender> {
     let load = |number| {
         if number % 100 == 99 {
             eprint!("{} ", number + 1);
         }
-        guests::load(engine, &guest.variant(number))
+        Contender::Tandem(guests::load(engine, &guest.variant(number)))
     };
     (0..count).map(load).collect()
 }
 
-/// Microseconds of processor time per execution of one component, and of all in turn; page faults per execution of all in turn.
-fn in_turn(guest: &Guest, components: &[Component], rounds: usize) -> [f64; 3] {
+/// For each contender: microseconds of processor time per execution of one component, and of all in turn; page faults per execution of all in turn.
+fn in_turn(guest: &Guest, contenders: &[Vec<Contender>; 3], rounds: usize) -> [[f64; 3]; 3] {
     let runtime = threads(1);
-    let mut samples: [Vec<f64>; 3] = Default::default();
+    let mut samples: [[Vec<f64>; 3]; 3] = Default::default();
     for _ in 0..rounds {
-        let [one, _] = turn(&runtime, guest, &components[..1], components.len());
-        let [all, faults] = turn(&runtime, guest, components, components.len());
-        samples.iter_mut().zip([one, all, faults]).for_each(|(sample, figure)| sample.push(figure));
+        for (components, samples) in contenders.iter().zip(&mut samples) {
+            let [one, _] = turn(&runtime, guest, &components[..1], components.len());
+            let [all, faults] = turn(&runtime, guest, components, components.len());
+            samples.iter_mut().zip([one, all, faults]).for_each(|(sample, figure)| sample.push(figure));
+        }
     }
     // The first round touches every component's code for the first time.
-    samples.map(|sample| median(sample[1..].to_vec()))
+    samples.map(|samples| samples.map(|sample| median(sample[1..].to_vec())))
 }
 
-fn turn(runtime: &Runtime, guest: &Guest, components: &[Component], count: usize) -> [f64; 2] {
+/// Microseconds of processor time, and page faults, per execution.
+fn turn(runtime: &Runtime, guest: &Guest, components: &[Contender], count: usize) -> [f64; 2] {
     let (components, task) = (components.to_vec(), guest.task());
     let timed = async move {
         let before = [processor() * 1e6, memory::faults()];
         for component in components.iter().cycle().take(count) {
-            component.run(task.clone()).await.expect("it echoes");
+            component.run(task.clone()).await;
         }
         [processor() * 1e6 - before[0], memory::faults() - before[1]]
     };

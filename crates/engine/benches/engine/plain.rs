@@ -57,9 +57,23 @@ impl Plain {
     pub(crate) fn new(bytes: &[u8], fuel: Fuel) -> Self {
         let engine = Engine::new(&config(fuel)).expect("there is address space");
         let component = Component::from_binary(&engine, bytes).expect("it is a component");
+        Self::link(fuel, engine, &component)
+    }
+
+    /// Some components in one engine, each with code in memory of its own.
+    #[allow(unsafe_code, reason = "to compile each of them would take minutes")]
+    pub(crate) fn several(bytes: &[u8], count: u32) -> Vec<Self> {
+        let engine = Engine::new(&config(Fuel::On)).expect("there is address space");
+        let code = engine.precompile_component(bytes).expect("it is a component");
+        // SAFETY: the bytes were compiled by this engine a line above.
+        let copy = || unsafe { Component::deserialize(&engine, &code) }.expect("it was just compiled");
+        (0..count).map(|_| Self::link(Fuel::On, engine.clone(), &copy())).collect()
+    }
+
+    fn link(fuel: Fuel, engine: Engine, component: &Component) -> Self {
         let mut linker = Linker::new(&engine);
-        linker.define_unknown_imports_as_traps(&component).expect("traps fit every import");
-        let linked = linker.instantiate_pre(&component).expect("everything is linked");
+        linker.define_unknown_imports_as_traps(component).expect("traps fit every import");
+        let linked = linker.instantiate_pre(component).expect("everything is linked");
         let direct = bindings::PlainPre::new(linked.clone()).expect("it exports run");
         Self { fuel, engine, direct, yielding: yielding::PlainPre::new(linked).expect("it exports run") }
     }
@@ -98,7 +112,8 @@ impl Plain {
 
 fn config(fuel: Fuel) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.max_unused_warm_slots(512)
+    pool.total_memories(1024)
+        .max_unused_warm_slots(1024)
         .pagemap_scan(if PoolingAllocationConfig::is_pagemap_scan_available() { Enabled::Yes } else { Enabled::No })
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)

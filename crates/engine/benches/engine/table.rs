@@ -93,7 +93,7 @@ impl fmt::Display for Table {
         let number = |number: Option<f64>| number.map_or(String::new(), shown);
         writeln!(f, "{:<64} {:>10} {:>10} {:>7}  {:<11} ", "", "Tandem", "beside", "ratio", "bar")?;
         for row in &self.0 {
-            let what = format!("{}, {}", row.what, row.unit);
+            let what = [row.what.as_str(), row.unit].join(if row.unit.is_empty() { "" } else { ", " });
             let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.2} x"));
             let (tandem, beside) = (shown(row.tandem), number(row.beside));
             writeln!(f, "{what:<64} {tandem:>10} {beside:>10} {ratio:>7}  {:<11} {}", row.bar(), row.verdict())?;
