@@ -84,6 +84,7 @@ fn open(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     add_file_system(&mut linker)?;
+    add_sockets(&mut linker)?;
     Ok(linker)
 }
 
@@ -105,7 +106,7 @@ fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// What standard libraries import whether or not the component uses it. All of it is empty. Sockets are left out on purpose.
+/// What standard libraries import whether or not the component uses it. All of it is empty.
 fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView};
     use wasmtime_wasi::random::WasiRandom;
@@ -132,5 +133,20 @@ fn add_file_system(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
     wasi::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
     wasi::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    Ok(())
+}
+
+/// Sockets that cannot be made and names that are not looked up: Python's standard library imports them whether or not the component uses them. Who
+/// answers is `sealed_wasi`, which refuses.
+fn add_sockets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
+
+    wasi::sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::network::add_to_linker::<_, WasiSockets>(linker, &Default::default(), State::sockets)?;
+    wasi::sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::tcp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::udp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
     Ok(())
 }

@@ -14,8 +14,8 @@ pub(crate) const HANDLES: usize = 1000;
 pub(crate) const CALL_BYTES: usize = 16 << 20;
 /// Most random bytes per call.
 pub(crate) const RANDOM_BYTES: u64 = 64 << 10;
-/// Core instances, memories and tables that one component may consist of.
-const PARTS: u32 = 32;
+/// Core instances that one component may consist of. CPython comes as a dozen libraries, each with its shims: 38 in all.
+const PARTS: u32 = 64;
 /// Memory that a free slot keeps for its next instance, where the kernel can tell which pages were touched.
 const WARM_BYTES: usize = 1 << 20;
 /// Most memories that are laid out for the sake of warmth: each is some gigabytes of address space, of which there are 2^47 bytes.

@@ -69,12 +69,16 @@ impl State {
     }
 }
 
-/// WASI with nothing behind it but clocks, randomness and the log: no directories, no environment, no arguments, no input.
+/// WASI with nothing behind it but clocks, randomness and the log: no directories, no environment, no arguments, no input, no sockets.
 fn sealed_wasi(log: &LogSink) -> WasiCtx {
     WasiCtx::builder()
         .stdout(GuestStream { sink: log.clone(), level: Level::Info })
         .stderr(GuestStream { sink: log.clone(), level: Level::Warn })
         .max_random_size(pool::RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .socket_addr_check(|_, _| Box::pin(async { false }))
         .build()
 }
 

@@ -110,7 +110,7 @@ async fn other_task_sees_another_time_and_other_randomness() {
 }
 
 /// A component that imports an empty interface of that name, and nothing else.
-fn importing(interface: &str) -> Vec<u8> {
+pub(crate) fn importing(interface: &str) -> Vec<u8> {
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const EMPTY_INTERFACE: &[u8] = &[7, 3, 1, 0x42, 0];
     let length = u8::try_from(interface.len()).expect("names of interfaces are short");

@@ -2,7 +2,8 @@
 
 use tandem_engine::{Grants, LoadError};
 
-use crate::{bytes, engine, hostile, output};
+use crate::strict::importing;
+use crate::{bytes, engine, hostile, output, run};
 
 fn refused(bytes: &[u8]) -> LoadError {
     engine().load(bytes, Grants::default()).expect_err("this must not load")
@@ -33,9 +34,29 @@ fn component_without_the_export_is_refused_by_name() {
 }
 
 #[test]
-fn component_that_wants_sockets_is_refused_by_name() {
-    let LoadError::Import { import, .. } = refused(&bytes("sockets")) else { panic!("sockets are not offered") };
-    assert!(import.starts_with("wasi:sockets/"), "{import}");
+fn component_that_wants_more_than_there_is_is_refused_by_name() {
+    let LoadError::Import { import, .. } = refused(&importing("wasi:nn/graph@0.2.0")) else {
+        panic!("that is not offered")
+    };
+    assert_eq!(import, "wasi:nn/graph@0.2.0");
+}
+
+/// Python's standard library imports sockets. A component that imports them runs, and gets none.
+#[tokio::test]
+async fn every_socket_is_refused() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.set_nonblocking(true).expect("a socket can be set up");
+    let address = listener.local_addr().expect("the listener is bound");
+    let hosts = [address.to_string().parse().expect("an address is a host")].into();
+    // Not even to a host that HTTP may go to.
+    let grants = Grants { http_hosts: hosts, ..Grants::default() };
+    let component = engine().load(&bytes("sockets"), grants).expect("the fixture is a service");
+    for input in [format!("connect {address}"), format!("send {address}"), "listen 127.0.0.1:0".to_owned()] {
+        let error = run(&component, &input).await.expect_err("no socket is given");
+        assert_eq!(error.to_string(), "PermissionDenied", "{input}");
+    }
+    assert!(run(&component, "look-up localhost").await.is_err());
+    assert!(listener.accept().is_err(), "nobody has connected");
 }
 
 #[test]
