@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_types::{ComponentDigest, TaskBlock, TaskId, WorkflowId};
+use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::tandem::service::types as wit;
 use crate::capability::logging::{LINE_BYTES_MAX, LogSink};
 use crate::engine::{Compiled, Shared};
 use crate::secrets::Redactor;
+use crate::share::Share;
 use crate::state::{self, OutOfMemory, State};
-use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError, pool};
+use crate::turn::in_turn;
+use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError};
 
 /// What a component is told of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +60,13 @@ pub struct Component {
     compiled: Arc<Compiled>,
     grants: Arc<Grants>,
     redactor: Arc<Redactor>,
+    share: Arc<Share>,
 }
 
 impl Component {
-    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, grants: Grants) -> Self {
+    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, share: Arc<Share>, grants: Grants) -> Self {
         let redactor = Arc::new(Redactor::new(&grants.secrets));
-        Self { engine, compiled, grants: Arc::new(grants), redactor }
+        Self { engine, compiled, grants: Arc::new(grants), redactor, share }
     }
 
     /// SHA-256 of the component's bytes.
@@ -92,13 +96,13 @@ impl Component {
 
     /// Runs on the caller's thread.
     pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
-        let _slot = self.engine.slots.acquire().await.expect("the slots are never closed");
+        let _slot = self.share.slot().await;
         let started = Instant::now();
         let mut store = self.store(&task).map_err(host)?;
         let limits = &self.grants.limits;
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
         let call = self.call(&mut store, task).with_subscriber(Dispatch::none());
-        let outcome = match tokio::time::timeout(limits.time, call).await {
+        let outcome = match tokio::time::timeout(limits.time, in_turn(self.turns(), call)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(limits.breach(LimitKind::Time).into()),
         };
@@ -107,10 +111,16 @@ impl Component {
         Ok(Execution { output, fuel, elapsed: started.elapsed() })
     }
 
+    /// What keeps executions of one service from being all that is runnable; on the caller's threads, only where there are others.
+    fn turns(&self) -> Option<Arc<Semaphore>> {
+        let shared = self.engine.threads.is_some() || !self.share.is_alone();
+        shared.then(|| Arc::clone(&self.share.turns))
+    }
+
     fn store(&self, task: &TaskInput) -> wasmtime::Result<Store<State>> {
         let log =
             LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), self.grants.limits.log_bytes);
-        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), log, task);
+        let state = State::new(Arc::clone(&self.grants), self.engine.client.of(&self.share), log, task);
         state::store(&self.engine.wasm, state)
     }
 
@@ -138,6 +148,14 @@ impl Component {
         GuestError { kind, message: self.redactor.redact(&error.message, LINE_BYTES_MAX) }
     }
 
+    /// What the component returns is read when none of its code is on the stack any more. It is the output, or else an error's words that nobody would read.
+    fn too_much_at_once(&self, error: &wasmtime::Error) -> LimitBreach {
+        match error.is::<WasmBacktrace>() {
+            true => fixed(LimitKind::CallBytes),
+            false => self.grants.limits.breach(LimitKind::Output),
+        }
+    }
+
     /// Why the component's code did not come to its end.
     fn crash(&self, error: &wasmtime::Error) -> RunError {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
@@ -151,19 +169,32 @@ impl Component {
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => self.grants.limits.breach(LimitKind::Fuel).into(),
-            Some(Trap::StackOverflow) => LimitBreach { kind: LimitKind::Stack, limit: pool::STACK_BYTES as u64 }.into(),
+            Some(Trap::StackOverflow) => fixed(LimitKind::Stack).into(),
             Some(trap) => RunError::Trap { reason: trap.to_string().trim_start_matches("wasm trap: ").to_owned() },
-            None if is_full_table(error) => {
-                LimitBreach { kind: LimitKind::Handles, limit: pool::HANDLES as u64 }.into()
-            }
+            None if is_full_table(error) => fixed(LimitKind::Handles).into(),
+            None if is_too_much_at_once(error) => self.too_much_at_once(error).into(),
             None => RunError::Trap { reason: self.redactor.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
         }
     }
 }
 
+/// A limit that is the same on every node.
+fn fixed(kind: LimitKind) -> LimitBreach {
+    LimitBreach { kind, limit: kind.fixed().expect("only fixed limits are asked for") }
+}
+
+fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
+    says(error, "too much data is being copied between the host and the guest")
+}
+
+/// For what wasmtime has no type that others may know; the hostile guests in `tests/components` hold it to its words.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
+}
+
 fn is_full_table(error: &wasmtime::Error) -> bool {
     use wasmtime::component::ResourceTableError;
-    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+    matches!(error.downcast_ref(), Some(ResourceTableError::Full)) || says(error, "store handle limit exceeded")
 }
 
 /// What was refused to the component explains what it made of it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tandem_types::Determinism;
+use tandem_types::{Determinism, ServiceId};
 
 use crate::store::ServiceStore;
 use crate::{HttpHosts, HttpTape, Limits, Secrets};
@@ -11,6 +11,8 @@ use crate::{HttpHosts, HttpTape, Limits, Secrets};
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
+    /// Whose component it is: services share the engine evenly. Without one it is nobody's, which counts as one more service.
+    pub service: Option<ServiceId>,
     /// Which time and randomness it sees, and what it may import at all.
     pub determinism: Determinism,
     /// Settings from the manifest.

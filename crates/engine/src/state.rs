@@ -8,7 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
-use crate::capability::http::{Client, Gate, Stop};
+use crate::capability::http::{Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
@@ -30,7 +30,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(grants: Arc<Grants>, client: Client, log: LogSink, task: &TaskInput) -> Self {
+    pub(crate) fn new(grants: Arc<Grants>, client: ServiceClient, log: LogSink, task: &TaskInput) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(pool::HANDLES);
         Self {

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
-    Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+    COMPONENT_BYTES_MAX, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets,
+    ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, ServiceId, Workflow, WorkflowId};
 use zeroize::Zeroizing;
-
-/// Largest component that is read, in bytes.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +83,8 @@ pub enum WorkflowsError {
 
 /// Where manifests and components are, and what they may have.
 pub struct Sources<'a> {
+    /// The service.
+    pub service: ServiceId,
     /// Directory of the manifests, `*.json`.
     pub manifests: &'a Path,
     /// Directory of the components, `<sha256>.wasm`.
@@ -186,6 +186,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         hosts.push(host);
     }
     Ok(Grants {
+        service: Some(sources.service),
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
@@ -210,9 +211,15 @@ mod tests {
     use tandem_engine::EngineConfig;
 
     use super::*;
+    use crate::caps::Caps;
 
     /// Loads a manifest for a component that need not be there, with the given line in its workflow.
     fn load(line: &str, private_hosts: bool) -> String {
+        let outcome = load_capped(line, private_hosts, &Caps::default());
+        outcome.map_or_else(|error| error.to_string(), |_| "loaded".to_owned())
+    }
+
+    fn load_capped(line: &str, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let component = b"no component";
         let digest = ComponentDigest::of(component);
@@ -224,17 +231,15 @@ mod tests {
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
         let secrets = |_: &str| None;
         let sources = Sources {
+            service: ServiceId { chain_id: 1, manager: tandem_types::Address::ZERO },
             manifests: directory.path(),
             components: directory.path(),
             private_hosts,
             secrets: &secrets,
             store: Arc::new(tandem_engine::MemoryStore::default()),
         };
-        let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
-        match Workflows::load(&engine.expect("there is address space"), &sources) {
-            Ok(_) => "loaded".to_owned(),
-            Err(error) => error.to_string(),
-        }
+        let config = EngineConfig { concurrent_max: 1, limits_max: caps.limits(), ..EngineConfig::default() };
+        Workflows::load(&Engine::new(config).expect("there is address space"), &sources)
     }
 
     #[test]
@@ -247,6 +252,18 @@ mod tests {
     #[test]
     fn missing_secrets_are_named() {
         assert!(load("secrets = [\"API_KEY\"]", false).contains("needs the secret `API_KEY`"));
+    }
+
+    #[test]
+    fn manifest_that_asks_for_more_than_the_node_lends_is_refused() {
+        let caps = Caps { memory_mib: Some(32), ..Caps::default() };
+        let error = load_capped("limits = { memory-mib = 33 }", false, &caps).err().expect("it asks for more");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("limit `memory` of 34603008 is above this node's 33554432"));
+        let lower = load_capped("limits = { memory-mib = 32 }", false, &caps).err().expect("it is no component");
+        assert!(
+            !matches!(lower, WorkflowsError::Load { source, .. } if matches!(*source, LoadError::LimitAboveNode { .. }))
+        );
     }
 
     #[test]
