@@ -24,7 +24,7 @@ test-rust: components build
 
 lint: components ## Check formatting and lints
 	cargo fmt --all --check
-	cargo fmt --manifest-path components/Cargo.toml --check -p sports-scores -p twap -p hostile -p sockets -p witness -p errand
+	cargo fmt --manifest-path components/Cargo.toml --check -p sports-scores -p twap -p hostile -p sockets -p witness -p errand -p hostile-panic
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --workspace --locked -- -D warnings
 	cd contracts && forge fmt --check
@@ -56,7 +56,12 @@ gas-table: ## Print the README's gas table from the committed snapshots
 slither: setup ## Static analysis of the contracts; every finding is mended or argued (needs Python)
 	scripts/slither
 
-fuzz: setup ## Fuzz tests and invariants of the contracts at length
+# How long each target of the engine runs, and where its numbers begin.
+fuzz: export FUZZ_SECONDS ?= 120
+fuzz: export FUZZ_SEED ?= $(shell date +%s)
+fuzz: setup components build ## Fuzz manifests, inputs, components (FUZZ_SECONDS, FUZZ_SEED) and the contracts, at length
+	@echo "FUZZ_SEED=$(FUZZ_SEED)"
+	cargo $(CARGO_TEST) --release --workspace --locked --test fuzz
 	cd contracts && FOUNDRY_PROFILE=long forge test
 
 deny: ## Check licences, duplicates and sources of dependencies (needs cargo-deny)

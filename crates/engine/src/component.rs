@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_types::{ComponentDigest, TaskBlock, TaskId, WorkflowId};
+use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::tandem::service::types as wit;
 use crate::capability::logging::{LINE_BYTES_MAX, LogSink};
 use crate::engine::{Compiled, Shared};
 use crate::secrets::Redactor;
+use crate::share::Share;
 use crate::state::{self, Ended, OutOfMemory, State};
-use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError, pool};
+use crate::turn::in_turn;
+use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError};
 
 /// What a component is told of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +54,13 @@ pub struct Execution {
 }
 
 /// What an execution has from whoever starts it, the node or its caller.
-pub(crate) struct Share {
+pub(crate) struct Allowance {
     /// Fuel that it may use, its callees included.
     pub(crate) fuel: u64,
     /// Calls that it may make, those of its callees included.
     pub(crate) calls: u64,
+    /// Its service's turns to compute, unless it computes in its caller's.
+    pub(crate) turns: Option<Arc<Semaphore>>,
     /// Where its lines go.
     pub(crate) log: LogSink,
 }
@@ -98,14 +103,21 @@ pub struct Component {
     grants: Arc<Grants>,
     /// For its own secrets and those of all that it calls.
     redactor: Arc<Redactor>,
+    share: Arc<Share>,
     needs: Needs,
 }
 
 impl Component {
-    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, grants: Grants, needs: Needs) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Shared>,
+        compiled: Arc<Compiled>,
+        share: Arc<Share>,
+        grants: Grants,
+        needs: Needs,
+    ) -> Self {
         let callees = grants.calls.values().map(|callee| &*callee.redactor);
         let redactor = Arc::new(Redactor::with(&grants.secrets, callees));
-        Self { engine, compiled, grants: Arc::new(grants), redactor, needs }
+        Self { engine, compiled, grants: Arc::new(grants), redactor, share, needs }
     }
 
     pub(crate) fn engine(&self) -> &Arc<Shared> {
@@ -139,24 +151,31 @@ impl Component {
 
     /// Runs on the caller's thread. The slots for all calls are taken at once: runs that each hold some and wait for more would wait for ever.
     pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
-        let _slots = self.engine.slots.acquire_many(self.needs.slots).await.expect("the slots are never closed");
+        let _slots = self.share.slots(self.needs.slots as usize).await;
         let (started, limits) = (Instant::now(), &self.grants.limits);
         let log = LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), limits.log_bytes);
-        let share = Share { fuel: limits.fuel, calls: limits.component_calls, log };
+        let allowance = Allowance { fuel: limits.fuel, calls: limits.component_calls, turns: self.turns(), log };
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
-        let Ran { outcome, fuel, .. } = self.run_within(task, share).with_subscriber(Dispatch::none()).await;
+        let Ran { outcome, fuel, .. } = self.run_within(task, allowance).with_subscriber(Dispatch::none()).await;
         Ok(Execution { output: outcome?, fuel, elapsed: started.elapsed() })
     }
 
+    /// What keeps executions of one service from being all that is runnable; on the caller's threads, only where there are others.
+    fn turns(&self) -> Option<Arc<Semaphore>> {
+        let shared = self.engine.threads.is_some() || !self.share.is_alone();
+        shared.then(|| Arc::clone(&self.share.turns))
+    }
+
     /// Runs in a slot that the caller has, with what it hands over.
-    pub(crate) async fn run_within(&self, task: TaskInput, share: Share) -> Ran {
-        let (given, time) = (share.fuel, self.grants.limits.time);
-        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), &task, share);
+    pub(crate) async fn run_within(&self, task: TaskInput, mut allowance: Allowance) -> Ran {
+        let (given, time, turns) = (allowance.fuel, self.grants.limits.time, allowance.turns.take());
+        let client = self.engine.client.of(&self.share);
+        let state = State::new(Arc::clone(&self.grants), client, &task, allowance);
         let mut store = match state::store(&self.engine.wasm, state, given) {
             Ok(store) => store,
             Err(error) => return Ran { outcome: Err(host(error)), fuel: 0, calls: 0 },
         };
-        let outcome = match tokio::time::timeout(time, self.call(&mut store, task)).await {
+        let outcome = match tokio::time::timeout(time, in_turn(turns, self.call(&mut store, task))).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
         };
@@ -184,6 +203,14 @@ impl Component {
         }
     }
 
+    /// What the component returns is read when none of its code is on the stack any more. It is the output, or else an error's words that nobody would read.
+    fn too_much_at_once(&self, error: &wasmtime::Error) -> LimitBreach {
+        match error.is::<WasmBacktrace>() {
+            true => fixed(LimitKind::CallBytes),
+            false => self.grants.limits.breach(LimitKind::Output),
+        }
+    }
+
     /// Why the component's code did not come to its end.
     fn crash(&self, error: &wasmtime::Error, log: &LogSink) -> RunError {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
@@ -200,11 +227,10 @@ impl Component {
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => self.grants.limits.breach(LimitKind::Fuel).into(),
-            Some(Trap::StackOverflow) => LimitBreach { kind: LimitKind::Stack, limit: pool::STACK_BYTES as u64 }.into(),
+            Some(Trap::StackOverflow) => fixed(LimitKind::Stack).into(),
             Some(trap) => RunError::Trap { reason: trap.to_string().trim_start_matches("wasm trap: ").to_owned() },
-            None if is_full_table(error) => {
-                LimitBreach { kind: LimitKind::Handles, limit: pool::HANDLES as u64 }.into()
-            }
+            None if is_full_table(error) => fixed(LimitKind::Handles).into(),
+            None if is_too_much_at_once(error) => self.too_much_at_once(error).into(),
             None => RunError::Trap { reason: log.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
         }
     }
@@ -221,9 +247,23 @@ fn guest_error(error: wit::Error, log: &LogSink) -> GuestError {
     GuestError { kind, message: log.redact(&error.message, LINE_BYTES_MAX) }
 }
 
+/// A limit that is the same on every node.
+fn fixed(kind: LimitKind) -> LimitBreach {
+    LimitBreach { kind, limit: kind.fixed().expect("only fixed limits are asked for") }
+}
+
+fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
+    says(error, "too much data is being copied between the host and the guest")
+}
+
+/// For what wasmtime has no type that others may know; the hostile guests in `tests/components` hold it to its words.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
+}
+
 fn is_full_table(error: &wasmtime::Error) -> bool {
     use wasmtime::component::ResourceTableError;
-    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+    matches!(error.downcast_ref(), Some(ResourceTableError::Full)) || says(error, "store handle limit exceeded")
 }
 
 /// What was refused to the component explains what it made of it.

@@ -1,13 +1,13 @@
 //! The engine: compiles components once per digest and holds what all of them share. It refuses components that do not fit the world
 //! `tandem:service/service`, at load and by name, so that nothing is left to find out when a task comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tandem_types::{CALL_DEPTH_MAX, ComponentDigest, Determinism};
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component as Code, InstancePre};
 
 use crate::bindings::ServicePre;
@@ -15,26 +15,39 @@ use crate::cache::{Cache, CacheConfig};
 use crate::capability::http::Client;
 use crate::component::{Component, Needs};
 use crate::linker::Linkers;
+use crate::share::Shares;
 use crate::state::State;
 use crate::threads::ComputeThreads;
-use crate::{Grants, Limits, LoadError, pool};
+use crate::{Grants, Limits, LoadError, pool, size};
 
 /// What the whole node lends to its components.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Executions at a time, over all components; more wait for their turn. Sets how much address space is reserved.
+    /// Executions at a time, over all components; more wait for their turn. Half of them are kept for services in equal parts. Sets how much address space
+    /// is reserved.
     pub concurrent_max: u32,
+    /// HTTP connections at a time of one service; requests beyond wait, in their own time.
+    pub connections_max: u32,
+    /// Addresses of names that are not to be looked up. They are checked like what a lookup finds.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// Cap over the limits of every workflow.
     pub limits_max: Limits,
     /// Where compiled code is kept from one start to the next, if anywhere. A cache that cannot be used is said so in the log, and done without.
     pub cache: Option<CacheConfig>,
-    /// Threads of their own for components, at a lower priority than the caller's; none computes on the caller's.
+    /// How many threads of their own the components of a service may keep busy, at a lower priority than the caller's; none computes on the caller's.
     pub compute_threads: Option<NonZeroUsize>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { concurrent_max: 256, limits_max: Limits::manifest_max(), cache: None, compute_threads: None }
+        Self {
+            concurrent_max: 256,
+            connections_max: 1024,
+            hosts: BTreeMap::new(),
+            limits_max: Limits::manifest_max(),
+            cache: None,
+            compute_threads: None,
+        }
     }
 }
 
@@ -65,8 +78,8 @@ pub struct Engine(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) client: Client,
-    /// One permit per slot of the pool, so that the pool is never found full.
-    pub(crate) slots: Semaphore,
+    /// As many slots as the pool has, so that it is never found full.
+    shares: Arc<Shares>,
     pub(crate) threads: Option<ComputeThreads>,
     linkers: Linkers,
     cache: Option<Cache>,
@@ -94,8 +107,8 @@ impl Engine {
         };
         let wasm = wasmtime::Engine::new(&pool::config(&config)).map_err(refused)?;
         Ok(Self(Arc::new(Shared {
-            client: Client::new()?,
-            slots: Semaphore::new(config.concurrent_max as usize),
+            client: Client::new(config.hosts.clone())?,
+            shares: shares(&config),
             threads: config.compute_threads.map(ComputeThreads::start).transpose().map_err(EngineError::Threads)?,
             cache: config.cache.and_then(|config| open_cache(&config, &wasm)),
             limits_max: config.limits_max,
@@ -120,7 +133,8 @@ impl Engine {
         let needs = self.check_calls(&grants)?;
         let digest = ComponentDigest::of(bytes);
         let compiled = self.compiled((digest, grants.determinism), bytes)?;
-        Ok(Component::new(Arc::clone(&self.0), compiled, grants, needs))
+        let share = self.0.shares.of(grants.service, needs.slots as usize);
+        Ok(Component::new(Arc::clone(&self.0), compiled, share, grants, needs))
     }
 
     /// What a run of the component takes of the node, those that it calls included.
@@ -185,6 +199,7 @@ impl Engine {
         if let Some(code) = cache.and_then(|cache| cache.load(&self.0.wasm, digest)) {
             return Ok(code);
         }
+        size::check(digest, bytes)?;
         let code = Code::from_binary(&self.0.wasm, bytes)
             .map_err(|error| LoadError::Invalid { digest, reason: format!("{error:#}") })?;
         if let Some(cache) = cache {
@@ -198,6 +213,11 @@ impl Engine {
 fn loaded_code(loaded: &Loaded, digest: ComponentDigest) -> Option<Code> {
     let compiled = loaded.iter().filter(|((of, _), _)| *of == digest).find_map(|(_, compiled)| compiled.upgrade())?;
     Some(compiled.service.instance_pre().component().clone())
+}
+
+fn shares(config: &EngineConfig) -> Arc<Shares> {
+    let threads = config.compute_threads.or_else(|| std::thread::available_parallelism().ok());
+    Shares::new(config.concurrent_max as usize, threads.map_or(1, NonZeroUsize::get), config.connections_max as usize)
 }
 
 /// A node without its cache is slow to start and as right as any other.

@@ -19,6 +19,18 @@ pub enum LoadError {
         /// What the validator says.
         reason: String,
     },
+    /// More than any component may have: compiling takes time and memory that no other limit bounds.
+    #[error("{digest} has {found} {what}, a component may have {most}")]
+    TooLarge {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        most: u64,
+    },
     /// A core module where a component is needed.
     #[error("{digest} is a core WebAssembly module, not a component")]
     CoreModule {
@@ -170,10 +182,7 @@ impl RunError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Guest(error) => error.kind.fault(),
-            Self::Limit(breach) => match breach.kind {
-                LimitKind::HttpTime | LimitKind::Time => Fault::Source,
-                _ => Fault::Component,
-            },
+            Self::Limit(breach) => breach.kind.fault(),
             Self::Refused(_) | Self::Trap { .. } => Fault::Component,
             Self::Callee { error, .. } => error.fault(),
             Self::Chain(_) | Self::Host { .. } => Fault::Host,
@@ -261,6 +270,12 @@ pub enum Refusal {
     /// `CONNECT`, which would open a tunnel.
     #[error("the HTTP method CONNECT is not granted to any component")]
     HttpTunnel,
+    /// A method other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
+    #[error("the HTTP method `{method}` is not granted to any component")]
+    HttpMethod {
+        /// The method, as asked for.
+        method: String,
+    },
     /// The service's store.
     #[error("the service's store is not granted")]
     Store,

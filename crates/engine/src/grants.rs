@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tandem_types::{Determinism, WorkflowId};
+use tandem_types::{Determinism, ServiceId, WorkflowId};
 
 use crate::chain::ChainState;
 use crate::store::ServiceStore;
@@ -12,6 +12,8 @@ use crate::{Component, HttpHosts, HttpTape, Limits, Secrets};
 /// Grants of one workflow on this operator.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
+    /// Whose component it is: services share the engine evenly. Without one it is nobody's, which counts as one more service.
+    pub service: Option<ServiceId>,
     /// Which time and randomness it sees, and what it may import at all.
     pub determinism: Determinism,
     /// Settings from the manifest.

@@ -33,9 +33,12 @@ mod limits;
 mod linker;
 mod pool;
 mod secrets;
+mod share;
+mod size;
 mod state;
 pub mod store;
 mod threads;
+mod turn;
 
 pub use cache::CacheConfig;
 pub use capability::http::{HostError, HttpExchange, HttpHost, HttpHosts, HttpTape};
@@ -46,4 +49,5 @@ pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError}
 pub use grants::Grants;
 pub use limits::{LimitBreach, LimitKind, Limits};
 pub use secrets::Secrets;
+pub use size::{COMPONENT_BYTES_MAX, COMPONENT_FUNCTIONS_MAX, FUNCTION_BYTES_MAX};
 pub use store::{MemoryStore, ServiceStore, StoreLimits};

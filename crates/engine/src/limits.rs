@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tandem_types::{ChainGrant, Limits as ManifestLimits, StoreGrant};
 
-use crate::{ChainLimits, StoreLimits};
+use crate::capability::components::INPUT_BYTES_MAX as CALL_INPUT_BYTES_MAX;
+use crate::store::STORE_BATCH_MAX;
+use crate::{ChainLimits, Fault, StoreLimits, pool};
 
 /// Limits of one execution.
 ///
@@ -26,9 +28,9 @@ pub struct Limits {
     pub log_bytes: u64,
     /// HTTP requests, redirects that the component follows included.
     pub http_requests: u64,
-    /// Bytes of request bodies, summed.
+    /// Bytes of headers and bodies of requests, summed.
     pub http_request_bytes: u64,
-    /// Bytes of response bodies, summed.
+    /// Bytes of headers and bodies of responses, summed.
     pub http_response_bytes: u64,
     /// Time for one HTTP request, from the name lookup to the last byte of the response.
     pub http_time: Duration,
@@ -126,6 +128,8 @@ pub enum LimitKind {
     Stack,
     /// Things of the host that the component holds at once, such as requests and streams; the same on every node.
     Handles,
+    /// Bytes that one call hands to the host; the same on every node.
+    CallBytes,
     /// [`Limits::output_bytes`].
     Output,
     /// [`Limits::log_bytes`].
@@ -163,6 +167,59 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
+    /// All of them, as documented.
+    pub const ALL: [Self; 24] = [
+        Self::Fuel,
+        Self::Time,
+        Self::Memory,
+        Self::TableElements,
+        Self::Stack,
+        Self::Handles,
+        Self::CallBytes,
+        Self::Output,
+        Self::Log,
+        Self::HttpRequests,
+        Self::HttpRequestBytes,
+        Self::HttpResponseBytes,
+        Self::HttpTime,
+        Self::StoreCalls,
+        Self::StoreKeys,
+        Self::StoreKeyBytes,
+        Self::StoreValueBytes,
+        Self::StoreBytes,
+        Self::StoreBatch,
+        Self::ChainCalls,
+        Self::ChainBytes,
+        Self::ChainGas,
+        Self::ComponentCalls,
+        Self::CallInput,
+    ];
+
+    /// The value, where it is the same on every node and no manifest sets it.
+    pub fn fixed(self) -> Option<u64> {
+        match self {
+            Self::Stack => Some(pool::STACK_BYTES as u64),
+            Self::Handles => Some(pool::HANDLES as u64),
+            Self::CallBytes => Some(pool::CALL_BYTES as u64),
+            Self::StoreBatch => Some(STORE_BATCH_MAX as u64),
+            Self::CallInput => Some(CALL_INPUT_BYTES_MAX as u64),
+            _ => None,
+        }
+    }
+
+    /// Whose fault it is to meet the limit. Time passes while others are slow, so it is a source's.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Time | Self::HttpTime => Fault::Source,
+            _ => Fault::Component,
+        }
+    }
+
+    /// Whether a `strict` component meets the limit on every machine or on none. The depth of calls depends on the processor, time on everything.
+    pub fn is_deterministic(self) -> bool {
+        !matches!(self, Self::Time | Self::HttpTime | Self::Stack)
+    }
+
     /// The name in configuration, metrics and JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -172,6 +229,7 @@ impl LimitKind {
             Self::TableElements => "table-elements",
             Self::Stack => "stack",
             Self::Handles => "handles",
+            Self::CallBytes => "call-bytes",
             Self::Output => "output",
             Self::Log => "log",
             Self::HttpRequests => "http-requests",
@@ -219,6 +277,7 @@ impl fmt::Display for LimitBreach {
             LimitKind::TableElements => write!(f, "asked for more than {limit} table elements"),
             LimitKind::Stack => write!(f, "called deeper than {bytes} of stack allow"),
             LimitKind::Handles => write!(f, "held more than {limit} handles at once"),
+            LimitKind::CallBytes => write!(f, "handed more than {bytes} to the host at once"),
             LimitKind::Output => write!(f, "returned more than {bytes} of output"),
             LimitKind::Log => write!(f, "logged more than {bytes}"),
             LimitKind::HttpRequests => write!(f, "made more than {limit} HTTP requests"),

@@ -10,12 +10,12 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bindings::tandem::service::logging::Level;
 use crate::capability::chain::ChainGate;
 use crate::capability::components::CallGate;
-use crate::capability::http::{Client, Gate, Stop};
+use crate::capability::http::{Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
-use crate::component::Share;
+use crate::component::Allowance;
 use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
 
 /// The host's side of one instance.
@@ -35,19 +35,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(grants: Arc<Grants>, client: Client, task: &TaskInput, share: Share) -> Self {
+    pub(crate) fn new(grants: Arc<Grants>, client: ServiceClient, task: &TaskInput, allowance: Allowance) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(pool::HANDLES);
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
             store: StoreGate::new(Arc::clone(&grants)),
             chain: ChainGate::new(Arc::clone(&grants), task.block),
-            calls: CallGate::new(Arc::clone(&grants), task, share.calls),
+            calls: CallGate::new(Arc::clone(&grants), task, allowance.calls),
             strict: Strict::new(task.task_id, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
-            log: share.log,
+            log: allowance.log,
             grants,
             table,
         }
@@ -170,7 +170,9 @@ mod tests {
     use wasmtime::{Engine, Memory, MemoryType};
 
     use super::*;
+    use crate::capability::http::{Client, KnownHosts};
     use crate::secrets::Redactor;
+    use crate::share::Shares;
     use crate::{EngineConfig, Limits, Secrets};
 
     /// The store of an execution with the default limits.
@@ -179,8 +181,9 @@ mod tests {
         let engine = Engine::new(&pool::config(&config)).expect("there is address space for a slot");
         let (task, redactor) = (TaskInput::manual(Vec::new()), Arc::new(Redactor::new(&Secrets::default())));
         let log = LogSink::new(task.task_id, task.workflow.clone(), redactor, 0);
-        let client = Client::new().expect("TLS can be set up");
-        store(&engine, State::new(Arc::default(), client, log, &task)).expect("fuel is on")
+        let client = Client::new(KnownHosts::default()).expect("TLS can be set up").of(&Shares::new(1, 1, 1).of(None, 1));
+        let allowance = Allowance { fuel: 1, calls: 0, turns: None, log };
+        store(&engine, State::new(Arc::default(), client, &task, allowance), 1).expect("fuel is on")
     }
 
     /// Asks for `pages` more than one, as a component does.

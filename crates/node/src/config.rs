@@ -8,6 +8,8 @@ use tandem_protocol::Settings;
 use tandem_types::{Address, ServiceId};
 use url::Url;
 
+use crate::caps::Caps;
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -70,6 +72,8 @@ pub struct ComponentsConfig {
     /// Whether a manifest may grant hosts of this machine and its private networks. Leave it off where anything listens there that
     /// the authors of services should not reach.
     pub private_hosts: bool,
+    /// Caps over the limits of every manifest.
+    pub limits_max: Caps,
 }
 
 /// Which service.
@@ -208,7 +212,8 @@ impl Config {
             ("agreement.vote-grace-ms", self.agreement.vote_grace_ms, 0, 600_000),
             ("agreement.takeover-ms", self.agreement.takeover_ms, 100, 3_600_000),
         ];
-        for (key, found, least, most) in bounds {
+        let caps = self.components.limits_max.bounds().into_iter().map(|(key, found, most)| (key, found, 1, most));
+        for (key, found, least, most) in bounds.into_iter().chain(caps) {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }
@@ -270,6 +275,9 @@ components = "components"
             (TOML.replace("rpc =", "rcp ="), "rcp"),
             (TOML.replace("chain-id = 31337", "chain-id = \"x\""), "chain-id"),
             (format!("{TOML}\n[agreement]\nslot-ms = 1"), "agreement.slot-ms is 1"),
+            (format!("{TOML}\n[components.limits-max]\nmemory = 1"), "memory"),
+            (format!("{TOML}\n[components.limits-max]\nfuel = 0"), "components.limits-max.fuel is 0"),
+            (format!("{TOML}\n[components.limits-max]\nmemory-mib = 4096"), "expected 1 to 1024"),
         ];
         for (text, message) in cases {
             let error = read(&text).expect_err(message);

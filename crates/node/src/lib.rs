@@ -8,6 +8,7 @@
 
 mod agree;
 mod api;
+pub mod caps;
 mod clock;
 mod conditions;
 pub mod config;

@@ -13,7 +13,7 @@ use tandem_chain::{
     TransactionManager,
 };
 use tandem_crypto::KeyRing;
-use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError};
+use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError, LoadError};
 use tandem_protocol::Agreement;
 use tandem_types::{ManifestHash, OperatorId, ServiceId};
 use tokio::net::TcpListener;
@@ -114,6 +114,13 @@ impl NodeError {
             }
             Self::Workflows(WorkflowsError::PrivateHost { .. }) => {
                 Some("set components.private-hosts = true only if its author may reach what listens there")
+            }
+            Self::Workflows(WorkflowsError::Load { source, .. })
+                if matches!(**source, LoadError::LimitAboveNode { .. }) =>
+            {
+                Some(
+                    "ask the service for a lower limit in its manifest, or raise components.limits-max in operator.toml",
+                )
             }
             Self::Http { .. } => Some("choose another address for network.http"),
             Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
@@ -304,6 +311,7 @@ fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig {
         cache: Some(CacheConfig::new(config.storage.data.join("compiled"))),
         compute_threads: Some(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        limits_max: config.components.limits_max.limits(),
         ..EngineConfig::default()
     }
 }
@@ -316,6 +324,7 @@ fn load_workflows(
     (journal, chain): (&Journal, PinnedChain),
 ) -> Result<Workflows, WorkflowsError> {
     let sources = Sources {
+        service: config.service.into(),
         manifests: &config.storage.manifests,
         components: &config.storage.components,
         private_hosts: config.components.private_hosts,

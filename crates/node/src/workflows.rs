@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
-    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+    COMPONENT_BYTES_MAX, ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError,
+    Secrets, ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Trigger, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
-
-/// Largest component that is read, in bytes.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +101,8 @@ pub enum MissingComponent {
 
 /// Where manifests and components are, and what they may have.
 pub struct Sources<'a> {
+    /// The service.
+    pub service: ServiceId,
     /// Directory of the manifests, `*.json`.
     pub manifests: &'a Path,
     /// Directory of the components, `<sha256>.wasm`.
@@ -241,6 +241,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         hosts.push(host);
     }
     Ok(Grants {
+        service: Some(sources.service),
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
@@ -271,9 +272,15 @@ mod tests {
     use tandem_engine::EngineConfig;
 
     use super::*;
+    use crate::caps::Caps;
 
     /// Loads a manifest for a component that need not be there, with the given line in its workflow.
     fn load(line: &str, private_hosts: bool) -> String {
+        let outcome = load_capped(line, private_hosts, &Caps::default());
+        outcome.map_or_else(|error| error.to_string(), |_| "loaded".to_owned())
+    }
+
+    fn load_capped(line: &str, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let component = b"no component";
         let digest = ComponentDigest::of(component);
@@ -283,15 +290,13 @@ mod tests {
         let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
-        match load_all(directory.path(), private_hosts) {
-            Ok(_) => "loaded".to_owned(),
-            Err(error) => error.to_string(),
-        }
+        load_all(directory.path(), private_hosts, caps)
     }
 
-    fn load_all(directory: &Path, private_hosts: bool) -> Result<Workflows, WorkflowsError> {
+    fn load_all(directory: &Path, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
         let secrets = |_: &str| None;
         let sources = Sources {
+            service: ServiceId { chain_id: 1, manager: tandem_types::Address::ZERO },
             manifests: directory,
             components: directory,
             private_hosts,
@@ -299,8 +304,8 @@ mod tests {
             store: Arc::new(tandem_engine::MemoryStore::default()),
             chain: Arc::new(tandem_engine::MemoryChain::default()),
         };
-        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() });
-        Workflows::load(&engine.expect("there is address space"), &sources)
+        let config = EngineConfig { concurrent_max: 2, limits_max: caps.limits(), ..EngineConfig::default() };
+        Workflows::load(&Engine::new(config).expect("there is address space"), &sources)
     }
 
     #[test]
@@ -313,6 +318,18 @@ mod tests {
     #[test]
     fn missing_secrets_are_named() {
         assert!(load("secrets = [\"API_KEY\"]", false).contains("needs the secret `API_KEY`"));
+    }
+
+    #[test]
+    fn manifest_that_asks_for_more_than_the_node_lends_is_refused() {
+        let caps = Caps { memory_mib: Some(32), ..Caps::default() };
+        let error = load_capped("limits = { memory-mib = 33 }", false, &caps).err().expect("it asks for more");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("limit `memory` of 34603008 is above this node's 33554432"));
+        let lower = load_capped("limits = { memory-mib = 32 }", false, &caps).err().expect("it is no component");
+        assert!(
+            !matches!(lower, WorkflowsError::Load { source, .. } if matches!(*source, LoadError::LimitAboveNode { .. }))
+        );
     }
 
     #[test]
@@ -335,7 +352,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
-        let loaded = load_all(directory.path(), false).expect("it can be served");
+        let loaded = load_all(directory.path(), false, &Caps::default()).expect("it can be served");
         let component = |name: &str| loaded.component(manifest.hash(), &name.parse().expect("a name"));
         assert_eq!(component("asked").map(|component| component.grants().calls.len()), Ok(1));
         let called = "called".parse().expect("a name");

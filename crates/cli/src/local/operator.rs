@@ -254,7 +254,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             manifests: options.directory.join("manifests"),
             components: options.directory.join("components"),
         },
-        components: ComponentsConfig { private_hosts: true },
+        components: ComponentsConfig { private_hosts: true, ..ComponentsConfig::default() },
         agreement: AGREEMENT,
     }
 }

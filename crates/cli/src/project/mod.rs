@@ -204,6 +204,7 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         })
     };
     Ok(Grants {
+        service: None,
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,

@@ -13,12 +13,12 @@ use wasmtime::component::Linker;
 
 use crate::bindings::tandem::service::components::{CallError, Limit};
 use crate::bindings::tandem::service::types as wit;
-use crate::component::Share;
+use crate::component::Allowance;
 use crate::state::{Ended, State};
 use crate::{Component, Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, Refusal, RunError, TaskInput};
 
 /// Most bytes of a callee's input; the same on every node.
-const INPUT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const INPUT_BYTES_MAX: usize = 1 << 20;
 /// Longest name that is repeated in an error.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -100,12 +100,13 @@ async fn call(mut store: StoreContextMut<'_, State>, workflow: String, input: Ve
         Err(error) => return Ok(Err(store.data_mut().calls.stop(error))),
     };
     let (fuel_left, limits) = (store.get_fuel()?, &callee.grants().limits);
-    let share = Share {
+    let allowance = Allowance {
         fuel: limits.fuel.min(fuel_left),
         calls: limits.component_calls.min(calls_left),
+        turns: None,
         log: store.data().log.of(name.clone()),
     };
-    let ran = callee.run_within(task, share).await;
+    let ran = callee.run_within(task, allowance).await;
     store.set_fuel(fuel_left.saturating_sub(ran.fuel))?;
     store.data_mut().calls.made += ran.calls;
     match ran.outcome {

@@ -19,12 +19,16 @@ use http_body_util::combinators::UnsyncBoxBody;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
 pub use allow::{HostError, HttpHost, HttpHosts};
-pub(crate) use client::Client;
 use client::Target;
+pub(crate) use client::{Client, ServiceClient};
 pub(crate) use meter::{Meter, Stop};
 pub use tape::{HttpExchange, HttpTape};
 
 use crate::{Grants, LimitKind, Refusal};
+
+/// The methods that components may use: those whose meaning everybody on the way agrees on.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 type Body = UnsyncBoxBody<Bytes, Error>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -32,13 +36,13 @@ type Exchange = Box<dyn Future<Output = Result<(Response<Body>, Driver), Error>>
 
 /// The gate through which all requests of one execution go.
 pub(crate) struct Gate {
-    client: Client,
+    client: ServiceClient,
     grants: Arc<Grants>,
     meter: Meter,
 }
 
 impl Gate {
-    pub(crate) fn new(client: Client, grants: Arc<Grants>) -> Self {
+    pub(crate) fn new(client: ServiceClient, grants: Arc<Grants>) -> Self {
         let meter = Meter::new(&grants.limits);
         Self { client, grants, meter }
     }
@@ -52,6 +56,9 @@ impl Gate {
         self.meter.count_request()?;
         if request.method() == Method::CONNECT {
             return Err(Refusal::HttpTunnel.into());
+        }
+        if !METHODS.contains(request.method()) {
+            return Err(Refusal::HttpMethod { method: request.method().to_string() }.into());
         }
         let target = destination(request.uri())?;
         if !self.grants.http_hosts.admits(&target) {
