@@ -29,7 +29,7 @@ pub(crate) struct Row {
 
 impl Row {
     fn ratio(&self) -> Option<f64> {
-        self.beside.map(|beside| self.tandem / beside)
+        self.beside.filter(|beside| *beside > 0.0).map(|beside| self.tandem / beside)
     }
 
     fn is_met(&self) -> Option<bool> {

@@ -1,5 +1,6 @@
 //! Clocks that a busy machine does not disturb.
 
+use std::path::Path;
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -27,7 +28,8 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), waited: waited() }
+        let waited = waited();
+        Self { started: Instant::now(), waited }
     }
 
     /// Seconds since the start, for the work of `threads` threads.
@@ -42,11 +44,19 @@ impl Stopwatch {
     }
 }
 
-/// Seconds that all threads of this process spent ready to run without a processor; zero where the system does not count them.
+/// Seconds that this thread spent ready to run without a processor; zero where the system does not count them.
+pub(crate) fn waited_here() -> f64 {
+    waited_in(Path::new("/proc/thread-self"))
+}
+
+/// The same for all threads of this process.
 fn waited() -> f64 {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
-    let nanoseconds = |path: std::path::PathBuf| -> Option<f64> {
-        std::fs::read_to_string(path.join("schedstat")).ok()?.split_whitespace().nth(1)?.parse().ok()
-    };
-    threads.flatten().filter_map(|thread| nanoseconds(thread.path())).sum::<f64>() / 1e9
+    threads.flatten().map(|thread| waited_in(&thread.path())).sum()
+}
+
+fn waited_in(thread: &Path) -> f64 {
+    let counts = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    let nanoseconds: f64 = counts.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default();
+    nanoseconds / 1e9
 }
