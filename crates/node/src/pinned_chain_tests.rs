@@ -146,7 +146,7 @@ async fn endpoint_that_misbehaves_gives_no_answer() {
         (Trick::Silence, "no answer within 500ms"),
         (error(-32005, "rate limit"), "rate limit"),
         (error(-32000, "out of gas"), "out of gas"),
-        (error(-32000, "execution reverted: but what with is kept back"), "kept back"),
+        (error(-32000, "execution reverted: but what with is kept back"), "reverted"),
         (error(-32000, "header not found"), "it is behind"),
         (error(-32000, "missing trie node 5f1d7c"), "has pruned it"),
         (error(-32000, "hash 0505 is not currently canonical"), "reorganised away"),

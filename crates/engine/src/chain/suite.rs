@@ -31,7 +31,7 @@ pub struct Scene {
 
 /// Calls of the contract, with the gas that they need and what comes of them, for chains that do not run it.
 pub fn calls() -> Vec<(Vec<u8>, (u64, Answer))> {
-    let echoed = [vec![0, 1, 2], vec![9; 5_000]].map(|data| (data.clone(), (30_000, Answer::Returned(data))));
+    let echoed = [vec![0, 1, 2], vec![9; 1_000]].map(|data| (data.clone(), (30_000, Answer::Returned(data))));
     let reverted = (vec![1; 100], (30_000, Answer::Reverted(vec![1; 100])));
     let silent = (vec![3], (30_000, Answer::Reverted(Vec::new())));
     let endless = (vec![2], (u64::MAX, Answer::Returned(Vec::new())));
