@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
-use tandem_types::{ComponentDigest, Determinism, WorkflowId};
+use tandem_types::{ComponentDigest, Determinism, Trigger, Workflow, WorkflowId};
 
 use super::code;
 use crate::Failure;
@@ -44,6 +44,10 @@ pub(crate) struct Args {
     /// Build the project and run it again after every change, until Ctrl-C.
     #[arg(long, conflicts_with = "component")]
     pub(super) watch: bool,
+
+    /// What the task begins with [default: the workflow's trigger, else request].
+    #[arg(long, value_enum)]
+    trigger: Option<Kind>,
 
     /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
     #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
@@ -86,6 +90,29 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
+/// Kinds of triggers, as in manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// `createTask` on the service's contract: the input is the task's, as it is
+    Request,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+        }
+    }
+}
+
+impl From<Trigger> for Kind {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Request => Self::Request,
+        }
+    }
+}
+
 /// One run, with all that it needs.
 pub(super) struct Job {
     /// The component's bytes.
@@ -124,10 +151,23 @@ impl Args {
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
         let workflow = project.workflow(self.workflow.as_ref())?;
+        self.check_trigger(workflow)?;
         let component = built(project, workflow.component.digest)?;
         let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
         let grants = project::grants(workflow, project::secrets(workflow)?)?;
         Ok(Job { component, task, grants: self.extend(grants)? })
+    }
+
+    /// A workflow has one trigger: what another would bring is not what its component expects.
+    fn check_trigger(&self, workflow: &Workflow) -> Result<(), Failure> {
+        let own = Kind::from(workflow.trigger);
+        match self.trigger {
+            Some(kind) if kind != own => {
+                let error = anyhow!("workflow `{}` does not begin with `{}`", workflow.name, kind.name());
+                Err(usage(error).hint(format!("leave --trigger out, or say --trigger {}", own.name())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {
