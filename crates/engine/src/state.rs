@@ -170,7 +170,7 @@ mod tests {
     use wasmtime::{Engine, Memory, MemoryType};
 
     use super::*;
-    use crate::capability::http::{Client, KnownHosts};
+    use crate::capability::http::Client;
     use crate::secrets::Redactor;
     use crate::share::Shares;
     use crate::{EngineConfig, Limits, Secrets};
@@ -181,7 +181,9 @@ mod tests {
         let engine = Engine::new(&pool::config(&config)).expect("there is address space for a slot");
         let (task, redactor) = (TaskInput::manual(Vec::new()), Arc::new(Redactor::new(&Secrets::default())));
         let log = LogSink::new(task.task_id, task.workflow.clone(), redactor, 0);
-        let client = Client::new(KnownHosts::default()).expect("TLS can be set up").of(&Shares::new(1, 1, 1).of(None, 1));
+        let client = Client::new(std::collections::BTreeMap::default())
+            .expect("TLS can be set up")
+            .of(&Shares::new(1, 1, 1).of(None, 1));
         let allowance = Allowance { fuel: 1, calls: 0, turns: None, log };
         store(&engine, State::new(Arc::default(), client, &task, allowance), 1).expect("fuel is on")
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
 use tandem_node::pinned_chain::PinnedChain;
-use tandem_types::{ComponentDigest, Determinism, TaskBlock, WorkflowId};
+use tandem_types::{ComponentDigest, Determinism, TaskBlock, Trigger, Workflow, WorkflowId};
 use url::Url;
 
 use super::{chain, code};
@@ -46,6 +46,10 @@ pub(crate) struct Args {
     /// Build the project and run it again after every change, until Ctrl-C.
     #[arg(long, conflicts_with = "component")]
     pub(super) watch: bool,
+
+    /// What the task begins with [default: the workflow's trigger, else request].
+    #[arg(long, value_enum)]
+    trigger: Option<Kind>,
 
     /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
     #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
@@ -94,6 +98,33 @@ pub(crate) struct Args {
     /// Print one JSON object, and nothing else, to standard output.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Kinds of triggers, as in manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// `createTask` on the service's contract: the input is the task's, as it is
+    Request,
+    /// A call from another component of the service: the input is what that hands over
+    Call,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Call => "call",
+        }
+    }
+}
+
+impl From<Trigger> for Kind {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Request => Self::Request,
+            Trigger::Call => Self::Call,
+        }
+    }
 }
 
 /// One run, with all that it needs.
@@ -166,6 +197,7 @@ impl Args {
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
         let workflow = project.workflow(self.workflow.as_ref())?;
+        self.check_trigger(workflow)?;
         let mut parts = project.parts(&workflow.name, project::secrets, |digest| built(project, digest))?;
         if let Some(asked) = parts.last_mut() {
             asked.grants = self.extend(std::mem::take(&mut asked.grants))?;
@@ -175,6 +207,18 @@ impl Args {
         }
         let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) };
         Ok(Job { parts, task })
+    }
+
+    /// A workflow has one trigger: what another would bring is not what its component expects.
+    fn check_trigger(&self, workflow: &Workflow) -> Result<(), Failure> {
+        let own = Kind::from(workflow.trigger);
+        match self.trigger {
+            Some(kind) if kind != own => {
+                let error = anyhow!("workflow `{}` does not begin with `{}`", workflow.name, kind.name());
+                Err(usage(error).hint(format!("leave --trigger out, or say --trigger {}", own.name())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {

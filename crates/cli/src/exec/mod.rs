@@ -3,6 +3,7 @@
 
 mod args;
 mod chain;
+mod hints;
 mod load;
 mod output;
 mod watch;
@@ -12,8 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tandem_engine::{
-    CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, LimitKind, Limits, LoadError, Refusal,
-    RunError,
+    CacheConfig, Component, Engine, EngineConfig, EngineError, Execution, Limits, LoadError, RunError,
 };
 use tandem_types::CALL_DEPTH_MAX;
 
@@ -108,21 +108,12 @@ fn no_engine(error: EngineError) -> Failure {
 }
 
 fn not_loaded(error: LoadError) -> Failure {
-    let hint = match &error {
-        LoadError::CoreModule { .. } => "build it for a component target: cargo build --release --target wasm32-wasip2",
-        LoadError::Invalid { .. } => {
-            "expected a WebAssembly component in binary form, such as cargo writes for the target wasm32-wasip2"
-        }
-        LoadError::Import { .. } => {
-            "components get no sockets and nothing beyond what wit/service.wit and the standard library import"
-        }
-        LoadError::Forbidden { .. } => "run it without --strict to try it under the profile `open`",
-        LoadError::Export { .. } => {
-            "export a service with `tandem_sdk::export!(run)`, for the world `tandem:service/service`"
-        }
-        _ => return Failure::new(code::NOT_A_SERVICE, error),
-    };
-    Failure::new(code::NOT_A_SERVICE, error).hint(hint)
+    let hint = hints::load(&error);
+    let failure = Failure::new(code::NOT_A_SERVICE, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 fn code_of(error: &RunError) -> u8 {
@@ -137,7 +128,7 @@ fn code_of(error: &RunError) -> u8 {
 }
 
 fn explain(error: RunError, in_project: bool) -> Failure {
-    let hint = hint(&error, in_project);
+    let hint = hints::run(&error, in_project);
     let code = code_of(&error);
     let failure = match error {
         RunError::Guest(guest) => {
@@ -150,51 +141,4 @@ fn explain(error: RunError, in_project: bool) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
-}
-
-fn hint(error: &RunError, in_project: bool) -> Option<String> {
-    let choose = |in_toml: &str, argument: &str| match in_project {
-        true => format!("{in_toml} in tandem.toml, or for one run {argument}"),
-        false => argument.to_owned(),
-    };
-    Some(match error {
-        RunError::Guest(guest) if is_missing(&guest.message, "secret ", " is not supplied") => {
-            let argument = "set an environment variable of that name and pass --secret-env NAME";
-            choose("name it with secrets = [\"NAME\"]", argument)
-        }
-        RunError::Guest(guest) if is_missing(&guest.message, "config `", "` is not set") => {
-            choose("set it under config", "set it with --config KEY=VALUE")
-        }
-        RunError::Limit(breach) => match breach.kind {
-            LimitKind::Fuel => "raise it with --fuel N, and in the manifest".to_owned(),
-            LimitKind::Time => "raise it with --time-limit SECONDS, and in the manifest".to_owned(),
-            LimitKind::Memory => "raise it with --memory-limit MIB, and in the manifest".to_owned(),
-            _ => return None,
-        },
-        RunError::Callee { error, .. } => return hint(error, in_project),
-        RunError::Refused(Refusal::Component { workflow }) if in_project => {
-            format!("list it with calls = [\"{workflow}\"] in tandem.toml")
-        }
-        RunError::Refused(Refusal::Component { .. }) => "components call each other within a project only".to_owned(),
-        RunError::Refused(Refusal::Chain) => {
-            choose("grant it with chain = {} and pass --rpc URL", "grant it with --rpc URL")
-        }
-        RunError::Refused(Refusal::Store) => choose("grant it with store = {}", "grant it with --store"),
-        RunError::Refused(Refusal::HttpHost { host }) => choose(
-            &format!("list it with http = {{ hosts = [\"{host}\"] }}"),
-            &format!("grant it with --allow-host {host}"),
-        ),
-        RunError::Refused(Refusal::HttpAddress { address, .. }) => {
-            format!("if that is meant, grant the address too: --allow-host {address}")
-        }
-        RunError::Trap { .. } => {
-            "the lines above that begin with WARN are what the component wrote to its standard error".to_owned()
-        }
-        _ => return None,
-    })
-}
-
-/// Whether a component says, in the SDK's words, that something was not set for it.
-fn is_missing(message: &str, before: &str, after: &str) -> bool {
-    message.starts_with(before) && message.ends_with(after)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, HttpHosts, Limits, MemoryStore, Secrets, ServiceStore};
 use tandem_node::workflows::component_path;
-use tandem_types::{ComponentDigest, Manifest, Trigger, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, ManifestError, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -62,9 +62,8 @@ impl Project {
             .with_context(|| format!("cannot read {}", path.display()))
             .map_err(|error| Failure::new(USAGE, error))?;
         let manifest = Manifest::from_toml(&text).map_err(|error| {
-            Failure::new(USAGE, error)
-                .context(format!("{} is not a manifest", path.display()))
-                .hint("unknown keys are refused, so that a misspelt limit is never a missing one")
+            let hint = hint(&error);
+            Failure::new(USAGE, error).context(format!("{} is not a manifest", path.display())).hint(hint)
         })?;
         Ok(Self { root: root.to_owned(), text, manifest })
     }
@@ -179,9 +178,34 @@ impl Project {
     }
 }
 
+/// What to do about a text that is no manifest.
+fn hint(error: &ManifestError) -> &'static str {
+    match error {
+        ManifestError::TooLarge(_) => "keep data out of it: components get theirs over HTTP, or from the store",
+        ManifestError::Toml(_) | ManifestError::Json(_) => {
+            "unknown keys are refused, so that a misspelt limit is never a missing one"
+        }
+        ManifestError::Workflows(_) => "a service has at least one: [[workflow]] with name, trigger and component",
+        ManifestError::DuplicateWorkflow(_) => "give every workflow a name of its own",
+        ManifestError::Limit { .. } => "choose a number of that range, or leave the limit out for its default",
+        ManifestError::StrictHttp(_) | ManifestError::StrictSecrets(_) | ManifestError::StrictStore(_) => {
+            "strict components compute what anyone can compute again; docs/reference/components.md compares both"
+        }
+        ManifestError::StrictCalls { .. } => "what a strict component is told by an open one cannot be computed again",
+        ManifestError::UnknownCallee { .. } => {
+            "add a [[workflow]] of that name, with trigger = \"call\", or mend the name under calls"
+        }
+        ManifestError::CallCircle(_) => "take one of these names out of the calls of the workflow before it",
+        ManifestError::CallDepth { .. } => "let one component do the work of two that call each other",
+        ManifestError::CallMemory { .. } => "lower limits = { memory-mib = N } of the workflows that are called",
+    }
+}
+
 /// What goes into the component.
 fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "rs" || extension == "wit") || path.ends_with("Cargo.toml")
+    const ENDINGS: [&str; 6] = ["rs", "js", "mjs", "json", "py", "wit"];
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending)) || path.ends_with("Cargo.toml")
 }
 
 /// Digests may be written with capital letters, which `Display` does not.
@@ -200,7 +224,9 @@ fn replace_ignoring_case(text: &str, old: &str, new: &str) -> String {
 pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Failure> {
     let host = |text: &String| {
         text.parse::<HttpHost>().map_err(|error| {
-            Failure::new(USAGE, error).context(format!("http.hosts of workflow `{}` in {MANIFEST}", workflow.name))
+            Failure::new(USAGE, error)
+                .context(format!("http.hosts of workflow `{}` in {MANIFEST}", workflow.name))
+                .hint("write api.example.com or api.example.com:8443, without a scheme and without a path")
         })
     };
     Ok(Grants {

@@ -256,7 +256,9 @@ fn what_is_no_service_is_refused() {
     assert_fails(tandem(&["--input", "", "--component", module]), 7, &["core WebAssembly module", "wasm32-wasip2"]);
     let sockets = component("sockets");
     let sockets = sockets.to_str().expect("the path is text");
-    assert_fails(tandem(&["--input", "", "--component", sockets]), 7, &["imports `wasi:sockets/"]);
+    let strict = tandem(&["--input", "", "--component", sockets, "--strict", "0"]);
+    assert_fails(strict, 7, &["imports `wasi:", "`strict` forbids", "hint: run it without --strict"]);
+    assert_fails(tandem(&["--input", "connect 127.0.0.1:1", "--component", sockets]), 3, &["PermissionDenied"]);
 }
 
 #[test]

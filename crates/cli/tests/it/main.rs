@@ -7,6 +7,7 @@ mod demo;
 mod ether;
 mod exec;
 mod guide;
+mod languages;
 mod membership;
 mod network;
 mod pages;
