@@ -44,12 +44,17 @@ impl Language {
         })
     }
 
+    /// Whether `--optimize` means anything.
+    pub(super) fn check_optimizes(self) -> Result<(), Failure> {
+        match self {
+            Self::Rust => Ok(()),
+            _ => Err(Failure::new(code::USAGE, anyhow!("--optimize is for projects in Rust"))
+                .hint("the size of this component is that of the language's interpreter")),
+        }
+    }
+
     /// Builds the project in `root`, and gives the component's file.
     pub(super) fn build(self, root: &Path, options: Options) -> Result<PathBuf, Failure> {
-        if options.small && self != Self::Rust {
-            return Err(Failure::new(code::USAGE, anyhow!("--optimize is for projects in Rust"))
-                .hint("the size of this component is that of the language's interpreter"));
-        }
         match self {
             Self::Rust => cargo::build(root, options),
             Self::JavaScript => javascript::build(root, options.profile),

@@ -142,6 +142,9 @@ pub(crate) fn build(args: &Args, project: &mut Project) -> Result<Built, Failure
 /// The component's bytes, and its size without `--optimize`.
 fn compile(args: &Args, project: &Project, old: ComponentDigest) -> Result<(Vec<u8>, Option<usize>), Failure> {
     let language = Language::of(project.root())?;
+    if args.optimize.is_some() {
+        language.check_optimizes()?;
+    }
     let strict = project.workflows_of(old).any(|workflow| workflow.determinism == Determinism::Strict);
     let profile = if strict { Determinism::Strict } else { Determinism::Open };
     let compile = |small| {

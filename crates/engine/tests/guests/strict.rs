@@ -109,13 +109,13 @@ async fn other_task_sees_another_time_and_other_randomness() {
     }
 }
 
-/// A component that imports an empty interface of that name, and nothing else.
+/// A component that imports an interface of that name, with one function, and nothing else.
 pub(crate) fn importing(interface: &str) -> Vec<u8> {
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-    const EMPTY_INTERFACE: &[u8] = &[7, 3, 1, 0x42, 0];
+    const INTERFACE: &[u8] = &[7, 14, 1, 0x42, 2, 1, 0x40, 0, 1, 0, 4, 0, 1, b'f', 1, 0];
     let length = u8::try_from(interface.len()).expect("names of interfaces are short");
     let import = [&[1, 0, length], interface.as_bytes(), &[5, 0]].concat();
-    [COMPONENT, EMPTY_INTERFACE, &[10, import.len() as u8], &import].concat()
+    [COMPONENT, INTERFACE, &[10, import.len() as u8], &import].concat()
 }
 
 fn refused(wasm: &[u8], interface: &str) {
