@@ -8,6 +8,8 @@ use tandem_protocol::Settings;
 use tandem_types::{Address, ServiceId};
 use url::Url;
 
+use crate::components::SourcesConfig;
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -64,12 +66,14 @@ pub struct Config {
 }
 
 /// What components may do at most, whatever their manifest says.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ComponentsConfig {
     /// Whether a manifest may grant hosts of this machine and its private networks. Leave it off where anything listens there that
     /// the authors of services should not reach.
     pub private_hosts: bool,
+    /// Where they may be fetched from.
+    pub sources: SourcesConfig,
 }
 
 /// Which service.
@@ -221,6 +225,7 @@ impl Config {
         for path in [data, manifests, components, &mut self.keys.directory] {
             *path = base.join(&*path);
         }
+        self.components.sources.resolve(base);
         self.keys.password_file = self.keys.password_file.take().map(|path| base.join(path));
     }
 }

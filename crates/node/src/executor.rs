@@ -19,7 +19,7 @@ use crate::agree::AgreeInput;
 use crate::clock;
 use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask};
 use crate::metrics::{ExecutionOutcome, Metrics};
-use crate::workflows::Workflows;
+use crate::workflows::{Missing, Workflows};
 
 /// Tasks that are read from the journal and run at a time; the engine bounds how many of them compute.
 pub(crate) const ATTEMPTS_MAX: usize = 512;
@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// What every execution shares.
 pub(crate) struct Executor {
     pub(crate) service: ServiceId,
-    pub(crate) workflows: Workflows,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) journal: Journal,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
@@ -128,10 +128,7 @@ impl Executor {
 
     async fn execute(&self, recorded: &RecordedTask) -> Result<(ComponentDigest, Execution), Failure> {
         let Task { manifest, workflow, .. } = &recorded.task;
-        let Some(component) = self.workflows.component(*manifest, workflow) else {
-            let message = format!("manifest {manifest} with workflow `{workflow}` is not among this node's manifests");
-            return Err(Failure { kind: FailureKind::Host, message });
-        };
+        let component = self.workflows.component(*manifest, workflow).map_err(missing)?;
         let Some(block) = recorded.block() else {
             let message = "an earlier version recorded the task without its block".to_owned();
             return Err(Failure { kind: FailureKind::Host, message });
@@ -181,6 +178,15 @@ impl Executor {
 pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -> OwnResult {
     let deadline = Timestamp(task.deadline.saturating_mul(1_000));
     OwnResult { entry, requirement: task.requirement, deadline, payload_bytes }
+}
+
+/// Both may be here when the task is tried again.
+fn missing(missing: Missing) -> Failure {
+    let kind = match missing {
+        Missing::Unknown(..) => FailureKind::Host,
+        Missing::Awaited(_) => FailureKind::Source,
+    };
+    Failure { kind, message: missing.to_string() }
 }
 
 fn kind(error: &RunError) -> FailureKind {

@@ -9,6 +9,7 @@
 mod agree;
 mod api;
 mod clock;
+pub mod components;
 mod conditions;
 pub mod config;
 mod executor;
@@ -19,6 +20,7 @@ pub mod node;
 mod source;
 mod status;
 mod submit;
+mod supply;
 pub mod transport;
 mod upkeep;
 pub mod workflows;

@@ -1,18 +1,18 @@
 //! The manifests that this operator holds, with their components compiled and granted. A task names its manifest by hash, so what runs
-//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run.
+//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run. A component that is not here and can be
+//! fetched is awaited: its workflow has to wait, and nothing else.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tandem_engine::{
     Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, ComponentSource, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
-/// Largest component that is read, in bytes.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+use crate::components::{ComponentStore, NotFetched, StoreError};
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +33,21 @@ pub enum WorkflowsError {
         /// Why.
         source: Box<ManifestError>,
     },
-    /// A component file is larger than any component.
-    #[error("{path} has {bytes} bytes, a component may have {COMPONENT_BYTES_MAX}")]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
+    /// A component file is not what its name says, and there is nobody to ask for the right one.
+    #[error("workflow `{workflow}`")]
+    Store {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Why.
+        source: StoreError,
     },
-    /// A component file has other content than its name says.
-    #[error("{path} holds {found}, not the component that its name says")]
-    Digest {
-        /// Which.
-        path: PathBuf,
-        /// Digest of its content.
-        found: ComponentDigest,
+    /// A component is not here, and there is nobody to ask for it.
+    #[error("workflow `{workflow}`")]
+    Missing {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Which component.
+        source: NotFetched,
     },
     /// A component cannot be run as its manifest asks.
     #[error("workflow `{workflow}`")]
@@ -87,8 +87,10 @@ pub enum WorkflowsError {
 pub struct Sources<'a> {
     /// Directory of the manifests, `*.json`.
     pub manifests: &'a Path,
-    /// Directory of the components, `<sha256>.wasm`.
-    pub components: &'a Path,
+    /// The components, `<sha256>.wasm`.
+    pub components: &'a ComponentStore,
+    /// Whether components that are not here can be fetched: from a manifest's sources, or from mirrors, which have any.
+    pub fetch: Fetch,
     /// Whether hosts of this machine and its private networks may be granted.
     pub private_hosts: bool,
     /// Looks up secrets.
@@ -100,10 +102,52 @@ pub struct Sources<'a> {
 /// Looks up a secret by name; the binary hands in the environment.
 pub type SecretSource<'a> = dyn Fn(&str) -> Option<Zeroizing<String>> + 'a;
 
+/// Where components that are not here may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// From nowhere.
+    Nothing,
+    /// From the sources that a manifest names.
+    Named,
+    /// From mirrors too.
+    Anything,
+}
+
+/// A workflow that has no component yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Awaited {
+    /// Its manifest.
+    pub(crate) manifest: ManifestHash,
+    /// Its name.
+    pub(crate) workflow: WorkflowId,
+    /// The component that it needs.
+    pub(crate) digest: ComponentDigest,
+    /// Where that can be had.
+    pub(crate) sources: Vec<ComponentSource>,
+    grants: Grants,
+}
+
+/// Why there is no component for a task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Missing {
+    #[error("manifest {0} with workflow `{1}` is not among this node's manifests")]
+    Unknown(ManifestHash, WorkflowId),
+    #[error("the workflow waits for its component: {0}")]
+    Awaited(String),
+}
+
+/// What a workflow has.
+enum Slot {
+    Ready(Component),
+    /// Nothing yet, and why.
+    Awaited(String),
+}
+
 /// Components by manifest and workflow.
 #[derive(Default)]
 pub struct Workflows {
-    components: HashMap<(ManifestHash, WorkflowId), Component>,
+    slots: RwLock<HashMap<(ManifestHash, WorkflowId), Slot>>,
+    awaited: Vec<Awaited>,
     manifests: Vec<ManifestHash>,
 }
 
@@ -111,7 +155,7 @@ impl Workflows {
     /// Reads every manifest in `manifests`, and compiles what they name from `components`.
     ///
     /// # Errors
-    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen.
+    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen. A component that can be fetched stops nothing.
     pub fn load(engine: &Engine, sources: &Sources<'_>) -> Result<Self, WorkflowsError> {
         let mut loaded = Self::default();
         for path in manifest_files(sources.manifests)? {
@@ -120,17 +164,65 @@ impl Workflows {
                 .map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?;
             let hash = manifest.hash();
             for workflow in &manifest.workflows {
-                let component = load_component(engine, sources, workflow)?;
-                loaded.components.insert((hash, workflow.name.clone()), component);
+                loaded.add(hash, workflow, (engine, sources))?;
             }
             loaded.manifests.push(hash);
         }
         Ok(loaded)
     }
 
+    fn add(
+        &mut self,
+        manifest: ManifestHash,
+        workflow: &Workflow,
+        (engine, sources): (&Engine, &Sources<'_>),
+    ) -> Result<(), WorkflowsError> {
+        let grants = grants(workflow, sources)?;
+        let name = workflow.name.clone();
+        match kept(workflow, sources)? {
+            Some(bytes) => {
+                let component = compile(engine, &bytes, (&name, grants))?;
+                self.set(manifest, name, Slot::Ready(component));
+            }
+            None => {
+                let (digest, sources) = (workflow.component.digest, workflow.component.sources.clone());
+                self.set(manifest, name.clone(), Slot::Awaited(format!("{digest} is not fetched yet")));
+                self.awaited.push(Awaited { manifest, workflow: name, digest, sources, grants });
+            }
+        }
+        Ok(())
+    }
+
     /// The component that runs for a workflow of a manifest.
-    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Option<&Component> {
-        self.components.get(&(manifest, workflow.clone()))
+    pub(crate) fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Result<Component, Missing> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        match slots.get(&(manifest, workflow.clone())) {
+            Some(Slot::Ready(component)) => Ok(component.clone()),
+            Some(Slot::Awaited(reason)) => Err(Missing::Awaited(reason.clone())),
+            None => Err(Missing::Unknown(manifest, workflow.clone())),
+        }
+    }
+
+    /// The workflows that had no component when they were loaded.
+    pub(crate) fn awaited(&self) -> &[Awaited] {
+        &self.awaited
+    }
+
+    /// Compiles the component that a workflow waits for, and ends its wait.
+    pub(crate) fn supply(&self, engine: &Engine, awaited: &Awaited, bytes: &[u8]) -> Result<(), WorkflowsError> {
+        let component = compile(engine, bytes, (&awaited.workflow, awaited.grants.clone()))?;
+        self.set(awaited.manifest, awaited.workflow.clone(), Slot::Ready(component));
+        Ok(())
+    }
+
+    /// Says why a workflow has to wait still.
+    pub(crate) fn explain(&self, awaited: &Awaited, reason: String) {
+        self.set(awaited.manifest, awaited.workflow.clone(), Slot::Awaited(reason));
+    }
+
+    fn set(&self, manifest: ManifestHash, workflow: WorkflowId, slot: Slot) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.insert((manifest, workflow), slot);
     }
 
     /// The manifests that are served.
@@ -149,24 +241,43 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
-fn load_component(engine: &Engine, sources: &Sources<'_>, workflow: &Workflow) -> Result<Component, WorkflowsError> {
+/// A workflow's component, if it is here; none if it can be fetched instead.
+fn kept(workflow: &Workflow, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, WorkflowsError> {
+    let name = || workflow.name.clone();
     let digest = workflow.component.digest;
-    let path = component_path(sources.components, digest);
-    let bytes = read(&path)?;
-    let grants = grants(workflow, sources)?;
-    let component = engine
-        .load(&bytes, grants)
-        .map_err(|source| WorkflowsError::Load { workflow: workflow.name.clone(), source: Box::new(source) })?;
-    if component.digest() == digest {
-        Ok(component)
-    } else {
-        Err(WorkflowsError::Digest { path, found: component.digest() })
+    let can_be_fetched = match sources.fetch {
+        Fetch::Nothing => false,
+        Fetch::Named => !workflow.component.sources.is_empty(),
+        Fetch::Anything => true,
+    };
+    match sources.components.read(digest) {
+        Ok(Some(bytes)) => Ok(Some(bytes)),
+        Ok(None) if can_be_fetched => Ok(None),
+        Ok(None) => {
+            let source = NotFetched { digest, reasons: Vec::new() };
+            Err(WorkflowsError::Missing { workflow: name(), source })
+        }
+        Err(error) if error.is_corrupt() && can_be_fetched => {
+            tracing::warn!(%error, "a component is corrupt and is fetched again");
+            Ok(None)
+        }
+        Err(source) => Err(WorkflowsError::Store { workflow: name(), source }),
     }
+}
+
+fn compile(
+    engine: &Engine,
+    bytes: &[u8],
+    (workflow, grants): (&WorkflowId, Grants),
+) -> Result<Component, WorkflowsError> {
+    engine
+        .load(bytes, grants)
+        .map_err(|source| WorkflowsError::Load { workflow: workflow.clone(), source: Box::new(source) })
 }
 
 /// Where a component is kept: under its digest.
 pub fn component_path(directory: &Path, digest: ComponentDigest) -> PathBuf {
-    directory.join(format!("{:x}.wasm", digest.0))
+    ComponentStore::new(directory).path(digest)
 }
 
 fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, WorkflowsError> {
@@ -197,12 +308,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WorkflowsError> {
-    let failed = |source| WorkflowsError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > COMPONENT_BYTES_MAX {
-        return Err(WorkflowsError::TooLarge { path: path.to_owned(), bytes });
-    }
-    std::fs::read(path).map_err(failed)
+    std::fs::read(path).map_err(|source| WorkflowsError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -225,7 +331,8 @@ mod tests {
         let secrets = |_: &str| None;
         let sources = Sources {
             manifests: directory.path(),
-            components: directory.path(),
+            components: &ComponentStore::new(directory.path()),
+            fetch: Fetch::Nothing,
             private_hosts,
             secrets: &secrets,
             store: Arc::new(tandem_engine::MemoryStore::default()),

@@ -12,6 +12,7 @@ mod id;
 mod manifest;
 mod point;
 mod policy;
+mod source;
 mod table;
 mod task;
 mod token;
@@ -28,6 +29,7 @@ pub use manifest::{
 pub use point::{G1Point, G2Point};
 pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};
 pub use table::{OPERATORS_PER_TABLE_MAX, OperatorEntry, OperatorTable, TableError};
+pub use source::{ComponentSource, OciReference, SourceError};
 pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskBlock, TaskResult};
 pub use token::{Bps, BpsError, Demand, DemandError, PerToken, Token, Weight, WeightError};
 

@@ -10,10 +10,12 @@ use std::fmt;
 use alloy_primitives::keccak256;
 use serde::{Deserialize, Serialize};
 
-use crate::{ComponentDigest, ManifestHash, WorkflowId};
+use crate::{ComponentDigest, ComponentSource, ManifestHash, WorkflowId};
 
 /// Most workflows that one manifest may hold.
 const WORKFLOWS_MAX: usize = 64;
+/// Most sources that one component may name.
+const SOURCES_MAX: usize = 8;
 /// Largest manifest in bytes, written either way.
 const MANIFEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -35,6 +37,14 @@ pub enum ManifestError {
     /// Two workflows have one name.
     #[error("workflow `{0}` is there twice")]
     DuplicateWorkflow(WorkflowId),
+    /// A component names more than 8 sources.
+    #[error("workflow `{workflow}`: the component has {found} sources, expected at most {SOURCES_MAX}")]
+    Sources {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// How many it names.
+        found: usize,
+    },
     /// A limit is zero or above what any operator may be asked for.
     #[error("workflow `{workflow}`: limit `{limit}` is {found}, expected 1 to {max}")]
     Limit {
@@ -115,7 +125,7 @@ pub enum Trigger {
 }
 
 /// A component by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Component {
     /// SHA-256 of its bytes. Operators keep components by digest, so that where they came from is no matter of trust.
@@ -123,6 +133,16 @@ pub struct Component {
 }
 
 /// Where results go.
+    /// Where operators can have it from, in the order in which they ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<ComponentSource>,
+}
+
+impl From<ComponentDigest> for Component {
+    /// A component that operators get in some other way.
+    fn from(digest: ComponentDigest) -> Self {
+        Self { digest, sources: Vec::new() }
+    }
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
@@ -349,6 +369,10 @@ impl Workflow {
 mod tests {
     use super::*;
 
+        let found = self.component.sources.len();
+        if found > SOURCES_MAX {
+            return Err(ManifestError::Sources { workflow: self.name.clone(), found });
+        }
     const TOML: &str = r#"
 name = "sports-scores"
 
@@ -415,6 +439,21 @@ limits = { fuel = 5 }
         for (text, message) in cases {
             let error = Manifest::from_toml(&text).expect_err(message).to_string();
             assert!(error.contains(message), "{error}");
+    #[test]
+    fn sources_are_part_of_the_hash_only_where_there_are_any() {
+        let plain = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let toml = TOML.replace("aaaa\" }", "aaaa\", sources = [\"oci://ghcr.io/team/scores:1\"] }");
+        let hinted = Manifest::from_toml(&toml).expect("the manifest is valid");
+        assert!(!String::from_utf8_lossy(&plain.to_canonical_json()).contains("sources"));
+        assert_eq!(hinted.workflows[0].component.sources[0].as_str(), "oci://ghcr.io/team/scores:1");
+        assert_ne!(hinted.hash(), plain.hash());
+    }
+
         }
     }
 }
+            (TOML.replace("aaaa\" }", "aaaa\", sources = [\"ftp://a/b\"] }"), "is not a source of components"),
+            (
+                TOML.replace("aaaa\" }", &format!("aaaa\", sources = [{}] }}", "\"https://a/b\",".repeat(9))),
+                "the component has 9 sources, expected at most 8",
+            ),

@@ -18,7 +18,7 @@ pub(super) struct Import {
 }
 
 /// Names of the interfaces that `component` imports, with versions, in its own order.
-pub(super) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+pub(crate) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
     let mut names = Vec::new();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {

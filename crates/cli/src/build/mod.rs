@@ -14,6 +14,7 @@ use tandem_types::{ComponentDigest, WorkflowId};
 use crate::project::{self, Project};
 use crate::{Failure, exec, report};
 use imports::Import;
+pub(crate) use imports::names as imports;
 
 /// Exit codes; [`EXIT_CODES`] explains them.
 mod code {

@@ -10,8 +10,8 @@ use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInp
 use tandem_types::{ComponentDigest, Determinism, WorkflowId};
 
 use super::code;
-use crate::Failure;
 use crate::project::{self, Project};
+use crate::{Failure, component};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
@@ -33,9 +33,14 @@ Exit codes:
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The component, a .wasm file, instead of the project's own. It is granted nothing but what the arguments say.
-    #[arg(long, value_name = "FILE")]
+    /// The component instead of the project's own: a .wasm file, https://... with --digest, or oci://REGISTRY/REPOSITORY:TAG. It is granted nothing but
+    /// what the arguments say.
+    #[arg(long, value_name = "FILE|URL")]
     component: Option<PathBuf>,
+
+    /// The digest that the component must have.
+    #[arg(long, value_name = "sha256:HEX", requires = "component")]
+    digest: Option<ComponentDigest>,
 
     /// The workflow whose component, settings and grants are taken, when tandem.toml has several.
     #[arg(long, value_name = "NAME", conflicts_with = "component")]
@@ -116,8 +121,7 @@ impl Args {
     }
 
     fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
-        let component = read(path, COMPONENT_BYTES_MAX)
-            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
+        let component = self.read_component(path)?;
         let task = self.timed(TaskInput::manual(self.read_input()?));
         Ok(Job { component, task, grants: self.extend(Grants::default())? })
     }
@@ -126,6 +130,19 @@ impl Args {
         let workflow = project.workflow(self.workflow.as_ref())?;
         let component = built(project, workflow.component.digest)?;
         let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
+    fn read_component(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        if let Some(source) = component::source(path)? {
+            return component::fetch(&source, self.digest);
+        }
+        let component = read(path, COMPONENT_BYTES_MAX)
+            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
+        let found = ComponentDigest::of(&component);
+        match self.digest.filter(|digest| *digest != found) {
+            Some(digest) => Err(usage(anyhow!("{} is {found}, not {digest}", path.display()))),
+            None => Ok(component),
+        }
+    }
+
         let grants = project::grants(workflow, project::secrets(workflow)?)?;
         Ok(Job { component, task, grants: self.extend(grants)? })
     }
