@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::{Limits as ManifestLimits, StoreGrant};
+use tandem_types::{Limits as ManifestLimits, ScratchGrant, StoreGrant};
 
 use crate::StoreLimits;
 
@@ -34,6 +34,23 @@ pub struct Limits {
     pub http_time: Duration,
     /// What it may make of the service's store, where that is granted.
     pub store: StoreLimits,
+    /// What its scratch directory may hold.
+    pub scratch: ScratchLimits,
+}
+
+/// What the scratch directory of one execution may hold. With no bytes, there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScratchLimits {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl From<ScratchGrant> for ScratchLimits {
+    fn from(grant: ScratchGrant) -> Self {
+        Self { bytes: grant.bytes, files: grant.files }
+    }
 }
 
 impl Default for Limits {
@@ -58,6 +75,7 @@ impl From<ManifestLimits> for Limits {
             http_response_bytes: limits.http_response_bytes,
             http_time: Duration::from_secs(10),
             store: StoreGrant::default().into(),
+            scratch: ScratchLimits::default(),
         }
     }
 }
@@ -65,7 +83,7 @@ impl From<ManifestLimits> for Limits {
 impl Limits {
     /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
     pub fn manifest_max() -> Self {
-        Self { store: StoreGrant::MAX.into(), ..ManifestLimits::MAX.into() }
+        Self { store: StoreGrant::MAX.into(), scratch: ScratchGrant::MAX.into(), ..ManifestLimits::MAX.into() }
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
@@ -90,6 +108,8 @@ impl Limits {
             (LimitKind::HttpRequestBytes, self.http_request_bytes),
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
+            (LimitKind::ScratchBytes, self.scratch.bytes),
+            (LimitKind::ScratchFiles, self.scratch.files),
         ];
         amounts.into_iter().chain(self.store.amounts())
     }
@@ -143,6 +163,10 @@ pub enum LimitKind {
     StoreBytes,
     /// Keys of one command on the store; the same on every node.
     StoreBatch,
+    /// [`ScratchLimits::bytes`].
+    ScratchBytes,
+    /// [`ScratchLimits::files`].
+    ScratchFiles,
 }
 
 impl LimitKind {
@@ -167,6 +191,8 @@ impl LimitKind {
             Self::StoreValueBytes => "store-value-bytes",
             Self::StoreBytes => "store-bytes",
             Self::StoreBatch => "store-batch",
+            Self::ScratchBytes => "scratch-bytes",
+            Self::ScratchFiles => "scratch-files",
         }
     }
 }
@@ -209,6 +235,8 @@ impl fmt::Display for LimitBreach {
             LimitKind::StoreValueBytes => write!(f, "wrote a value of more than {bytes}"),
             LimitKind::StoreBytes => write!(f, "would fill the store with more than {bytes}"),
             LimitKind::StoreBatch => write!(f, "named more than {limit} keys of the store at once"),
+            LimitKind::ScratchBytes => write!(f, "filled its scratch directory with more than {bytes}"),
+            LimitKind::ScratchFiles => write!(f, "made more than {limit} files and directories"),
         }
     }
 }

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bindings::tandem::service::logging::Level;
 use crate::capability::http::{Client, Gate, Stop};
 use crate::capability::logging::LogSink;
+use crate::capability::scratch::{Scratch, ScratchView};
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) store: StoreGate,
     strict: Strict,
+    scratch: Scratch,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
     wasi: Option<WasiCtx>,
@@ -37,6 +39,7 @@ impl State {
             gate: Gate::new(client, Arc::clone(&grants)),
             store: StoreGate::new(Arc::clone(&grants)),
             strict: Strict::new(task.task_id, task.block.time),
+            scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
@@ -52,7 +55,12 @@ impl State {
             Stop::Refused(refusal) => refusal.into(),
             Stop::Limit(breach) => breach.into(),
         });
-        http.or_else(|| self.store.stopped().cloned())
+        http.or_else(|| self.store.stopped().cloned()).or_else(|| self.scratch.stopped().map(RunError::from))
+    }
+
+    /// The execution's files.
+    pub(crate) fn scratch(&mut self) -> ScratchView<'_> {
+        ScratchView { scratch: &mut self.scratch, table: &mut self.table }
     }
 
     /// Time and randomness under the profile `strict`.

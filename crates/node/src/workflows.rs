@@ -303,7 +303,11 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         store: workflow.store.map(|_| Arc::clone(&sources.store)),
         http_hosts: HttpHosts::from_iter(hosts),
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
+            ..workflow.limits.into()
+        },
     })
 }
 

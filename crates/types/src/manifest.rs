@@ -111,6 +111,9 @@ pub struct Workflow {
     /// The service's store, if the component may use that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreGrant>,
+    /// A private directory for each run, if the component may have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<ScratchGrant>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -130,9 +133,6 @@ pub enum Trigger {
 pub struct Component {
     /// SHA-256 of its bytes. Operators keep components by digest, so that where they came from is no matter of trust.
     pub digest: ComponentDigest,
-}
-
-/// Where results go.
     /// Where operators can have it from, in the order in which they ask.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<ComponentSource>,
@@ -143,6 +143,9 @@ impl From<ComponentDigest> for Component {
     fn from(digest: ComponentDigest) -> Self {
         Self { digest, sources: Vec::new() }
     }
+}
+
+/// Where results go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
@@ -223,6 +226,31 @@ impl StoreGrant {
             ("store.value-bytes", self.value_bytes),
             ("store.bytes", self.bytes),
         ]
+    }
+}
+
+/// What a component may keep in `/scratch` while it runs. `scratch = {}` grants it with the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ScratchGrant {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl Default for ScratchGrant {
+    fn default() -> Self {
+        Self { bytes: 16 * 1024 * 1024, files: 1_000 }
+    }
+}
+
+impl ScratchGrant {
+    /// The largest values that a manifest may ask for.
+    pub const MAX: Self = Self { bytes: 256 * 1024 * 1024, files: 10_000 };
+
+    fn named(&self) -> [(&'static str, u64); 2] {
+        [("scratch.bytes", self.bytes), ("scratch.files", self.files)]
     }
 }
 
@@ -341,9 +369,15 @@ impl Workflow {
         if self.determinism == Determinism::Strict {
             self.check_strict()?;
         }
+        let found = self.component.sources.len();
+        if found > SOURCES_MAX {
+            return Err(ManifestError::Sources { workflow: self.name.clone(), found });
+        }
         let limits = self.limits.named().into_iter().zip(Limits::MAX.named());
         let store = self.store.iter().flat_map(|store| store.named().into_iter().zip(StoreGrant::MAX.named()));
-        for ((limit, found), (_, max)) in limits.chain(store) {
+        let scratch =
+            self.scratch.iter().flat_map(|scratch| scratch.named().into_iter().zip(ScratchGrant::MAX.named()));
+        for ((limit, found), (_, max)) in limits.chain(store).chain(scratch) {
             if !(1..=max).contains(&found) {
                 return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
             }
@@ -369,10 +403,6 @@ impl Workflow {
 mod tests {
     use super::*;
 
-        let found = self.component.sources.len();
-        if found > SOURCES_MAX {
-            return Err(ManifestError::Sources { workflow: self.name.clone(), found });
-        }
     const TOML: &str = r#"
 name = "sports-scores"
 
@@ -410,6 +440,16 @@ limits = { fuel = 5 }
     }
 
     #[test]
+    fn sources_are_part_of_the_hash_only_where_there_are_any() {
+        let plain = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let toml = TOML.replace("aaaa\" }", "aaaa\", sources = [\"oci://ghcr.io/team/scores:1\"] }");
+        let hinted = Manifest::from_toml(&toml).expect("the manifest is valid");
+        assert!(!String::from_utf8_lossy(&plain.to_canonical_json()).contains("sources"));
+        assert_eq!(hinted.workflows[0].component.sources[0].as_str(), "oci://ghcr.io/team/scores:1");
+        assert_ne!(hinted.hash(), plain.hash());
+    }
+
+    #[test]
     fn faults_are_named() {
         let cases = [
             (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
@@ -417,6 +457,11 @@ limits = { fuel = 5 }
             (TOML.replace("fuel = 5", "memory-mib = 4096"), "expected 1 to 1024"),
             (TOML.replace("name = \"score\"", "name = \"Score\""), "is not a name"),
             (TOML.replace("sha256:a", "sha256:"), "is not a component digest"),
+            (TOML.replace("aaaa\" }", "aaaa\", sources = [\"ftp://a/b\"] }"), "is not a source of components"),
+            (
+                TOML.replace("aaaa\" }", &format!("aaaa\", sources = [{}] }}", "\"https://a/b\",".repeat(9))),
+                "the component has 9 sources, expected at most 8",
+            ),
             (
                 TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""),
                 "is `strict` and lists HTTP hosts",
@@ -431,6 +476,8 @@ limits = { fuel = 5 }
                 "is `strict` and uses the store",
             ),
             (TOML.replace("secrets =", "store = { keys = 0 }\nsecrets ="), "limit `store.keys` is 0"),
+            (TOML.replace("secrets =", "scratch = { bytes = 0 }\nsecrets ="), "limit `scratch.bytes` is 0"),
+            (TOML.replace("secrets =", "scratch = { files = 10001 }\nsecrets ="), "expected 1 to 10000"),
             (TOML.replace("secrets =", "store = { value-bytes = 9999999 }\nsecrets ="), "expected 1 to 1048576"),
             (format!("{TOML}{}", &TOML[TOML.find("[[").expect("it has a workflow")..]), "is there twice"),
             ("name = \"x\"\nworkflow = []".to_owned(), "0 workflows"),
@@ -439,21 +486,6 @@ limits = { fuel = 5 }
         for (text, message) in cases {
             let error = Manifest::from_toml(&text).expect_err(message).to_string();
             assert!(error.contains(message), "{error}");
-    #[test]
-    fn sources_are_part_of_the_hash_only_where_there_are_any() {
-        let plain = Manifest::from_toml(TOML).expect("the manifest is valid");
-        let toml = TOML.replace("aaaa\" }", "aaaa\", sources = [\"oci://ghcr.io/team/scores:1\"] }");
-        let hinted = Manifest::from_toml(&toml).expect("the manifest is valid");
-        assert!(!String::from_utf8_lossy(&plain.to_canonical_json()).contains("sources"));
-        assert_eq!(hinted.workflows[0].component.sources[0].as_str(), "oci://ghcr.io/team/scores:1");
-        assert_ne!(hinted.hash(), plain.hash());
-    }
-
         }
     }
 }
-            (TOML.replace("aaaa\" }", "aaaa\", sources = [\"ftp://a/b\"] }"), "is not a source of components"),
-            (
-                TOML.replace("aaaa\" }", &format!("aaaa\", sources = [{}] }}", "\"https://a/b\",".repeat(9))),
-                "the component has 9 sources, expected at most 8",
-            ),

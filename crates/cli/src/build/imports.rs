@@ -73,6 +73,7 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
         (_, "wasi:clocks") => (true, "each operator's own clock: keep it out of the output".to_owned()),
         (_, "wasi:random") => (true, "another for each operator: keep it out of the output".to_owned()),
+        (_, "wasi:filesystem") if workflow.scratch.is_some() => (true, "the scratch directory".to_owned()),
         (_, "wasi:cli" | "wasi:filesystem") => (true, "for Rust's standard library, with nothing behind it".to_owned()),
         (_, "wasi:io") => (true, "streams of the others".to_owned()),
         _ => (true, "see wit/service.wit".to_owned()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
-use tandem_types::{ComponentDigest, Determinism, WorkflowId};
+use tandem_types::{ComponentDigest, Determinism, ScratchGrant, WorkflowId};
 
 use super::code;
 use crate::project::{self, Project};
@@ -70,6 +70,10 @@ pub(crate) struct Args {
     #[arg(long)]
     store: bool,
 
+    /// Give the component a scratch directory, /scratch.
+    #[arg(long)]
+    scratch: bool,
+
     /// Run it under the profile `strict`, as a task of a block with this Unix time: no network, no secrets, the same output every time.
     #[arg(long, value_name = "UNIX_SECONDS", conflicts_with_all = ["secret_env", "allow_host", "store"])]
     strict: Option<u64>,
@@ -126,10 +130,6 @@ impl Args {
         Ok(Job { component, task, grants: self.extend(Grants::default())? })
     }
 
-    fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
-        let workflow = project.workflow(self.workflow.as_ref())?;
-        let component = built(project, workflow.component.digest)?;
-        let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
     fn read_component(&self, path: &Path) -> Result<Vec<u8>, Failure> {
         if let Some(source) = component::source(path)? {
             return component::fetch(&source, self.digest);
@@ -143,6 +143,10 @@ impl Args {
         }
     }
 
+    fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
+        let workflow = project.workflow(self.workflow.as_ref())?;
+        let component = built(project, workflow.component.digest)?;
+        let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
         let grants = project::grants(workflow, project::secrets(workflow)?)?;
         Ok(Job { component, task, grants: self.extend(grants)? })
     }
@@ -185,6 +189,9 @@ impl Args {
         grants.limits.memory_bytes = self.memory_limit.map_or(memory_bytes, |mib| mib << 20);
         if self.strict.is_some() {
             grants.determinism = Determinism::Strict;
+        }
+        if self.scratch {
+            grants.limits.scratch = ScratchGrant::default().into();
         }
         if self.store {
             grants.store = Some(Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>);

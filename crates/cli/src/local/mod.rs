@@ -253,6 +253,7 @@ fn manifest(component: Component, boxscores: &Boxscores) -> Manifest {
         secrets: [SECRET.to_owned()].into(),
         http: HttpGrant { hosts: [boxscores.host()].into() },
         store: None,
+        scratch: None,
         limits: Limits::default(),
     };
     Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }

@@ -161,7 +161,11 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         store: workflow.store.map(|_| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
         http_hosts: workflow.http.hosts.iter().map(host).collect::<Result<HttpHosts, _>>()?,
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
+            ..workflow.limits.into()
+        },
     })
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod logging;
+pub(crate) mod scratch;
 pub(crate) mod secrets;
 pub(crate) mod stdio;
 pub(crate) mod store;

@@ -3,6 +3,7 @@
 mod cache;
 mod http;
 mod limits;
+mod scratch;
 mod secrecy;
 mod store;
 mod strict;
