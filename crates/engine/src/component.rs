@@ -163,7 +163,9 @@ impl Component {
 
 fn is_full_table(error: &wasmtime::Error) -> bool {
     use wasmtime::component::ResourceTableError;
+    // wasmtime's own table, of what it lends to the component, has no type for it.
     matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+        || error.root_cause().to_string().ends_with("store handle limit exceeded")
 }
 
 /// What was refused to the component explains what it made of it.
