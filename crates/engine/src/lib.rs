@@ -1,6 +1,6 @@
 //! Runs WebAssembly components for operators: compiled once, instantiated afresh for every task, shut in.
 //!
-//! A component reaches exactly what its [`Grants`] name and nothing else: no file system, no environment, no sockets, no standard streams, HTTP only to
+//! A component reaches exactly what its [`Grants`] name and nothing else: no disk, no environment, no sockets, no standard streams, HTTP only to
 //! listed hosts, and its service's [store] and [chain] only where they are granted. Under the determinism profile `strict` it reaches nothing that differs between
 //! operators, and the same task gives the same output for the same fuel. Every execution ends within its [`Limits`], with an [`Execution`] or with a [`RunError`] that says which limit was met or what
 //! was refused, and whose fault it was.
@@ -47,7 +47,7 @@ pub use component::{Component, Execution, TaskInput};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError};
 pub use grants::Grants;
-pub use limits::{LimitBreach, LimitKind, Limits};
+pub use limits::{LimitBreach, LimitKind, Limits, ScratchLimits};
 pub use secrets::Secrets;
 pub use size::{COMPONENT_BYTES_MAX, COMPONENT_FUNCTIONS_MAX, FUNCTION_BYTES_MAX};
 pub use store::{MemoryStore, ServiceStore, StoreLimits};

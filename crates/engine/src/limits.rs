@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::{ChainGrant, Limits as ManifestLimits, StoreGrant};
+use tandem_types::{ChainGrant, Limits as ManifestLimits, ScratchGrant, StoreGrant};
 
 use crate::capability::components::INPUT_BYTES_MAX as CALL_INPUT_BYTES_MAX;
 use crate::store::STORE_BATCH_MAX;
@@ -40,6 +40,23 @@ pub struct Limits {
     pub chain: ChainLimits,
     /// Calls to other components, those of callees included.
     pub component_calls: u64,
+    /// What its scratch directory may hold.
+    pub scratch: ScratchLimits,
+}
+
+/// What the scratch directory of one execution may hold. With no bytes, there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScratchLimits {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl From<ScratchGrant> for ScratchLimits {
+    fn from(grant: ScratchGrant) -> Self {
+        Self { bytes: grant.bytes, files: grant.files }
+    }
 }
 
 impl Default for Limits {
@@ -66,6 +83,7 @@ impl From<ManifestLimits> for Limits {
             store: StoreGrant::default().into(),
             chain: ChainGrant::default().into(),
             component_calls: limits.component_calls,
+            scratch: ScratchLimits::default(),
         }
     }
 }
@@ -73,7 +91,12 @@ impl From<ManifestLimits> for Limits {
 impl Limits {
     /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
     pub fn manifest_max() -> Self {
-        Self { store: StoreGrant::MAX.into(), chain: ChainGrant::MAX.into(), ..ManifestLimits::MAX.into() }
+        Self {
+            store: StoreGrant::MAX.into(),
+            chain: ChainGrant::MAX.into(),
+            scratch: ScratchGrant::MAX.into(),
+            ..ManifestLimits::MAX.into()
+        }
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
@@ -99,6 +122,8 @@ impl Limits {
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
             (LimitKind::ComponentCalls, self.component_calls),
+            (LimitKind::ScratchBytes, self.scratch.bytes),
+            (LimitKind::ScratchFiles, self.scratch.files),
         ];
         amounts.into_iter().chain(self.store.amounts()).chain(self.chain.amounts())
     }
@@ -164,11 +189,15 @@ pub enum LimitKind {
     ComponentCalls,
     /// Bytes of the input of a component that is called; the same on every node.
     CallInput,
+    /// [`ScratchLimits::bytes`].
+    ScratchBytes,
+    /// [`ScratchLimits::files`].
+    ScratchFiles,
 }
 
 impl LimitKind {
     /// All of them, as documented.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Fuel,
         Self::Time,
         Self::Memory,
@@ -193,6 +222,8 @@ impl LimitKind {
         Self::ChainGas,
         Self::ComponentCalls,
         Self::CallInput,
+        Self::ScratchBytes,
+        Self::ScratchFiles,
     ];
 
     /// The value, where it is the same on every node and no manifest sets it.
@@ -247,6 +278,8 @@ impl LimitKind {
             Self::ChainGas => "chain-gas",
             Self::ComponentCalls => "component-calls",
             Self::CallInput => "call-input",
+            Self::ScratchBytes => "scratch-bytes",
+            Self::ScratchFiles => "scratch-files",
         }
     }
 }
@@ -295,6 +328,8 @@ impl fmt::Display for LimitBreach {
             LimitKind::ChainGas => write!(f, "asked for more than {limit} gas"),
             LimitKind::ComponentCalls => write!(f, "called other components more than {limit} times"),
             LimitKind::CallInput => write!(f, "called a component with more than {bytes} of input"),
+            LimitKind::ScratchBytes => write!(f, "filled its scratch directory with more than {bytes}"),
+            LimitKind::ScratchFiles => write!(f, "made more than {limit} files and directories"),
         }
     }
 }

@@ -10,14 +10,13 @@ use wasmtime_wasi::{WasiCtxView, WasiView as _};
 
 use crate::LoadError;
 use crate::bindings::tandem::service::{chain, config, logging, secrets, store};
-use crate::capability::{components, strict};
+use crate::capability::{components, scratch, strict};
 use crate::state::State;
 
 /// What `strict` components may not import: the beginning of the name, and why.
-const NOT_STRICT: [(&str, &str); 5] = [
+const NOT_STRICT: [(&str, &str); 4] = [
     ("wasi:http/", "what a server answers cannot be reproduced"),
     ("wasi:sockets/", "what comes from a network cannot be reproduced"),
-    ("wasi:filesystem/", "what is on a disk differs between operators"),
     ("tandem:service/store", "what a service has stored differs between operators"),
     ("tandem:service/secrets", "secrets differ between operators"),
 ];
@@ -83,7 +82,6 @@ fn open(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    add_file_system(&mut linker)?;
     add_sockets(&mut linker)?;
     Ok(linker)
 }
@@ -103,6 +101,7 @@ fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     components::add_to_linker(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     add_standard_library(&mut linker)?;
+    scratch::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -124,15 +123,6 @@ fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasi::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
     wasi::random::insecure::add_to_linker::<_, WasiRandom>(linker, random)?;
     wasi::random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, random)?;
-    Ok(())
-}
-
-/// A file system without a single directory, for components that look for one and can do without.
-fn add_file_system(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-
-    wasi::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
-    wasi::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
     Ok(())
 }
 

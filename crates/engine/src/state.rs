@@ -12,6 +12,7 @@ use crate::capability::chain::ChainGate;
 use crate::capability::components::CallGate;
 use crate::capability::http::{Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
+use crate::capability::scratch::{Scratch, ScratchView};
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) chain: ChainGate,
     pub(crate) calls: CallGate,
     strict: Strict,
+    scratch: Scratch,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
     wasi: Option<WasiCtx>,
@@ -44,6 +46,7 @@ impl State {
             chain: ChainGate::new(Arc::clone(&grants), task.block),
             calls: CallGate::new(Arc::clone(&grants), task, allowance.calls),
             strict: Strict::new(task.task_id, task.block.time),
+            scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
             http: WasiHttpCtx::new(),
             usage: Usage::default(),
@@ -60,7 +63,13 @@ impl State {
             Stop::Limit(breach) => breach.into(),
         });
         let gates = [self.store.stopped(), self.chain.stopped(), self.calls.stopped()];
-        http.or_else(|| gates.into_iter().flatten().next().cloned())
+        let scratch = || self.scratch.stopped().map(RunError::from);
+        http.or_else(|| gates.into_iter().flatten().next().cloned()).or_else(scratch)
+    }
+
+    /// The execution's files.
+    pub(crate) fn scratch(&mut self) -> ScratchView<'_> {
+        ScratchView { scratch: &mut self.scratch, table: &mut self.table }
     }
 
     /// Time and randomness under the profile `strict`.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tandem_engine::{Limits, StoreLimits};
+use tandem_engine::{ChainLimits, Limits, ScratchLimits, StoreLimits};
 
 /// Caps by the names that limits have in manifests. What is not set is the most that any manifest may ask for.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -32,6 +32,18 @@ pub struct Caps {
     pub store_value_bytes: Option<u64>,
     /// Bytes that the store may hold.
     pub store_bytes: Option<u64>,
+    /// Reads of the chain.
+    pub chain_calls: Option<u64>,
+    /// Bytes of all reads of the chain.
+    pub chain_bytes: Option<u64>,
+    /// Gas of one read of the chain.
+    pub chain_gas: Option<u64>,
+    /// Calls to other components.
+    pub component_calls: Option<u64>,
+    /// Bytes of the scratch directory.
+    pub scratch_bytes: Option<u64>,
+    /// Files and directories in the scratch directory.
+    pub scratch_files: Option<u64>,
 }
 
 impl Caps {
@@ -50,6 +62,12 @@ impl Caps {
             ("components.limits-max.store-key-bytes", self.store_key_bytes, most.store.key_bytes),
             ("components.limits-max.store-value-bytes", self.store_value_bytes, most.store.value_bytes),
             ("components.limits-max.store-bytes", self.store_bytes, most.store.bytes),
+            ("components.limits-max.chain-calls", self.chain_calls, most.chain.calls),
+            ("components.limits-max.chain-bytes", self.chain_bytes, most.chain.bytes),
+            ("components.limits-max.chain-gas", self.chain_gas, most.chain.gas),
+            ("components.limits-max.component-calls", self.component_calls, most.component_calls),
+            ("components.limits-max.scratch-bytes", self.scratch_bytes, most.scratch.bytes),
+            ("components.limits-max.scratch-files", self.scratch_files, most.scratch.files),
         ];
         all.into_iter().filter_map(|(key, cap, most)| Some((key, cap?, most))).collect()
     }
@@ -70,6 +88,16 @@ impl Caps {
                 key_bytes: self.store_key_bytes.unwrap_or(most.store.key_bytes),
                 value_bytes: self.store_value_bytes.unwrap_or(most.store.value_bytes),
                 bytes: self.store_bytes.unwrap_or(most.store.bytes),
+            },
+            chain: ChainLimits {
+                calls: self.chain_calls.unwrap_or(most.chain.calls),
+                bytes: self.chain_bytes.unwrap_or(most.chain.bytes),
+                gas: self.chain_gas.unwrap_or(most.chain.gas),
+            },
+            component_calls: self.component_calls.unwrap_or(most.component_calls),
+            scratch: ScratchLimits {
+                bytes: self.scratch_bytes.unwrap_or(most.scratch.bytes),
+                files: self.scratch_files.unwrap_or(most.scratch.files),
             },
             ..most
         }
@@ -135,6 +163,12 @@ mod tests {
                 store_key_bytes: one,
                 store_value_bytes: one,
                 store_bytes: one,
+                chain_calls: one,
+                chain_bytes: one,
+                chain_gas: one,
+                component_calls: one,
+                scratch_bytes: one,
+                scratch_files: one,
             };
             let bounds = all.bounds().into_iter();
             bounds.map(|(key, _, most)| (key.rsplit('.').next().unwrap_or(key), most)).collect()

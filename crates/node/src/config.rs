@@ -9,6 +9,7 @@ use tandem_types::{Address, ServiceId};
 use url::Url;
 
 use crate::caps::Caps;
+use crate::components::SourcesConfig;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,7 @@ pub struct Config {
 }
 
 /// What components may do at most, whatever their manifest says.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ComponentsConfig {
     /// Whether a manifest may grant hosts of this machine and its private networks. Leave it off where anything listens there that
@@ -74,6 +75,8 @@ pub struct ComponentsConfig {
     pub private_hosts: bool,
     /// Caps over the limits of every manifest.
     pub limits_max: Caps,
+    /// Where they may be fetched from.
+    pub sources: SourcesConfig,
 }
 
 /// Which service.
@@ -226,6 +229,7 @@ impl Config {
         for path in [data, manifests, components, &mut self.keys.directory] {
             *path = base.join(&*path);
         }
+        self.components.sources.resolve(base);
         self.keys.password_file = self.keys.password_file.take().map(|path| base.join(path));
     }
 }

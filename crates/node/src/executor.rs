@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// What every execution shares.
 pub(crate) struct Executor {
     pub(crate) service: ServiceId,
-    pub(crate) workflows: Workflows,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) journal: Journal,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
@@ -194,6 +194,7 @@ impl Failure {
         let error = match self {
             Self::Component(MissingComponent::OnlyCalled(_)) => return FailureKind::Task,
             Self::Component(MissingComponent::Manifest { .. }) | Self::NoBlock { .. } => return FailureKind::Host,
+            Self::Component(MissingComponent::Awaited(_)) => return FailureKind::Source,
             Self::Run(error) => error,
         };
         match error.fault() {

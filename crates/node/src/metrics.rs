@@ -98,6 +98,8 @@ pub struct Metrics {
     pub peers_connected: Gauge64,
     /// Operators of the table besides this one.
     pub peers: Gauge64,
+    /// Workflows that wait for their component.
+    pub components_awaited: Gauge64,
 }
 
 impl Default for Metrics {
@@ -124,6 +126,7 @@ impl Default for Metrics {
             tables: Counter::default(),
             peers_connected: Gauge::default(),
             peers: Gauge::default(),
+            components_awaited: Gauge::default(),
         };
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
@@ -152,6 +155,8 @@ impl Metrics {
         registry.register("tables", "Operator tables that this node wrote", self.tables.clone());
         registry.register("peers_connected", "Operators that are connected", self.peers_connected.clone());
         registry.register("peers", "Operators of the table besides this one", self.peers.clone());
+        let awaited = self.components_awaited.clone();
+        registry.register("components_awaited", "Workflows that wait for their component", awaited);
     }
 
     /// Counts an execution.

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agree::{Agree, AgreeInput};
 use crate::api::Api;
+use crate::components::{ComponentStore, Fetcher, SourcesError};
 use crate::conditions::Oracle;
 use crate::config::Config;
 use crate::executor::{ATTEMPTS_MAX, Executor};
@@ -33,6 +34,7 @@ use crate::pinned_chain::PinnedChain;
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
+use crate::supply::Supply;
 use crate::transport::{BindError, Incoming, PeerKey, Transport, TransportLimits};
 use crate::upkeep::Upkeep;
 use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
@@ -62,6 +64,9 @@ pub enum NodeError {
     /// A manifest or component is missing or wrong.
     #[error("cannot serve a manifest")]
     Workflows(#[from] WorkflowsError),
+    /// Components cannot be fetched as the configuration says.
+    #[error("cannot fetch components as configured")]
+    Sources(#[from] SourcesError),
     /// The manifest in force is not among the node's.
     #[error("the manifest in force, {hash} at {uri}, is not among this node's manifests")]
     ManifestMissing {
@@ -112,6 +117,10 @@ impl NodeError {
             Self::Workflows(WorkflowsError::Secret { .. }) => {
                 Some("set it in the environment of `tandem operator run`")
             }
+            Self::Workflows(WorkflowsError::Missing { .. }) => Some(
+                "put it into the directory storage.components, or configure a mirror under components.sources: the manifest names no source",
+            ),
+            Self::Sources(SourcesError::Password { .. }) => Some("set it in the environment of `tandem operator run`"),
             Self::Workflows(WorkflowsError::PrivateHost { .. }) => {
                 Some("set components.private-hosts = true only if its author may reach what listens there")
             }
@@ -163,7 +172,9 @@ pub struct Node {
     service: Arc<ServiceReader>,
     transactions: Arc<TransactionManager>,
     journal: Journal,
-    workflows: Workflows,
+    engine: Engine,
+    workflows: Arc<Workflows>,
+    fetcher: Arc<Fetcher>,
     transport: (Transport, Incoming),
     http: TcpListener,
 }
@@ -184,7 +195,8 @@ impl Node {
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(engine_config(&config))?;
         let chain = PinnedChain::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
-        let workflows = load_workflows(&engine, &config, secrets, (&journal, chain))?;
+        let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
+        let workflows = Arc::new(load_workflows(&engine, &config, secrets, (&journal, chain))?);
         check_manifest(&service, &workflows).await?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
@@ -193,7 +205,8 @@ impl Node {
         let service = Arc::new(service);
         let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
         addresses.write(&config.storage.data)?;
-        Ok(Self { config, operator, keys: ring, service, transactions, journal, workflows, transport, http })
+        let keys = ring;
+        Ok(Self { config, operator, keys, service, transactions, journal, engine, workflows, fetcher, transport, http })
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.
@@ -231,7 +244,9 @@ impl Node {
             service,
             transactions,
             journal,
+            engine,
             workflows,
+            fetcher,
             transport: (transport, incoming),
             http,
         } = self;
@@ -266,6 +281,14 @@ impl Node {
             status: status.clone(),
             poll,
         };
+        let supply = Supply {
+            workflows: Arc::clone(&workflows),
+            engine,
+            fetcher,
+            store: ComponentStore::new(&config.storage.components),
+            metrics: metrics.clone(),
+            status: status.clone(),
+        };
         let execute = Executor {
             service: id,
             workflows,
@@ -284,13 +307,17 @@ impl Node {
         let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
         let mut loops = JoinSet::new();
         let of = || stop.clone();
-        let (a, b, c, d, e, f, g) = (of(), of(), of(), of(), of(), of(), of());
+        let (a, b, c, d, e, f, g, h) = (of(), of(), of(), of(), of(), of(), of(), of());
         loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
         loops.spawn(async move { Ok(submitter.run(due, c).await?) });
         loops.spawn(async move { Ok(source.run(d).await?) });
         loops.spawn(async move {
             oracle.run(f).await;
+            Ok(())
+        });
+        loops.spawn(async move {
+            supply.run(h).await;
             Ok(())
         });
         if config.chain.refresh_tables {
@@ -326,7 +353,8 @@ fn load_workflows(
     let sources = Sources {
         service: config.service.into(),
         manifests: &config.storage.manifests,
-        components: &config.storage.components,
+        components: &ComponentStore::new(&config.storage.components),
+        fetch: config.components.sources.kind(),
         private_hosts: config.components.private_hosts,
         secrets,
         store: Arc::new(journal.clone()),

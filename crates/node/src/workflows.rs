@@ -1,16 +1,22 @@
 //! The manifests that this operator holds, with their components compiled and granted. A task names its manifest by hash, so what runs
-//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run.
+//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run. A component that is not here and can be
+//! fetched is awaited: its workflow has to wait, and nothing else.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tandem_engine::{
-    COMPONENT_BYTES_MAX, ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError,
-    Secrets, ServiceStore,
+    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId};
+use tandem_types::{
+    ComponentDigest, ComponentSource, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId,
+};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use zeroize::Zeroizing;
+
+use crate::components::{ComponentStore, NotFetched, StoreError};
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -31,21 +37,21 @@ pub enum WorkflowsError {
         /// Why.
         source: Box<ManifestError>,
     },
-    /// A component file is larger than any component.
-    #[error("{path} has {bytes} bytes, a component may have {COMPONENT_BYTES_MAX}")]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
+    /// A component file is not what its name says, and there is nobody to ask for the right one.
+    #[error("workflow `{workflow}`")]
+    Store {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Why.
+        source: StoreError,
     },
-    /// A component file has other content than its name says.
-    #[error("{path} holds {found}, not the component that its name says")]
-    Digest {
-        /// Which.
-        path: PathBuf,
-        /// Digest of its content.
-        found: ComponentDigest,
+    /// A component is not here, and there is nobody to ask for it.
+    #[error("workflow `{workflow}`")]
+    Missing {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Which component.
+        source: NotFetched,
     },
     /// A component cannot be run as its manifest asks.
     #[error("workflow `{workflow}`")]
@@ -97,6 +103,9 @@ pub enum MissingComponent {
     /// The workflow has no trigger of its own.
     #[error("workflow `{0}` has the trigger `call`: it runs when another component calls it, and for no task")]
     OnlyCalled(WorkflowId),
+    /// The component, or one that it calls, is not here yet.
+    #[error("the workflow waits for its component: {0}")]
+    Awaited(String),
 }
 
 /// Where manifests and components are, and what they may have.
@@ -105,8 +114,10 @@ pub struct Sources<'a> {
     pub service: ServiceId,
     /// Directory of the manifests, `*.json`.
     pub manifests: &'a Path,
-    /// Directory of the components, `<sha256>.wasm`.
-    pub components: &'a Path,
+    /// The components, `<sha256>.wasm`.
+    pub components: &'a ComponentStore,
+    /// Whether components that are not here can be fetched: from a manifest's sources, or from mirrors, which have any.
+    pub fetch: Fetch,
     /// Whether hosts of this machine and its private networks may be granted.
     pub private_hosts: bool,
     /// Looks up secrets.
@@ -120,12 +131,49 @@ pub struct Sources<'a> {
 /// Looks up a secret by name; the binary hands in the environment.
 pub type SecretSource<'a> = dyn Fn(&str) -> Option<Zeroizing<String>> + 'a;
 
+/// Where components that are not here may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// From nowhere.
+    Nothing,
+    /// From the sources that a manifest names.
+    Named,
+    /// From mirrors too.
+    Anything,
+}
+
+/// A workflow that has no component yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Awaited {
+    /// Its manifest.
+    pub(crate) manifest: ManifestHash,
+    /// Its name.
+    pub(crate) workflow: WorkflowId,
+    /// The component that it needs.
+    pub(crate) digest: ComponentDigest,
+    /// Where that can be had.
+    pub(crate) sources: Vec<ComponentSource>,
+    /// Whose components it calls.
+    calls: BTreeSet<WorkflowId>,
+    grants: Grants,
+}
+
+/// What a workflow has.
+enum Slot {
+    Ready(Component),
+    /// Nothing yet, and why.
+    Awaited(String),
+}
+
 /// Components by manifest and workflow.
 #[derive(Default)]
 pub struct Workflows {
-    components: HashMap<(ManifestHash, WorkflowId), Component>,
+    slots: RwLock<HashMap<(ManifestHash, WorkflowId), Slot>>,
     /// Workflows that no task may name.
     only_called: HashSet<(ManifestHash, WorkflowId)>,
+    awaited: Vec<Awaited>,
+    /// Told whenever a workflow has its component.
+    supplied: Notify,
     manifests: Vec<ManifestHash>,
 }
 
@@ -133,7 +181,7 @@ impl Workflows {
     /// Reads every manifest in `manifests`, and compiles what they name from `components`.
     ///
     /// # Errors
-    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen.
+    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen. A component that can be fetched stops nothing.
     pub fn load(engine: &Engine, sources: &Sources<'_>) -> Result<Self, WorkflowsError> {
         let mut loaded = Self::default();
         for path in manifest_files(sources.manifests)? {
@@ -141,8 +189,11 @@ impl Workflows {
             let manifest = Manifest::from_json(&bytes)
                 .map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?;
             let hash = manifest.hash();
-            for (workflow, component) in load_components(engine, sources, &manifest, &path)? {
-                loaded.components.insert((hash, workflow), component);
+            let order = manifest.in_call_order();
+            for workflow in
+                order.map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?
+            {
+                loaded.add(hash, workflow, (engine, sources))?;
             }
             let only_called = manifest.workflows.into_iter().filter(|workflow| workflow.trigger == Trigger::Call);
             loaded.only_called.extend(only_called.map(|workflow| (hash, workflow.name)));
@@ -151,16 +202,98 @@ impl Workflows {
         Ok(loaded)
     }
 
+    /// Those that are called come before those that call them.
+    fn add(
+        &mut self,
+        manifest: ManifestHash,
+        workflow: &Workflow,
+        (engine, sources): (&Engine, &Sources<'_>),
+    ) -> Result<(), WorkflowsError> {
+        let awaited = Awaited {
+            manifest,
+            workflow: workflow.name.clone(),
+            digest: workflow.component.digest,
+            sources: workflow.component.sources.clone(),
+            calls: workflow.calls.clone(),
+            grants: grants(workflow, sources)?,
+        };
+        let is_ready = match kept(workflow, sources)? {
+            Some(bytes) => self.supply(engine, &awaited, &bytes)?,
+            None => {
+                self.explain(&awaited, format!("{} is not fetched yet", awaited.digest));
+                false
+            }
+        };
+        if !is_ready {
+            self.awaited.push(awaited);
+        }
+        Ok(())
+    }
+
     /// The component that runs for tasks of a workflow of a manifest.
     ///
     /// # Errors
     /// [`MissingComponent`].
-    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Result<&Component, MissingComponent> {
+    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Result<Component, MissingComponent> {
         let key = (manifest, workflow.clone());
         if self.only_called.contains(&key) {
             return Err(MissingComponent::OnlyCalled(key.1));
         }
-        self.components.get(&key).ok_or(MissingComponent::Manifest { manifest, workflow: key.1 })
+        match self.slots().get(&key) {
+            Some(Slot::Ready(component)) => Ok(component.clone()),
+            Some(Slot::Awaited(reason)) => Err(MissingComponent::Awaited(reason.clone())),
+            None => Err(MissingComponent::Manifest { manifest, workflow: key.1 }),
+        }
+    }
+
+    /// The workflows that had no component when they were loaded.
+    pub(crate) fn awaited(&self) -> &[Awaited] {
+        &self.awaited
+    }
+
+    /// Compiles the component that a workflow waits for, and ends its wait; false while one that it calls has to wait itself.
+    pub(crate) fn supply(&self, engine: &Engine, awaited: &Awaited, bytes: &[u8]) -> Result<bool, WorkflowsError> {
+        let calls = match self.callees(awaited) {
+            Ok(calls) => calls,
+            Err(callee) => {
+                self.explain(awaited, format!("it calls `{callee}`, which has no component yet"));
+                return Ok(false);
+            }
+        };
+        let grants = Grants { calls, ..awaited.grants.clone() };
+        let component = compile(engine, bytes, (&awaited.workflow, grants))?;
+        self.set(awaited, Slot::Ready(component));
+        self.supplied.notify_waiters();
+        Ok(true)
+    }
+
+    /// Ends when a workflow is supplied after this call.
+    pub(crate) fn supplied(&self) -> Notified<'_> {
+        self.supplied.notified()
+    }
+
+    /// The components that a workflow calls, or the first that is not here.
+    fn callees(&self, awaited: &Awaited) -> Result<BTreeMap<WorkflowId, Component>, WorkflowId> {
+        let slots = self.slots();
+        let callee = |name: &WorkflowId| match slots.get(&(awaited.manifest, name.clone())) {
+            Some(Slot::Ready(component)) => Ok((name.clone(), component.clone())),
+            _ => Err(name.clone()),
+        };
+        awaited.calls.iter().map(callee).collect()
+    }
+
+    /// Says why a workflow has to wait still.
+    pub(crate) fn explain(&self, awaited: &Awaited, reason: String) {
+        self.set(awaited, Slot::Awaited(reason));
+    }
+
+    fn slots(&self) -> RwLockReadGuard<'_, HashMap<(ManifestHash, WorkflowId), Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, awaited: &Awaited, slot: Slot) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.insert((awaited.manifest, awaited.workflow.clone()), slot);
     }
 
     /// The manifests that are served.
@@ -179,49 +312,43 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
-/// All components of a manifest, those that are called before those that call them.
-fn load_components(
-    engine: &Engine,
-    sources: &Sources<'_>,
-    manifest: &Manifest,
-    path: &Path,
-) -> Result<BTreeMap<WorkflowId, Component>, WorkflowsError> {
-    let mut loaded: BTreeMap<WorkflowId, Component> = BTreeMap::new();
-    let order = manifest.in_call_order();
-    for workflow in
-        order.map_err(|source| WorkflowsError::Manifest { path: path.to_owned(), source: Box::new(source) })?
-    {
-        let callee = |name: &WorkflowId| loaded.get(name).map(|component| (name.clone(), component.clone()));
-        let calls = workflow.calls.iter().filter_map(callee).collect();
-        let component = load_component(engine, sources, workflow, calls)?;
-        loaded.insert(workflow.name.clone(), component);
+/// A workflow's component, if it is here; none if it can be fetched instead.
+fn kept(workflow: &Workflow, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, WorkflowsError> {
+    let name = || workflow.name.clone();
+    let digest = workflow.component.digest;
+    let can_be_fetched = match sources.fetch {
+        Fetch::Nothing => false,
+        Fetch::Named => !workflow.component.sources.is_empty(),
+        Fetch::Anything => true,
+    };
+    match sources.components.read(digest) {
+        Ok(Some(bytes)) => Ok(Some(bytes)),
+        Ok(None) if can_be_fetched => Ok(None),
+        Ok(None) => {
+            let source = NotFetched { digest, reasons: Vec::new() };
+            Err(WorkflowsError::Missing { workflow: name(), source })
+        }
+        Err(error) if error.is_corrupt() && can_be_fetched => {
+            tracing::warn!(%error, "a component is corrupt and is fetched again");
+            Ok(None)
+        }
+        Err(source) => Err(WorkflowsError::Store { workflow: name(), source }),
     }
-    Ok(loaded)
 }
 
-fn load_component(
+fn compile(
     engine: &Engine,
-    sources: &Sources<'_>,
-    workflow: &Workflow,
-    calls: BTreeMap<WorkflowId, Component>,
+    bytes: &[u8],
+    (workflow, grants): (&WorkflowId, Grants),
 ) -> Result<Component, WorkflowsError> {
-    let digest = workflow.component.digest;
-    let path = component_path(sources.components, digest);
-    let bytes = read(&path)?;
-    let grants = Grants { calls, ..grants(workflow, sources)? };
-    let component = engine
-        .load(&bytes, grants)
-        .map_err(|source| WorkflowsError::Load { workflow: workflow.name.clone(), source: Box::new(source) })?;
-    if component.digest() == digest {
-        Ok(component)
-    } else {
-        Err(WorkflowsError::Digest { path, found: component.digest() })
-    }
+    engine
+        .load(bytes, grants)
+        .map_err(|source| WorkflowsError::Load { workflow: workflow.clone(), source: Box::new(source) })
 }
 
 /// Where a component is kept: under its digest.
 pub fn component_path(directory: &Path, digest: ComponentDigest) -> PathBuf {
-    directory.join(format!("{:x}.wasm", digest.0))
+    ComponentStore::new(directory).path(digest)
 }
 
 fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, WorkflowsError> {
@@ -253,18 +380,14 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         limits: Limits {
             store: workflow.store.unwrap_or_default().into(),
             chain: workflow.chain.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
             ..workflow.limits.into()
         },
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WorkflowsError> {
-    let failed = |source| WorkflowsError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > COMPONENT_BYTES_MAX {
-        return Err(WorkflowsError::TooLarge { path: path.to_owned(), bytes });
-    }
-    std::fs::read(path).map_err(failed)
+    std::fs::read(path).map_err(|source| WorkflowsError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -294,18 +417,23 @@ mod tests {
     }
 
     fn load_all(directory: &Path, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
-        let secrets = |_: &str| None;
-        let sources = Sources {
-            service: ServiceId { chain_id: 1, manager: tandem_types::Address::ZERO },
-            manifests: directory,
-            components: directory,
-            private_hosts,
-            secrets: &secrets,
-            store: Arc::new(tandem_engine::MemoryStore::default()),
-            chain: Arc::new(tandem_engine::MemoryChain::default()),
-        };
+        let components = ComponentStore::new(directory);
+        let sources = Sources { private_hosts, ..sources(directory, &components, Fetch::Nothing) };
         let config = EngineConfig { concurrent_max: 2, limits_max: caps.limits(), ..EngineConfig::default() };
         Workflows::load(&Engine::new(config).expect("there is address space"), &sources)
+    }
+
+    fn sources<'a>(directory: &'a Path, components: &'a ComponentStore, fetch: Fetch) -> Sources<'a> {
+        Sources {
+            service: ServiceId { chain_id: 1, manager: tandem_types::Address::ZERO },
+            manifests: directory,
+            components,
+            fetch,
+            private_hosts: false,
+            secrets: &|_| None,
+            store: Arc::new(tandem_engine::MemoryStore::default()),
+            chain: Arc::new(tandem_engine::MemoryChain::default()),
+        }
     }
 
     #[test]
@@ -337,18 +465,52 @@ mod tests {
         assert_eq!(load("", false), "workflow `w`");
     }
 
-    #[test]
-    fn workflow_that_is_only_called_runs_for_no_task() {
+    fn errand() -> (Vec<u8>, ComponentDigest) {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/target/wasm32-wasip2/release/errand.wasm");
         let component = std::fs::read(path).expect("run `make components` first");
         let digest = ComponentDigest::of(&component);
+        (component, digest)
+    }
+
+    fn caller_and_callee(caller: ComponentDigest, callee: &str) -> Manifest {
         let text = format!(
             "name = \"x\"\n[[workflow]]\nname = \"asked\"\ntrigger = \"request\"\ncalls = [\"called\"]\n\
-             component = {{ digest = \"{digest}\" }}\n[[workflow]]\nname = \"called\"\ntrigger = \"call\"\n\
-             component = {{ digest = \"{digest}\" }}\n"
+             component = {{ digest = \"{caller}\" }}\n[[workflow]]\nname = \"called\"\ntrigger = \"call\"\n\
+             component = {{ {callee} }}\n"
         );
-        let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
+        Manifest::from_toml(&text).expect("the manifest is valid")
+    }
+
+    #[test]
+    fn caller_waits_for_what_it_calls() {
+        let (component, digest) = errand();
+        let missing = ComponentDigest::of(b"elsewhere");
+        let manifest =
+            caller_and_callee(digest, &format!("digest = \"{missing}\", sources = [\"https://a.example/b\"]"));
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+        std::fs::write(component_path(directory.path(), digest), &component).expect("it is writable");
+        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() }).expect("it starts");
+        let components = ComponentStore::new(directory.path());
+        let workflows = Workflows::load(&engine, &sources(directory.path(), &components, Fetch::Named));
+        let workflows = workflows.expect("what is not here can be fetched");
+        let asked = "asked".parse().expect("a name");
+        let why = |workflows: &Workflows| workflows.component(manifest.hash(), &asked).map(|_| ());
+        let reason = "it calls `called`, which has no component yet".to_owned();
+        assert_eq!(why(&workflows), Err(MissingComponent::Awaited(reason)));
+        let [called, caller] = workflows.awaited() else { panic!("both wait: {:?}", workflows.awaited()) };
+        assert!(!workflows.supply(&engine, caller, &component).expect("it is a component"));
+        // Whoever fetched it has compared it with the digest.
+        assert!(workflows.supply(&engine, called, &component).expect("it is a component"));
+        assert!(workflows.supply(&engine, caller, &component).expect("it is a component"));
+        assert_eq!(why(&workflows), Ok(()));
+    }
+
+    #[test]
+    fn workflow_that_is_only_called_runs_for_no_task() {
+        let (component, digest) = errand();
+        let manifest = caller_and_callee(digest, &format!("digest = \"{digest}\""));
         let directory = tempfile::tempdir().expect("there is room for a directory");
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");

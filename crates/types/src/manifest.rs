@@ -13,13 +13,15 @@ use std::fmt;
 use alloy_primitives::keccak256;
 use serde::{Deserialize, Serialize};
 
-use crate::{ComponentDigest, ManifestHash, WorkflowId};
+use crate::{ComponentDigest, ComponentSource, ManifestHash, WorkflowId};
 
 pub use calls::{CALL_DEPTH_MAX, CallChain};
 pub use chain::ChainGrant;
 
 /// Most workflows that one manifest may hold.
 const WORKFLOWS_MAX: usize = 64;
+/// Most sources that one component may name.
+const SOURCES_MAX: usize = 8;
 /// Largest manifest in bytes, written either way.
 const MANIFEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -41,6 +43,14 @@ pub enum ManifestError {
     /// Two workflows have one name.
     #[error("workflow `{0}` is there twice")]
     DuplicateWorkflow(WorkflowId),
+    /// A component names more than 8 sources.
+    #[error("workflow `{workflow}`: the component has {found} sources, expected at most {SOURCES_MAX}")]
+    Sources {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// How many it names.
+        found: usize,
+    },
     /// A limit is zero or above what any operator may be asked for.
     #[error("workflow `{workflow}`: limit `{limit}` is {found}, expected 1 to {max}")]
     Limit {
@@ -148,6 +158,9 @@ pub struct Workflow {
     /// Workflows whose components this one may call.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub calls: BTreeSet<WorkflowId>,
+    /// A private directory for each run, if the component may have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<ScratchGrant>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -164,11 +177,21 @@ pub enum Trigger {
 }
 
 /// A component by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Component {
     /// SHA-256 of its bytes. Operators keep components by digest, so that where they came from is no matter of trust.
     pub digest: ComponentDigest,
+    /// Where operators can have it from, in the order in which they ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<ComponentSource>,
+}
+
+impl From<ComponentDigest> for Component {
+    /// A component that operators get in some other way.
+    fn from(digest: ComponentDigest) -> Self {
+        Self { digest, sources: Vec::new() }
+    }
 }
 
 /// Where results go.
@@ -252,6 +275,31 @@ impl StoreGrant {
             ("store.value-bytes", self.value_bytes),
             ("store.bytes", self.bytes),
         ]
+    }
+}
+
+/// What a component may keep in `/scratch` while it runs. `scratch = {}` grants it with the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ScratchGrant {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl Default for ScratchGrant {
+    fn default() -> Self {
+        Self { bytes: 16 * 1024 * 1024, files: 1_000 }
+    }
+}
+
+impl ScratchGrant {
+    /// The largest values that a manifest may ask for.
+    pub const MAX: Self = Self { bytes: 256 * 1024 * 1024, files: 10_000 };
+
+    fn named(&self) -> [(&'static str, u64); 2] {
+        [("scratch.bytes", self.bytes), ("scratch.files", self.files)]
     }
 }
 
@@ -383,10 +431,16 @@ impl Workflow {
         if self.determinism == Determinism::Strict {
             self.check_strict()?;
         }
+        let found = self.component.sources.len();
+        if found > SOURCES_MAX {
+            return Err(ManifestError::Sources { workflow: self.name.clone(), found });
+        }
         let limits = self.limits.named().into_iter().zip(Limits::MAX.named());
         let store = self.store.iter().flat_map(|store| store.named().into_iter().zip(StoreGrant::MAX.named()));
         let chain = self.chain.iter().flat_map(|chain| chain.named().into_iter().zip(ChainGrant::MAX.named()));
-        for ((limit, found), (_, max)) in limits.chain(store).chain(chain) {
+        let scratch =
+            self.scratch.iter().flat_map(|scratch| scratch.named().into_iter().zip(ScratchGrant::MAX.named()));
+        for ((limit, found), (_, max)) in limits.chain(store).chain(chain).chain(scratch) {
             if !(1..=max).contains(&found) {
                 return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
             }
@@ -459,6 +513,16 @@ limits = { fuel = 5 }
     }
 
     #[test]
+    fn sources_are_part_of_the_hash_only_where_there_are_any() {
+        let plain = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let toml = TOML.replace("aaaa\" }", "aaaa\", sources = [\"oci://ghcr.io/team/scores:1\"] }");
+        let hinted = Manifest::from_toml(&toml).expect("the manifest is valid");
+        assert!(!String::from_utf8_lossy(&plain.to_canonical_json()).contains("sources"));
+        assert_eq!(hinted.workflows[0].component.sources[0].as_str(), "oci://ghcr.io/team/scores:1");
+        assert_ne!(hinted.hash(), plain.hash());
+    }
+
+    #[test]
     fn faults_are_named() {
         let cases = [
             (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
@@ -466,6 +530,11 @@ limits = { fuel = 5 }
             (TOML.replace("fuel = 5", "memory-mib = 4096"), "expected 1 to 1024"),
             (TOML.replace("name = \"score\"", "name = \"Score\""), "is not a name"),
             (TOML.replace("sha256:a", "sha256:"), "is not a component digest"),
+            (TOML.replace("aaaa\" }", "aaaa\", sources = [\"ftp://a/b\"] }"), "is not a source of components"),
+            (
+                TOML.replace("aaaa\" }", &format!("aaaa\", sources = [{}] }}", "\"https://a/b\",".repeat(9))),
+                "the component has 9 sources, expected at most 8",
+            ),
             (
                 TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""),
                 "is `strict` and lists HTTP hosts",
@@ -480,6 +549,8 @@ limits = { fuel = 5 }
                 "is `strict` and uses the store",
             ),
             (TOML.replace("secrets =", "store = { keys = 0 }\nsecrets ="), "limit `store.keys` is 0"),
+            (TOML.replace("secrets =", "scratch = { bytes = 0 }\nsecrets ="), "limit `scratch.bytes` is 0"),
+            (TOML.replace("secrets =", "scratch = { files = 10001 }\nsecrets ="), "expected 1 to 10000"),
             (TOML.replace("secrets =", "store = { value-bytes = 9999999 }\nsecrets ="), "expected 1 to 1048576"),
             (TOML.replace("secrets =", "chain = { calls = 0 }\nsecrets ="), "limit `chain.calls` is 0"),
             (TOML.replace("secrets =", "chain = { gas = 30000000 }\nsecrets ="), "expected 1 to 16777216"),

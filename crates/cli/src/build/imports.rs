@@ -18,7 +18,7 @@ pub(super) struct Import {
 }
 
 /// Names of the interfaces that `component` imports, with versions, in its own order.
-pub(super) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+pub(crate) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
     let mut names = Vec::new();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {
@@ -81,6 +81,7 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
         (_, "wasi:clocks") => (true, "each operator's own clock: keep it out of the output".to_owned()),
         (_, "wasi:random") => (true, "another for each operator: keep it out of the output".to_owned()),
+        (_, "wasi:filesystem") if workflow.scratch.is_some() => (true, "the scratch directory".to_owned()),
         (_, "wasi:cli" | "wasi:filesystem") => {
             (true, "for the language's own library, with nothing behind it".to_owned())
         }

@@ -20,6 +20,8 @@ use crate::{Failure, exec, report};
 use imports::Import;
 use language::{Language, Options};
 
+pub(crate) use imports::names as imports;
+
 /// Exit codes; [`EXIT_CODES`] explains them.
 mod code {
     pub(super) const USAGE: u8 = 2;

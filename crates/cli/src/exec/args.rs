@@ -6,19 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
+use tandem_engine::{COMPONENT_BYTES_MAX, Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
 use tandem_node::pinned_chain::PinnedChain;
-use tandem_types::{ComponentDigest, Determinism, TaskBlock, Trigger, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Determinism, ScratchGrant, TaskBlock, Trigger, Workflow, WorkflowId};
 use url::Url;
 
 use super::{chain, code};
-use crate::Failure;
 use crate::project::{self, Part, Project};
+use crate::{Failure, component};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
-/// Largest component that is read.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -35,9 +33,14 @@ Exit codes:
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The component, a .wasm file, instead of the project's own. It is granted nothing but what the arguments say.
-    #[arg(long, value_name = "FILE")]
+    /// The component instead of the project's own: a .wasm file, https://... with --digest, or oci://REGISTRY/REPOSITORY:TAG. It is granted nothing but
+    /// what the arguments say.
+    #[arg(long, value_name = "FILE|URL")]
     component: Option<PathBuf>,
+
+    /// The digest that the component must have.
+    #[arg(long, value_name = "sha256:HEX", requires = "component")]
+    digest: Option<ComponentDigest>,
 
     /// The workflow whose component, settings and grants are taken, when tandem.toml has several.
     #[arg(long, value_name = "NAME", conflicts_with = "component")]
@@ -70,6 +73,10 @@ pub(crate) struct Args {
     /// Give the component a store, empty at the start and gone at the end.
     #[arg(long)]
     store: bool,
+
+    /// Give the component a scratch directory, /scratch.
+    #[arg(long)]
+    scratch: bool,
 
     /// Let the component read the chain behind this JSON-RPC endpoint, in the state after one block, whose time is the task's.
     #[arg(long, value_name = "URL")]
@@ -186,13 +193,25 @@ impl Args {
     }
 
     fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
-        let component = read(path, COMPONENT_BYTES_MAX)
-            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
+        let component = self.read_component(path)?;
         let task = TaskInput::manual(self.read_input()?);
         let grants = self.extend(Grants::default())?;
         let part =
             Part { name: task.workflow.clone(), calls: Default::default(), reads_chain: true, component, grants };
         Ok(Job { parts: vec![part], task })
+    }
+
+    fn read_component(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        if let Some(source) = component::source(path)? {
+            return component::fetch(&source, self.digest);
+        }
+        let component = read(path, COMPONENT_BYTES_MAX)
+            .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
+        let found = ComponentDigest::of(&component);
+        match self.digest.filter(|digest| *digest != found) {
+            Some(digest) => Err(usage(anyhow!("{} is {found}, not {digest}", path.display()))),
+            None => Ok(component),
+        }
     }
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
@@ -253,6 +272,9 @@ impl Args {
         grants.limits.memory_bytes = self.memory_limit.map_or(memory_bytes, |mib| mib << 20);
         if self.strict.is_some() {
             grants.determinism = Determinism::Strict;
+        }
+        if self.scratch {
+            grants.limits.scratch = ScratchGrant::default().into();
         }
         if self.store {
             grants.store = Some(Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>);

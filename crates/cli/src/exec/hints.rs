@@ -102,6 +102,8 @@ fn limit(kind: LimitKind) -> Option<&'static str> {
         LimitKind::StoreValueBytes => "write smaller values, or raise it: store = { value-bytes = N } in tandem.toml",
         LimitKind::StoreBytes => "delete what is not needed, or raise it: store = { bytes = N } in tandem.toml",
         LimitKind::StoreBatch => "it is the same on every node: split the command",
+        LimitKind::ScratchBytes => "keep less in /scratch, or raise it: scratch = { bytes = N } in tandem.toml",
+        LimitKind::ScratchFiles => "keep fewer files, or raise it: scratch = { files = N } in tandem.toml",
         LimitKind::CallBytes => "it is the same on every node: hand over less at once",
         LimitKind::ChainCalls => "read less often, or raise it: chain = { calls = N } in tandem.toml",
         LimitKind::ChainBytes => "read less, or raise it: chain = { bytes = N } in tandem.toml",

@@ -186,6 +186,7 @@ fn hint(error: &ManifestError) -> &'static str {
             "unknown keys are refused, so that a misspelt limit is never a missing one"
         }
         ManifestError::Workflows(_) => "a service has at least one: [[workflow]] with name, trigger and component",
+        ManifestError::Sources { .. } => "keep those that operators reach best",
         ManifestError::DuplicateWorkflow(_) => "give every workflow a name of its own",
         ManifestError::Limit { .. } => "choose a number of that range, or leave the limit out for its default",
         ManifestError::StrictHttp(_) | ManifestError::StrictSecrets(_) | ManifestError::StrictStore(_) => {
@@ -245,6 +246,7 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         limits: Limits {
             store: workflow.store.unwrap_or_default().into(),
             chain: workflow.chain.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
             ..workflow.limits.into()
         },
     })

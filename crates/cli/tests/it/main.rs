@@ -13,6 +13,7 @@ mod network;
 mod pages;
 mod recorded;
 mod rotation;
+mod sources;
 mod staking;
 mod upkeep;
 mod workspace;

@@ -7,6 +7,7 @@ pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod logging;
+pub(crate) mod scratch;
 pub(crate) mod secrets;
 pub(crate) mod stdio;
 pub(crate) mod store;

@@ -35,6 +35,8 @@ fn page_has_every_limit_as_it_is() {
 fn unit(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Fuel => "units",
+        LimitKind::ChainGas => "gas",
+        LimitKind::CallInput => "bytes",
         LimitKind::Time | LimitKind::HttpTime => "ms",
         LimitKind::Memory | LimitKind::Stack | LimitKind::Output | LimitKind::Log => "bytes",
         kind if kind.name().ends_with("bytes") => "bytes",

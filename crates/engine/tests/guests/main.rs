@@ -6,6 +6,7 @@ mod components;
 mod conformance;
 mod http;
 mod limits;
+mod scratch;
 mod secrecy;
 mod store;
 mod strict;

@@ -132,8 +132,6 @@ fn forbidden_imports_are_refused_by_name() {
         "wasi:http/types@0.2.0",
         "wasi:sockets/tcp@0.2.6",
         "wasi:sockets/ip-name-lookup@0.2.0",
-        "wasi:filesystem/types@0.2.6",
-        "wasi:filesystem/preopens@0.2.0",
         "tandem:service/secrets@0.1.0",
     ] {
         refused(&importing(interface), interface);

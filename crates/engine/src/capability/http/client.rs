@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use url::Host;
+use url::{Host, Url};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
@@ -48,6 +48,10 @@ impl Target {
         };
         let (host, port) = allow::split(uri.authority()?.as_str())?;
         Some(Self { tls, host, port: port.unwrap_or_else(|| default_port(tls)) })
+    }
+
+    pub(super) fn from_url(url: &Url) -> Option<Self> {
+        Self::from_uri(&url.as_str().parse().ok()?)
     }
 
     pub(super) fn default_port(&self) -> u16 {
