@@ -60,7 +60,7 @@ pub(crate) struct Expect {
     /// Most memory to load it.
     #[serde(default = "load_memory_mib")]
     pub(crate) load_memory_mib: u64,
-    /// Whether it is run beside a neighbour too.
+    /// Whether it is run beside a neighbour too. Not where to load it takes long: that is done once, before anything runs.
     #[serde(default = "yes")]
     pub(crate) neighbour: bool,
 }
