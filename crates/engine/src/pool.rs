@@ -36,6 +36,7 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
         // Nobody looks into compiled code with a debugger, and crashes are told by their kind: a quarter of its size would be for that.
         .debug_symbols(false)
         .generate_address_map(false)
