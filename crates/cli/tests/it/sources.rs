@@ -13,6 +13,7 @@ use tokio::process::Command;
 use crate::network::{delivered, options, start};
 use fake_registry::{FakeRegistry, Options};
 
+#[allow(dead_code, reason = "the node's tests use more of it")]
 #[path = "../../../node/src/components/fake_registry.rs"]
 mod fake_registry;
 
