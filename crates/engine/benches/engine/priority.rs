@@ -36,7 +36,7 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
             rates[side].push(rate);
         }
     }
-    let rows: [(&str, fn(&[Synced]) -> f64, Bar); 3] = [
+    let rows: [(&str, Figure, Bar); 3] = [
         ("fsync p50 while components compute, beside same priority", |syncs| at(syncs, 0.5), Bar::None),
         ("fsync p99", |syncs| at(syncs, 0.99), Bar::None),
         ("  mean wait for a processor", waited, Bar::RatioAtMost(1.0)),
@@ -48,6 +48,9 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
     let (what, [tandem, other]) = ("executions meanwhile, beside same priority".to_owned(), rates.map(median));
     table.push(Row { what, unit: "/s", tandem, beside: Some(other), bar: Bar::None });
 }
+
+/// What becomes of many syncs.
+type Figure = fn(&[Synced]) -> f64;
 
 /// Milliseconds of one sync: until it was done, and how long of that its thread waited for a processor, which is what priorities are about. The rest
 /// is the disk's.
