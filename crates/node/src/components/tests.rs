@@ -1,13 +1,17 @@
 //! Fetching from servers that answer as they should, and from servers that do not: real HTTP over loopback.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tandem_engine::HttpHosts;
 use tandem_types::{ComponentDigest, ComponentSource, OciReference};
+use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
@@ -423,17 +427,31 @@ async fn tokens_that_are_none_are_refused() {
     }
 }
 
-/// Answers over TLS, with a certificate of the authority in `fixtures`.
-async fn tls(answer: &'static str) -> String {
-    use rustls::pki_types::pem::PemObject;
-    let certificate = rustls::pki_types::CertificateDer::from_pem_slice(include_bytes!("fixtures/server.pem"));
-    let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(include_bytes!("fixtures/server.key"));
+/// A certificate for this machine, its key, and the certificate of the authority that signed it.
+fn certificate() -> (CertificateDer<'static>, PrivatePkcs8KeyDer<'static>, String) {
+    let signed = || -> Result<_, rcgen::Error> {
+        let (key, authority_key) = (KeyPair::generate()?, KeyPair::generate()?);
+        let mut authority = CertificateParams::new([])?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = authority.self_signed(&authority_key)?.pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let certificate = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &issuer)?;
+        Ok((certificate.der().clone(), key.serialize_der().into(), pem))
+    };
+    signed().expect("a certificate can be made")
+}
+
+/// Answers over TLS, with a certificate of an authority that nobody knows: gives the host, and the authority's certificate.
+async fn tls(answer: &'static str) -> (String, TempPath) {
+    let (certificate, key, authority) = certificate();
+    let mut ca_file = NamedTempFile::new().expect("there is room for a file");
+    ca_file.write_all(authority.as_bytes()).expect("it is writable");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("there are versions")
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.expect("it is a certificate")], key.expect("it is a key"))
+        .with_single_cert(vec![certificate], key.into())
         .expect("they belong together");
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
@@ -448,28 +466,28 @@ async fn tls(answer: &'static str) -> String {
             }
         }
     });
-    host
+    (host, ca_file.into_temp_path())
 }
 
 #[tokio::test]
 async fn certificates_are_verified_against_known_authorities() {
-    let host = tls("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwasm").await;
+    let (host, ca_file) = tls("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwasm").await;
     let source = source(format!("https://{host}/x"));
     let error = reason(FetcherOptions { attempts: 1, ..options(&[&host]) }, &source).await;
     assert!(matches!(&error, FetchError::Unreachable { reason, .. } if reason.contains("UnknownIssuer")), "{error}");
-    let fetcher = fetcher(trusting(&host));
+    let fetcher = fetcher(trusting(&host, &ca_file));
     assert_eq!(fetcher.component(ComponentDigest::of(b"wasm"), &[source]).await.expect("it is trusted"), b"wasm");
 }
 
-/// Options with the authority in `fixtures`.
-fn trusting(host: &str) -> FetcherOptions {
-    let ca_file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/components/fixtures/authority.pem");
-    FetcherOptions { ca_file: Some(ca_file.into()), ..options(&[host]) }
+/// Options with an authority of their own.
+fn trusting(host: &str, ca_file: &TempPath) -> FetcherOptions {
+    FetcherOptions { ca_file: Some(ca_file.to_path_buf()), ..options(&[host]) }
 }
 
 #[tokio::test]
 async fn redirect_from_https_to_http_is_refused() {
-    let host = tls("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n").await;
-    let error = reason(trusting(&host), &source(format!("https://{host}/x"))).await;
+    let (host, ca_file) =
+        tls("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n").await;
+    let error = reason(trusting(&host, &ca_file), &source(format!("https://{host}/x"))).await;
     assert!(matches!(error, FetchError::Downgrade { .. }), "{error}");
 }
