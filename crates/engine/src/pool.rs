@@ -1,5 +1,7 @@
 //! wasmtime's configuration: memory from a pool that is laid out once, code whose behaviour does not depend on the machine.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::EngineConfig;
@@ -41,7 +43,8 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
         .debug_symbols(false)
         .generate_address_map(false)
         .native_unwind_info(false)
-        .wasm_backtrace_max_frames(None);
+        // One frame says whether the component was on the stack, which tells what it hands over from what it returns.
+        .wasm_backtrace_max_frames(Some(NonZeroUsize::MIN));
     config
 }
 

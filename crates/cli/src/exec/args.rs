@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use tandem_engine::{COMPONENT_BYTES_MAX, Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
 use tandem_node::pinned_chain::PinnedChain;
 use tandem_types::{ComponentDigest, Determinism, ScratchGrant, TaskBlock, Trigger, Workflow, WorkflowId};
+use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{chain, code};
@@ -144,12 +145,10 @@ pub(super) struct Job {
 
 impl Args {
     /// Reads everything that the run needs.
-    pub(super) async fn job(&self) -> Result<Job, Failure> {
+    pub(super) fn job(&self, runtime: &Runtime) -> Result<Job, Failure> {
         self.check_strict()?;
-        let chain = match &self.rpc {
-            Some(rpc) => Some(chain::open(rpc.clone(), self.block).await?),
-            None => None,
-        };
+        let open = |rpc: &Url| runtime.block_on(chain::open(rpc.clone(), self.block));
+        let chain = self.rpc.as_ref().map(open).transpose()?;
         let job = match &self.component {
             Some(path) => self.job_of_file(path)?,
             None => self.job_of_project(&Project::find()?)?,

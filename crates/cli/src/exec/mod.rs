@@ -51,7 +51,7 @@ fn once(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let Job { parts, task } = runtime.block_on(args.job()).map_err(|failure| told(args, failure))?;
+    let Job { parts, task } = args.job(&runtime).map_err(|failure| told(args, failure))?;
     let outcome = runtime.block_on(async {
         let component = load_with_patience(parts).await?;
         let outcome = component.run(task).await;

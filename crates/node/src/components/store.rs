@@ -148,6 +148,8 @@ fn write_draft(draft: &Path, component: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    type Corruption = fn(&Path) -> io::Result<()>;
+
     fn store() -> (tempfile::TempDir, ComponentStore) {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let store = ComponentStore::new(directory.path().join("components"));
@@ -181,10 +183,11 @@ mod tests {
         let (_directory, store) = store();
         let digest = ComponentDigest::of(b"component");
         store.write(digest, b"component").expect("it is writable");
-        let corrupt: [&dyn Fn(&Path) -> io::Result<()>; 3] =
-            [&|path| fs::write(path, b"Component"), &|path| fs::write(path, b""), &|path| {
-                File::create(path)?.set_len(COMPONENT_BYTES_MAX + 1)
-            }];
+        let corrupt: [Corruption; 3] = [
+            |path| fs::write(path, b"Component"),
+            |path| fs::write(path, b""),
+            |path| File::create(path)?.set_len(COMPONENT_BYTES_MAX + 1),
+        ];
         for make in corrupt {
             make(&store.path(digest)).expect("it is writable");
             assert!(store.read(digest).expect_err("it is corrupt").is_corrupt());
