@@ -9,7 +9,7 @@ use tandem_types::{ComponentDigest, TaskBlock, TaskId, WorkflowId};
 use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::tandem::service::types as wit;
@@ -59,6 +59,8 @@ pub(crate) struct Allowance {
     pub(crate) fuel: u64,
     /// Calls that it may make, those of its callees included.
     pub(crate) calls: u64,
+    /// When its time is up at the latest; its own limit may be earlier.
+    pub(crate) deadline: Instant,
     /// Its service's turns to compute, unless it computes in its caller's.
     pub(crate) turns: Option<Arc<Semaphore>>,
     /// Where its lines go.
@@ -153,8 +155,10 @@ impl Component {
     pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
         let _slots = self.share.slots(self.needs.slots as usize).await;
         let (started, limits) = (Instant::now(), &self.grants.limits);
+        let deadline = after(started, limits.time);
         let log = LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), limits.log_bytes);
-        let allowance = Allowance { fuel: limits.fuel, calls: limits.component_calls, turns: self.turns(), log };
+        let (fuel, calls) = (limits.fuel, limits.component_calls);
+        let allowance = Allowance { fuel, calls, deadline, turns: self.turns(), log };
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
         let Ran { outcome, fuel, .. } = self.run_within(task, allowance).with_subscriber(Dispatch::none()).await;
         Ok(Execution { output: outcome?, fuel, elapsed: started.elapsed() })
@@ -168,14 +172,17 @@ impl Component {
 
     /// Runs in a slot that the caller has, with what it hands over.
     pub(crate) async fn run_within(&self, task: TaskInput, mut allowance: Allowance) -> Ran {
-        let (given, time, turns) = (allowance.fuel, self.grants.limits.time, allowance.turns.take());
+        let (given, turns) = (allowance.fuel, allowance.turns.take());
+        allowance.deadline = allowance.deadline.min(after(Instant::now(), self.grants.limits.time));
+        let deadline = allowance.deadline;
         let client = self.engine.client.of(&self.share);
         let state = State::new(Arc::clone(&self.grants), client, &task, allowance);
         let mut store = match state::store(&self.engine.wasm, state, given) {
             Ok(store) => store,
-            Err(error) => return Ran { outcome: Err(host(error)), fuel: 0, calls: 0 },
+            Err(error) => return Ran { outcome: Err(host(&error)), fuel: 0, calls: 0 },
         };
-        let outcome = match tokio::time::timeout(time, in_turn(turns, self.call(&mut store, task))).await {
+        let outcome = match tokio::time::timeout_at(deadline.into(), in_turn(turns, self.call(&mut store, task))).await
+        {
             Ok(outcome) => outcome,
             Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
         };
@@ -229,6 +236,7 @@ impl Component {
             Some(Trap::OutOfFuel) => self.grants.limits.breach(LimitKind::Fuel).into(),
             Some(Trap::StackOverflow) => fixed(LimitKind::Stack).into(),
             Some(trap) => RunError::Trap { reason: trap.to_string().trim_start_matches("wasm trap: ").to_owned() },
+            None if is_of_the_machine(error) => host(error),
             None if is_full_table(error) => fixed(LimitKind::Handles).into(),
             None if is_too_much_at_once(error) => self.too_much_at_once(error).into(),
             None => RunError::Trap { reason: log.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
@@ -261,6 +269,17 @@ fn says(error: &wasmtime::Error, words: &str) -> bool {
     error.root_cause().to_string().contains(words)
 }
 
+/// A time that no clock reaches is as good as none.
+fn after(start: Instant, time: Duration) -> Instant {
+    const AGES: Duration = Duration::from_secs(10 * 365 * 86_400);
+    start + time.min(AGES)
+}
+
+/// What the machine did not give: slots, memory, address space.
+fn is_of_the_machine(error: &wasmtime::Error) -> bool {
+    error.is::<PoolConcurrencyLimitError>() || error.chain().any(|cause| cause.is::<std::io::Error>())
+}
+
 fn is_full_table(error: &wasmtime::Error) -> bool {
     use wasmtime::component::ResourceTableError;
     matches!(error.downcast_ref(), Some(ResourceTableError::Full)) || says(error, "store handle limit exceeded")
@@ -274,7 +293,7 @@ fn reason(store: &Store<State>, error: RunError) -> RunError {
     }
 }
 
-fn host(error: wasmtime::Error) -> RunError {
+fn host(error: &wasmtime::Error) -> RunError {
     RunError::Host { reason: format!("{error:#}") }
 }
 

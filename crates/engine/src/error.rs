@@ -183,6 +183,8 @@ impl RunError {
         match self {
             Self::Guest(error) => error.kind.fault(),
             Self::Limit(breach) => breach.kind.fault(),
+            // Only names are looked up, and what they lead to is not the component's doing.
+            Self::Refused(Refusal::HttpAddress { .. }) => Fault::Source,
             Self::Refused(_) | Self::Trap { .. } => Fault::Component,
             Self::Callee { error, .. } => error.fault(),
             Self::Chain(_) | Self::Host { .. } => Fault::Host,
@@ -288,4 +290,17 @@ pub enum Refusal {
         /// The workflow, as asked for, redacted and cut to a bearable length.
         workflow: String,
     },
+}
+
+impl Refusal {
+    /// With the component's own words as they may be shown.
+    pub(crate) fn shown(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::HttpHost { host } => Self::HttpHost { host: show(&host) },
+            Self::HttpAddress { host, address } => Self::HttpAddress { host: show(&host), address },
+            Self::HttpDestination { destination } => Self::HttpDestination { destination: show(&destination) },
+            Self::HttpMethod { method } => Self::HttpMethod { method: show(&method) },
+            refusal => refusal,
+        }
+    }
 }

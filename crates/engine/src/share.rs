@@ -39,8 +39,6 @@ struct Table {
     /// Slots that must stay free for services that have less than their part.
     reserved: usize,
     part: usize,
-    /// Slots of the largest run. They are reserved for nobody, or it could wait for ever.
-    largest: usize,
     accounts: HashMap<Key, Account>,
     /// Services with executions that wait, whose turn is next first.
     queue: VecDeque<Key>,
@@ -51,6 +49,8 @@ struct Table {
 struct Account {
     share: Weak<Share>,
     taken: usize,
+    /// Slots of its largest run. So many are reserved for nobody, or it could wait for ever.
+    largest: usize,
     waiting: VecDeque<Waiting>,
 }
 
@@ -90,29 +90,48 @@ impl Shares {
     /// The share of a service, the same for all of its components, of which one takes `slots` for a run.
     pub(crate) fn of(self: &Arc<Self>, key: Key, slots: usize) -> Arc<Share> {
         let mut table = self.table();
-        table.largest = table.largest.max(slots);
-        if let Some(share) = table.accounts.get(&key).and_then(|account| account.share.upgrade()) {
-            self.divide(&mut table);
-            return share;
-        }
-        let share = Arc::new(Share {
+        let account = table.account(key);
+        account.largest = account.largest.max(slots);
+        let share = account.share.upgrade().unwrap_or_else(|| self.new_share(key));
+        account.share = Arc::downgrade(&share);
+        self.divide(&mut table);
+        self.hand_out(table);
+        share
+    }
+
+    fn new_share(self: &Arc<Self>, key: Key) -> Arc<Share> {
+        Arc::new(Share {
             key,
             shares: Arc::clone(self),
             turns: Arc::new(Semaphore::new(self.threads)),
             connections: Arc::new(Semaphore::new(self.connections)),
             lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-        });
-        table.accounts.entry(key).or_default().share = Arc::downgrade(&share);
-        self.divide(&mut table);
-        share
+        })
     }
 
     /// Divides what is reserved among the services anew. Those without components have nothing left.
     fn divide(&self, table: &mut Table) {
         table.accounts.retain(|_, account| account.share.strong_count() > 0);
-        table.part = self.slots.saturating_sub(table.largest) / (2 * table.accounts.len().max(1));
+        let Table { accounts, queue, .. } = &mut *table;
+        queue.retain(|key| accounts.contains_key(key));
+        let largest = accounts.values().map(|account| account.largest).max().unwrap_or_default();
+        table.part = self.slots.saturating_sub(largest) / (2 * table.accounts.len().max(1));
         table.reserved = table.accounts.values().map(|account| table.part.saturating_sub(account.taken)).sum();
         self.services.store(table.accounts.len(), Ordering::Relaxed);
+    }
+
+    /// Hands free slots to whoever is next, until nobody in line may have what is left. `table` is this one's own. Slots whose run has just stopped waiting come
+    /// back when they are dropped, which hands them on.
+    fn hand_out(&self, mut table: MutexGuard<'_, Table>) {
+        let mut given = Vec::new();
+        while let Some((share, Waiting { slots, told })) = table.next(self.slots) {
+            table.take(share.key, slots);
+            given.push((told, Slots { share, slots }));
+        }
+        drop(table);
+        for (told, slots) in given {
+            drop(told.send(slots));
+        }
     }
 }
 
@@ -157,13 +176,16 @@ impl Table {
             if !self.admits(key, wanted, slots, place > 0) {
                 continue;
             }
-            self.queue.remove(place);
             let account = self.account(key);
-            let (share, waiting) = (account.share.upgrade(), account.waiting.pop_front());
-            if !account.waiting.is_empty() {
+            // Gone in this moment, and about to be told so: its runs have nobody to wait for them.
+            let Some(share) = account.share.upgrade() else { continue };
+            let waiting = account.waiting.pop_front()?;
+            let has_more = !account.waiting.is_empty();
+            self.queue.remove(place);
+            if has_more {
                 self.queue.push_back(key);
             }
-            return share.zip(waiting);
+            return Some((share, waiting));
         }
         None
     }
@@ -191,12 +213,17 @@ impl Share {
     pub(crate) async fn slots(self: &Arc<Self>, wanted: usize) -> Slots {
         match self.take_or_wait(wanted) {
             Ok(slots) => slots,
-            Err(turn) => turn.await.expect("whoever waits is told, as long as the share is there"),
+            Err(turn) => {
+                // Left after the turn is given up, and so closed.
+                let _line = Line(self);
+                turn.await.expect("whoever waits is told, as long as the share is there")
+            }
         }
     }
 
     fn take_or_wait(self: &Arc<Self>, wanted: usize) -> Result<Slots, oneshot::Receiver<Slots>> {
         let mut table = self.shares.table();
+        table.forget_who_left();
         let line = !table.queue.is_empty();
         if table.account(self.key).waiting.is_empty() && table.admits(self.key, wanted, self.shares.slots, line) {
             table.take(self.key, wanted);
@@ -213,27 +240,29 @@ impl Share {
 }
 
 impl Drop for Share {
+    /// What was reserved for the service is for the others.
     fn drop(&mut self) {
-        self.shares.divide(&mut self.shares.table());
+        let mut table = self.shares.table();
+        self.shares.divide(&mut table);
+        self.shares.hand_out(table);
+    }
+}
+
+/// A place in line. Who leaves it, served or not, may have been what the others waited behind.
+struct Line<'a>(&'a Share);
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.0.shares.hand_out(self.0.shares.table());
     }
 }
 
 impl Drop for Slots {
-    /// Hands the slots to whoever is next. One that has just stopped waiting drops them again, which hands them on.
     fn drop(&mut self) {
         let Share { key, shares, .. } = &*self.share;
         let mut table = shares.table();
         table.give_back(*key, self.slots);
-        let mut given = Vec::new();
-        while let Some((share, Waiting { slots, told })) = table.next(shares.slots) {
-            table.take(share.key, slots);
-            given.push((told, Self { share, slots }));
-        }
-        drop(table);
-        for (told, slots) in given {
-            // What comes back is dropped, outside of the lock.
-            drop(told.send(slots));
-        }
+        shares.hand_out(table);
     }
 }
 
@@ -344,6 +373,39 @@ mod tests {
         drop(large.take_or_wait(4).err().expect("all are taken"));
         let mut turn = small.take_or_wait(1).err().expect("all are taken");
         drop(held.pop());
+        assert!(turn.try_recv().is_ok());
+    }
+
+    #[test]
+    fn what_a_service_that_is_gone_needed_is_reserved_again() {
+        let shares = Shares::new(8, 2, 1);
+        let small = shares.of(service(1), 1);
+        drop(shares.of(service(2), 8));
+        let greedy = shares.of(service(3), 1);
+        let held = taken(&greedy, 8);
+        assert_eq!((held.len(), taken(&small, 8).len()), (7, 1));
+    }
+
+    #[test]
+    fn slots_of_a_service_that_is_gone_are_handed_on() {
+        let shares = Shares::new(4, 2, 1);
+        let (one, other) = (shares.of(service(1), 1), shares.of(service(2), 1));
+        let held = taken(&one, 4);
+        assert_eq!(held.len(), 4, "no part is left of so few");
+        let mut turn = other.take_or_wait(1).err().expect("all are taken");
+        drop((held, one));
+        assert!(turn.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_lets_the_others_pass() {
+        let shares = Shares::new(4, 2, 1);
+        let (large, small) = (shares.of(service(1), 4), shares.of(service(2), 1));
+        let _held = taken(&small, 2);
+        let mut waiting = Box::pin(large.slots(4));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
+        let mut turn = small.take_or_wait(1).err().expect("another is before it");
+        drop(waiting);
         assert!(turn.try_recv().is_ok());
     }
 

@@ -1,16 +1,17 @@
 //! What the host keeps for one execution. Nothing of it outlives the execution.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{CallHook, ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
 use crate::capability::chain::ChainGate;
 use crate::capability::components::CallGate;
-use crate::capability::http::{Gate, ServiceClient, Stop};
+use crate::capability::http::{CHUNK_BYTES, Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::scratch::{Scratch, ScratchView};
 use crate::capability::stdio::GuestStream;
@@ -18,6 +19,9 @@ use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
 use crate::component::Allowance;
 use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
+
+/// Longest word of a component that an error repeats, such as a host, in bytes.
+const WORD_BYTES_MAX: usize = 256;
 
 /// The host's side of one instance.
 pub(crate) struct State {
@@ -27,6 +31,8 @@ pub(crate) struct State {
     pub(crate) store: StoreGate,
     pub(crate) chain: ChainGate,
     pub(crate) calls: CallGate,
+    /// When its time is up.
+    deadline: Instant,
     strict: Strict,
     scratch: Scratch,
     usage: Usage,
@@ -45,10 +51,11 @@ impl State {
             store: StoreGate::new(Arc::clone(&grants)),
             chain: ChainGate::new(Arc::clone(&grants), task.block),
             calls: CallGate::new(Arc::clone(&grants), task, allowance.calls),
+            deadline: allowance.deadline,
             strict: Strict::new(task.task_id, task.block.time),
             scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
-            http: WasiHttpCtx::new(),
+            http: bounded_http(),
             usage: Usage::default(),
             log: allowance.log,
             grants,
@@ -56,10 +63,28 @@ impl State {
         }
     }
 
+    /// When its time is up, and its caller's if that is earlier.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether what a callee had too little of was this component's: time that is up, or fuel, if it had no more to give.
+    pub(crate) fn is_spent(&self, kind: LimitKind, all_fuel: bool) -> bool {
+        match kind {
+            LimitKind::Time => Instant::now() >= self.deadline,
+            LimitKind::Fuel => all_fuel,
+            _ => false,
+        }
+    }
+
+    fn check_time(&self) -> wasmtime::Result<()> {
+        if Instant::now() < self.deadline { Ok(()) } else { Err(self.grants.limits.breach(LimitKind::Time).into()) }
+    }
+
     /// Why something that the component asked for was not done, if anything was: the first reason of each capability.
     pub(crate) fn stopped(&self) -> Option<RunError> {
         let http = self.gate.stopped().map(|stop| match stop {
-            Stop::Refused(refusal) => refusal.into(),
+            Stop::Refused(refusal) => refusal.shown(|text| self.log.redact(text, WORD_BYTES_MAX)).into(),
             Stop::Limit(breach) => breach.into(),
         });
         let gates = [self.store.stopped(), self.chain.stopped(), self.calls.stopped()];
@@ -76,6 +101,13 @@ impl State {
     pub(crate) fn strict(&mut self) -> StrictView<'_> {
         StrictView { strict: &mut self.strict, table: &mut self.table }
     }
+}
+
+/// HTTP whose heads have a bound.
+fn bounded_http() -> WasiHttpCtx {
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(CHUNK_BYTES);
+    http
 }
 
 /// WASI with nothing behind it but clocks, randomness and the log: no directories, no environment, no arguments, no input, no sockets.
@@ -167,6 +199,11 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State, fuel: u64) -> wasmt
     const PAUSE_FUEL: u64 = 500_000;
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
+    // Calls of the host cost next to no fuel, so a loop of them may not pause for long. The clock is looked at after each.
+    store.call_hook(|context, transition| match transition {
+        CallHook::ReturningFromHost => context.data().check_time(),
+        _ => Ok(()),
+    });
     store.set_hostcall_fuel(pool::CALL_BYTES);
     store.set_max_component_handles(pool::HANDLES);
     store.fuel_async_yield_interval(Some(PAUSE_FUEL))?;
@@ -176,6 +213,8 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State, fuel: u64) -> wasmt
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use wasmtime::{Engine, Memory, MemoryType};
 
     use super::*;
@@ -190,10 +229,9 @@ mod tests {
         let engine = Engine::new(&pool::config(&config)).expect("there is address space for a slot");
         let (task, redactor) = (TaskInput::manual(Vec::new()), Arc::new(Redactor::new(&Secrets::default())));
         let log = LogSink::new(task.task_id, task.workflow.clone(), redactor, 0);
-        let client = Client::new(std::collections::BTreeMap::default())
-            .expect("TLS can be set up")
-            .of(&Shares::new(1, 1, 1).of(None, 1));
-        let allowance = Allowance { fuel: 1, calls: 0, turns: None, log };
+        let client = Client::new(Default::default()).expect("TLS can be set up").of(&Shares::new(1, 1, 1).of(None, 1));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let allowance = Allowance { fuel: 1, calls: 0, deadline, turns: None, log };
         store(&engine, State::new(Arc::default(), client, &task, allowance), 1).expect("fuel is on")
     }
 

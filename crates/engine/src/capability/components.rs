@@ -103,6 +103,7 @@ async fn call(mut store: StoreContextMut<'_, State>, workflow: String, input: Ve
     let allowance = Allowance {
         fuel: limits.fuel.min(fuel_left),
         calls: limits.component_calls.min(calls_left),
+        deadline: store.data().deadline(),
         turns: None,
         log: store.data().log.of(name.clone()),
     };
@@ -113,8 +114,8 @@ async fn call(mut store: StoreContextMut<'_, State>, workflow: String, input: Ve
         Ok(payload) => Ok(Ok(wit::Output { payload })),
         Err(RunError::Guest(error)) => Ok(Err(CallError::Failed(told(error)))),
         // It could have gone on, had the caller had more.
-        Err(RunError::Limit(breach)) if breach.kind == LimitKind::Fuel && limits.fuel > fuel_left => {
-            Err(Ended(store.data().grants.limits.breach(LimitKind::Fuel).into()).into())
+        Err(RunError::Limit(LimitBreach { kind, .. })) if store.data().is_spent(kind, limits.fuel > fuel_left) => {
+            Err(Ended(store.data().grants.limits.breach(kind).into()).into())
         }
         Err(error) => Err(Ended(RunError::Callee { workflow: name, error: Box::new(error) }).into()),
     }
