@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-use super::tree::File;
+use super::file::File;
 
 /// Most bytes of one read or write.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;

@@ -1,11 +1,13 @@
 //! The tree of files and directories, in memory. Knows neither wasmtime nor the disk; there are no links of any kind, so nothing leads out of it. What a file
-//! or directory takes is counted while anything refers to it, open files that were removed included.
+//! or directory takes is counted while anything refers to it, open files that were removed included; its name, while it has one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::{Arc, Mutex};
 
-use crate::{LimitBreach, LimitKind, ScratchLimits};
+use super::account::{Account, Charge, Place, lock};
+use super::file::File;
+use crate::{LimitBreach, ScratchLimits};
 
 /// Longest name of a file or directory, in bytes.
 const NAME_BYTES_MAX: usize = 255;
@@ -35,137 +37,29 @@ pub(crate) enum TreeError {
     Full,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What is in use, and the first limit that was met.
-#[derive(Debug)]
-pub(super) struct Account {
-    limits: ScratchLimits,
-    bytes: AtomicU64,
-    files: AtomicU64,
-    serial: AtomicU64,
-    breach: Mutex<Option<LimitBreach>>,
-}
-
-impl Account {
-    fn take(&self, used: &AtomicU64, amount: u64, breach: LimitBreach) -> Result<(), TreeError> {
-        let after = used.load(Ordering::Relaxed).saturating_add(amount);
-        if after > breach.limit {
-            lock(&self.breach).get_or_insert(breach);
-            return Err(TreeError::Full);
-        }
-        used.store(after, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn take_bytes(&self, amount: u64) -> Result<(), TreeError> {
-        self.take(&self.bytes, amount, LimitBreach { kind: LimitKind::ScratchBytes, limit: self.limits.bytes })
-    }
-
-    fn place(self: &Arc<Self>) -> Result<Place, TreeError> {
-        self.take(&self.files, 1, LimitBreach { kind: LimitKind::ScratchFiles, limit: self.limits.files })?;
-        Ok(Place { serial: self.serial.fetch_add(1, Ordering::Relaxed), counts: true, account: Arc::clone(self) })
-    }
-}
-
-/// The place of one file or directory; given back with it.
-#[derive(Debug)]
-struct Place {
-    serial: u64,
-    /// All but the root, which is not the component's.
-    counts: bool,
-    account: Arc<Account>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.account.files.fetch_sub(u64::from(self.counts), Ordering::Relaxed);
-    }
-}
-
-/// One file.
-#[derive(Debug)]
-pub(crate) struct File {
-    place: Place,
-    content: Mutex<Vec<u8>>,
-}
-
-impl File {
-    pub(super) fn len(&self) -> u64 {
-        lock(&self.content).len() as u64
-    }
-
-    /// Up to `len` bytes from `offset`; nothing at the end.
-    pub(super) fn read(&self, offset: u64, len: usize) -> Vec<u8> {
-        let content = lock(&self.content);
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
-        let end = start.saturating_add(len).min(content.len());
-        content[start..end].to_vec()
-    }
-
-    /// Writes all of `bytes`, or nothing. A gap before `offset` is filled with zeros.
-    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), TreeError> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let end = offset.checked_add(bytes.len() as u64).ok_or(TreeError::Invalid)?;
-        let mut content = lock(&self.content);
-        if end > content.len() as u64 {
-            self.resize(&mut content, end)?;
-        }
-        let start = usize::try_from(offset).map_err(|_| TreeError::Invalid)?;
-        content[start..start + bytes.len()].copy_from_slice(bytes);
-        Ok(())
-    }
-
-    pub(super) fn append(&self, bytes: &[u8]) -> Result<(), TreeError> {
-        self.write(self.len(), bytes)
-    }
-
-    pub(super) fn set_len(&self, len: u64) -> Result<(), TreeError> {
-        self.resize(&mut lock(&self.content), len)
-    }
-
-    /// The limit comes first: what is above it is never allocated.
-    fn resize(&self, content: &mut Vec<u8>, len: u64) -> Result<(), TreeError> {
-        let (account, before) = (&self.place.account, content.len() as u64);
-        if len > before {
-            account.take_bytes(len - before)?;
-        } else {
-            account.bytes.fetch_sub(before - len, Ordering::Relaxed);
-        }
-        content.resize(usize::try_from(len).map_err(|_| TreeError::Invalid)?, 0);
-        if content.capacity() / 2 > content.len() {
-            content.shrink_to_fit();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.place.account.bytes.fetch_sub(self.len(), Ordering::Relaxed);
-    }
-}
-
 /// One directory.
 #[derive(Debug)]
 pub(crate) struct Dir {
     place: Place,
-    entries: Mutex<BTreeMap<String, Node>>,
+    entries: Mutex<BTreeMap<String, Entry>>,
+}
+
+/// What a directory has under a name, and the name's bytes.
+#[derive(Debug)]
+struct Entry {
+    node: Node,
+    charge: Charge,
 }
 
 /// Directories may be nested deeper than a stack is: they are taken apart one after the other.
 impl Drop for Dir {
     fn drop(&mut self) {
-        let mut nodes: Vec<_> = std::mem::take(&mut *lock(&self.entries)).into_values().collect();
-        while let Some(node) = nodes.pop() {
-            if let Node::Dir(dir) = node
+        let mut entries: Vec<_> = std::mem::take(&mut *lock(&self.entries)).into_values().collect();
+        while let Some(entry) = entries.pop() {
+            if let Node::Dir(dir) = entry.node
                 && let Some(dir) = Arc::into_inner(dir)
             {
-                nodes.extend(std::mem::take(&mut *lock(&dir.entries)).into_values());
+                entries.extend(std::mem::take(&mut *lock(&dir.entries)).into_values());
             }
         }
     }
@@ -214,24 +108,48 @@ struct Spot {
 impl Dir {
     /// An empty tree.
     pub(super) fn root(limits: ScratchLimits) -> Arc<Self> {
-        let (bytes, files, serial) = Default::default();
-        let account = Arc::new(Account { limits, bytes, files, serial, breach: Mutex::default() });
-        let place = Place { serial: account.serial.fetch_add(1, Ordering::Relaxed), counts: false, account };
-        Arc::new(Self { place, entries: Mutex::default() })
+        Arc::new(Self::new(Account::open(limits)))
+    }
+
+    fn new(place: Place) -> Self {
+        Self { place, entries: Mutex::default() }
     }
 
     /// The first limit that was met.
     pub(super) fn breach(&self) -> Option<LimitBreach> {
-        *lock(&self.place.account.breach)
+        self.place.account.breach()
     }
 
-    /// Names and kinds of what is in it, in the order of their names.
-    pub(super) fn list(&self) -> Vec<(String, Node)> {
-        lock(&self.entries).iter().map(|(name, node)| (name.clone(), node.clone())).collect()
+    /// Bytes that were copied, zeroed or looked at in the whole tree since this was asked last.
+    pub(super) fn take_touched(&self) -> u64 {
+        self.place.account.take_touched()
+    }
+
+    pub(super) fn list(self: &Arc<Self>) -> Listing {
+        Listing { dir: Arc::clone(self), last: None }
     }
 
     fn entry(&self, name: &str) -> Option<Node> {
-        lock(&self.entries).get(name).cloned()
+        self.place.account.touch_entry();
+        lock(&self.entries).get(name).map(|entry| entry.node.clone())
+    }
+
+    /// Makes what `made` makes of a place, with a name that nothing here has.
+    fn insert(&self, name: String, made: impl FnOnce(Place) -> Node) -> Result<Node, TreeError> {
+        let account = &self.place.account;
+        let (place, charge) = (account.place()?, account.charge(&name)?);
+        let node = made(place);
+        lock(&self.entries).insert(name, Entry { node: node.clone(), charge });
+        Ok(node)
+    }
+
+    fn remove(&self, name: &str) -> Option<Entry> {
+        lock(&self.entries).remove(name)
+    }
+
+    /// Charges an entry for another name.
+    fn fit(&self, name: &str, new_name: &str) -> Result<(), TreeError> {
+        lock(&self.entries).get_mut(name).ok_or(TreeError::NoEntry)?.charge.fit(new_name)
     }
 
     /// Follows `path` to its last name. `..` leads no further up than to where it began.
@@ -239,6 +157,7 @@ impl Dir {
         if path.len() > PATH_BYTES_MAX {
             return Err(TreeError::NameTooLong);
         }
+        self.place.account.touch(path.len() as u64);
         if path.starts_with('/') {
             return Err(TreeError::NotPermitted);
         }
@@ -290,10 +209,7 @@ impl Dir {
     fn create(self: &Arc<Self>, path: &str) -> Result<Node, TreeError> {
         let spot = self.spot(path)?;
         let name = spot.name.filter(|_| !spot.must_be_dir).ok_or(TreeError::IsDirectory)?;
-        let file = File { place: self.place.account.place()?, content: Mutex::default() };
-        let node = Node::File(Arc::new(file));
-        lock(&spot.dir.entries).insert(name, node.clone());
-        Ok(node)
+        spot.dir.insert(name, |place| Node::File(Arc::new(File::new(place))))
     }
 
     pub(super) fn make_dir(self: &Arc<Self>, path: &str) -> Result<(), TreeError> {
@@ -302,9 +218,7 @@ impl Dir {
         if spot.dir.entry(&name).is_some() {
             return Err(TreeError::Exists);
         }
-        let dir = Self { place: self.place.account.place()?, entries: Mutex::default() };
-        lock(&spot.dir.entries).insert(name, Node::Dir(Arc::new(dir)));
-        Ok(())
+        spot.dir.insert(name, |place| Node::Dir(Arc::new(Self::new(place)))).map(drop)
     }
 
     pub(super) fn remove_file(self: &Arc<Self>, path: &str) -> Result<(), TreeError> {
@@ -322,18 +236,17 @@ impl Dir {
     }
 
     /// Takes what is at `path` out of the tree.
-    fn take(self: &Arc<Self>, path: &str) -> Result<Node, TreeError> {
+    fn take(self: &Arc<Self>, path: &str) -> Result<Entry, TreeError> {
         let spot = self.spot(path)?;
         let name = spot.name.ok_or(TreeError::Invalid)?;
-        let taken = lock(&spot.dir.entries).remove(&name);
-        taken.ok_or(TreeError::NoEntry)
+        spot.dir.remove(&name).ok_or(TreeError::NoEntry)
     }
 
     /// Moves what is at `path` to `new_path` of `new_dir`, in the place of a file, or of an empty directory, that is there.
     pub(super) fn rename(self: &Arc<Self>, path: &str, new_dir: &Arc<Self>, new_path: &str) -> Result<(), TreeError> {
         let node = self.get(path)?;
-        let spot = new_dir.spot(new_path)?;
-        let name = spot.name.ok_or(TreeError::Invalid)?;
+        let (from, spot) = (self.spot(path)?, new_dir.spot(new_path)?);
+        let (old_name, name) = from.name.zip(spot.name).ok_or(TreeError::Invalid)?;
         if let Node::Dir(dir) = &node
             && dir.holds(&spot.dir)
         {
@@ -347,9 +260,11 @@ impl Dir {
             (_, Some(Node::Dir(there))) if !lock(&there.entries).is_empty() => return Err(TreeError::NotEmpty),
             _ => {}
         }
-        let node = self.take(path)?;
-        let replaced = lock(&spot.dir.entries).insert(name, node);
-        drop(replaced);
+        // What is replaced gives its name's bytes back first, so that this fails only where nothing was.
+        drop(spot.dir.remove(&name));
+        from.dir.fit(&old_name, &name)?;
+        let entry = from.dir.remove(&old_name).ok_or(TreeError::NoEntry)?;
+        lock(&spot.dir.entries).insert(name, entry);
         Ok(())
     }
 
@@ -361,9 +276,31 @@ impl Dir {
                 return true;
             }
             let entries = lock(&dir.entries);
-            dirs.extend(entries.values().filter_map(|node| node.dir().ok()).cloned());
+            entries.values().for_each(|_| self.place.account.touch_entry());
+            dirs.extend(entries.values().filter_map(|entry| entry.node.dir().ok()).cloned());
         }
         false
+    }
+}
+
+/// A listing of a directory: a place in it, not a copy. Gives names in their order, each time the first one after the last that it gave; so what is added or
+/// removed meanwhile is listed or not according to its name.
+#[derive(Debug)]
+pub(super) struct Listing {
+    dir: Arc<Dir>,
+    last: Option<String>,
+}
+
+impl Iterator for Listing {
+    type Item = (String, Node);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.dir.place.account.touch_entry();
+        let entries = lock(&self.dir.entries);
+        let from = self.last.as_deref().map_or(Unbounded, Excluded);
+        let (name, entry) = entries.range::<str, _>((from, Unbounded)).next()?;
+        self.last = Some(name.clone());
+        Some((name.clone(), entry.node.clone()))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::LimitKind;
 
 const LIMITS: ScratchLimits = ScratchLimits { bytes: 100, files: 4 };
 
@@ -13,13 +14,12 @@ fn make(root: &Arc<Dir>, path: &str) -> Arc<File> {
     }
 }
 
-fn names(dir: &Dir) -> Vec<String> {
-    dir.list().into_iter().map(|(name, _)| name).collect()
+fn names(dir: &Arc<Dir>) -> Vec<String> {
+    dir.list().map(|(name, _)| name).collect()
 }
 
 fn used(root: &Dir) -> (u64, u64) {
-    let Account { bytes, files, .. } = &*root.place.account;
-    (bytes.load(Ordering::Relaxed), files.load(Ordering::Relaxed))
+    root.place.account.used()
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn what_is_written_is_read_and_gaps_are_zeros() {
     file.write(1_000, b"").expect("nothing needs no room");
     assert_eq!((file.read(0, 100), file.read(4, 1), file.read(6, 9)), (b"\0\0xyz!".to_vec(), b"z".to_vec(), vec![]));
     file.set_len(1).expect("smaller is always possible");
-    assert_eq!((file.len(), used(&root)), (1, (1, 1)));
+    assert_eq!((file.len(), used(&root)), (1, (2, 1)), "its byte, and its name's");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn opening_does_what_it_was_asked() {
     for (path, how, error) in cases {
         assert_eq!(root.open(path, how).err(), error, "{path} {how:?}");
     }
-    assert_eq!(used(&root), (0, 2), "the last one truncates");
+    assert_eq!(used(&root), (2, 2), "the last one truncates");
 }
 
 #[test]
@@ -102,20 +102,22 @@ fn renaming_replaces_what_may_be_replaced() {
         assert_eq!(root.rename(from, &root, to).err(), error, "{from} {to}");
     }
     assert_eq!(names(&root), ["empty", "g"]);
-    assert_eq!((root.get("empty/e").is_ok(), used(&root)), (true, (1, 3)));
+    assert_eq!((root.get("empty/e").is_ok(), used(&root)), (true, (1 + "empty".len() as u64 + 2, 3)));
 }
 
 #[test]
 fn limits_hold_and_the_first_breach_is_remembered() {
     let root = root();
     let file = make(&root, "a");
-    file.write(0, &[1; 100]).expect("there is room");
-    for breach in [file.append(b"x"), file.set_len(101), file.write(u64::MAX - 1, b"x"), file.set_len(u64::MAX)] {
+    file.write(0, &[1; 99]).expect("there is room");
+    for breach in [file.append(b"x"), file.set_len(100), file.write(u64::MAX - 1, b"x"), file.set_len(u64::MAX)] {
         assert_eq!(breach, Err(TreeError::Full));
     }
-    assert_eq!((file.read(0, 200), used(&root)), (vec![1; 100], (100, 1)), "nothing was changed");
+    assert_eq!((file.read(0, 200), used(&root)), (vec![1; 99], (100, 1)), "nothing was changed");
     let bytes = LimitBreach { kind: LimitKind::ScratchBytes, limit: 100 };
     assert_eq!(root.breach(), Some(bytes));
+    assert_eq!((root.make_dir("b"), used(&root)), (Err(TreeError::Full), (100, 1)), "a name takes room too");
+    file.set_len(90).expect("smaller is always possible");
     for path in ["b", "c", "d"] {
         root.make_dir(path).expect("there is room");
     }
@@ -135,7 +137,7 @@ fn what_is_removed_is_given_back_when_nobody_has_it_open() {
     assert_eq!(root.remove_dir("d/a"), Err(TreeError::NotDirectory));
     root.remove_file("d/a").expect("it is there");
     root.remove_dir("d").expect("it is empty");
-    assert_eq!((file.read(0, 5), used(&root)), (b"hello".to_vec(), (5, 1)));
+    assert_eq!((file.read(0, 5), used(&root)), (b"hello".to_vec(), (5, 1)), "no name");
     drop(file);
     assert_eq!((used(&root), names(&root).len()), ((0, 0), 0));
     assert_eq!((root.remove_dir("."), root.remove_file("x")), (Err(TreeError::Invalid), Err(TreeError::NoEntry)));
@@ -144,7 +146,7 @@ fn what_is_removed_is_given_back_when_nobody_has_it_open() {
 #[test]
 fn deep_trees_are_taken_apart_without_a_deep_stack() {
     const DEPTH: u64 = 50_000;
-    let root = Dir::root(ScratchLimits { bytes: 1, files: DEPTH });
+    let root = Dir::root(ScratchLimits { bytes: DEPTH, files: DEPTH });
     let mut dir = Arc::clone(&root);
     for _ in 0..DEPTH {
         dir.make_dir("d").expect("there is room");
@@ -157,4 +159,113 @@ fn deep_trees_are_taken_apart_without_a_deep_stack() {
         .expect("there are threads")
         .join()
         .expect("it has enough stack");
+}
+
+#[test]
+fn names_are_paid_for_while_they_are_there() {
+    let root = root();
+    let long = "n".repeat(90);
+    make(&root, "a").write(0, b"12345").expect("there is room");
+    root.rename("a", &root, &long).expect("there is room");
+    assert_eq!(used(&root), (95, 1));
+    assert_eq!(root.rename(&long, &root, &"n".repeat(96)), Err(TreeError::Full));
+    assert_eq!((names(&root), used(&root)), (vec![long.clone()], (95, 1)), "nothing was changed");
+    root.rename(&long, &root, &"m".repeat(90)).expect("it needs no more");
+    root.rename(&"m".repeat(90), &root, "a").expect("it needs less");
+    assert_eq!(used(&root), (6, 1));
+    let (open, longer) = (make(&root, "b"), "l".repeat(50));
+    make(&root, &longer);
+    open.write(0, b"12").expect("there is room");
+    root.rename("b", &root, &longer).expect("the name is paid for");
+    assert_eq!(used(&root), (58, 2));
+    root.remove_file(&longer).expect("it is there");
+    assert_eq!(used(&root), (8, 2), "its name is free, its bytes are not");
+    drop(open);
+    assert_eq!(used(&root), (6, 1));
+}
+
+#[test]
+fn names_in_a_directory_that_was_removed_are_given_back_with_it() {
+    let root = root();
+    root.make_dir("d").expect("there is room");
+    let dir = root.get("d").and_then(|node| node.dir().cloned()).expect("it is a directory");
+    let listing = dir.list();
+    root.remove_dir("d").expect("it is empty");
+    make(&dir, "orphan");
+    assert_eq!(used(&root), (6, 2));
+    drop(dir);
+    assert_eq!((listing.map(|(name, _)| name).collect::<Vec<_>>(), used(&root)), (vec!["orphan".to_owned()], (0, 0)));
+}
+
+#[test]
+fn the_place_that_a_rename_goes_by_may_be_what_it_replaces() {
+    let root = root();
+    for dir in ["d", "d/e", "empty"] {
+        root.make_dir(dir).expect("there is room");
+    }
+    root.rename("empty/../d", &root, "empty").expect("it may be replaced");
+    assert_eq!((names(&root), root.get("empty/e").is_ok(), used(&root)), (vec!["empty".to_owned()], true, (6, 2)));
+}
+
+#[test]
+fn a_listing_goes_on_after_the_last_name_that_it_gave() {
+    let root = Dir::root(ScratchLimits { files: 10, ..LIMITS });
+    for name in ["b", "d", "f", "h"] {
+        make(&root, name);
+    }
+    let mut listing = root.list();
+    let mut next = || listing.next().map(|(name, _)| name);
+    assert_eq!((next().as_deref(), next().as_deref()), (Some("b"), Some("d")));
+    for name in ["b", "d", "f"] {
+        root.remove_file(name).expect("it is there");
+    }
+    for name in ["a", "c", "e", "g"] {
+        make(&root, name);
+    }
+    assert_eq!((next().as_deref(), next().as_deref(), next().as_deref()), (Some("e"), Some("g"), Some("h")));
+    assert_eq!((next(), next()), (None, None));
+    make(&root, "i");
+    assert_eq!((next().as_deref(), next()), (Some("i"), None));
+}
+
+#[test]
+fn work_is_counted_and_sizes_alone_are_none() {
+    const SIZE: u64 = 1 << 30;
+    let root = Dir::root(ScratchLimits { bytes: SIZE + 1, files: 4 });
+    let file = make(&root, "a");
+    root.take_touched();
+    for _ in 0..1_000 {
+        file.set_len(SIZE).expect("there is room");
+        file.set_len(0).expect("smaller is always possible");
+    }
+    file.set_len(SIZE).expect("there is room");
+    assert_eq!(root.take_touched(), 0);
+    assert_eq!((file.read(SIZE - 2, 9), root.take_touched()), (vec![0; 2], 2));
+    file.write(0, &[1; 10]).expect("there is room");
+    assert_eq!(root.take_touched(), 10);
+    assert_eq!((file.read(8, 4), root.take_touched()), (vec![1, 1, 0, 0], 4));
+    file.write(1_000, &[2; 10]).expect("there is room");
+    assert!(root.take_touched() >= 1_000, "a gap is filled");
+    file.set_len(5).expect("smaller is always possible");
+    file.set_len(20).expect("there is room");
+    assert_eq!(file.read(0, 30), [vec![1; 5], vec![0; 15]].concat(), "what was cut off is zeros");
+    root.take_touched();
+    assert_eq!(root.list().count(), 1);
+    assert!(root.take_touched() >= 1, "looking takes time too");
+}
+
+#[test]
+fn memory_follows_what_is_written() {
+    let root = Dir::root(ScratchLimits { bytes: 1 << 30, files: 4 });
+    let file = make(&root, "a");
+    let mut written = 0;
+    for _ in 0..20_000 {
+        file.append(&[1; 100]).expect("there is room");
+        written += 100;
+        assert!(file.capacity() <= 2 * written + 100, "{written}");
+    }
+    let touched = root.take_touched();
+    assert!(touched < 5 * written as u64, "{touched}: the file is not copied with each write");
+    file.set_len(1_000).expect("smaller is always possible");
+    assert!(file.capacity() <= 2_000);
 }
