@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agree::AgreeInput;
 use crate::clock;
-use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask};
+use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask, bearable};
 use crate::metrics::{ExecutionOutcome, Metrics};
 use crate::workflows::{MissingComponent, Workflows};
 
@@ -119,7 +119,7 @@ impl Executor {
     async fn attempt(&self, recorded: &RecordedTask) -> Result<bool, JournalError> {
         let outcome = match self.execute(recorded).await {
             Ok((component, execution)) => self.result(recorded, component, execution),
-            Err(failure) => Outcome::Failed { kind: failure.kind(), message: failure.to_string(), fuel: 0 },
+            Err(failure) => failure.outcome(),
         };
         self.count(recorded.task_id, &outcome);
         let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
@@ -189,15 +189,21 @@ pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -
 }
 
 impl Failure {
+    /// No longer than the journal keeps it: it is logged with every attempt, and some of it are others' words.
+    fn outcome(&self) -> Outcome {
+        Outcome::Failed { kind: self.kind(), message: bearable(&self.to_string()).to_owned(), fuel: 0 }
+    }
+
     /// Whose fault it is. What this node lacks may come while the task is open: another reading of the chain brings the block.
     fn kind(&self) -> FailureKind {
-        let error = match self {
+        let fault = match self {
             Self::Component(MissingComponent::OnlyCalled(_)) => return FailureKind::Task,
             Self::Component(MissingComponent::Manifest { .. }) | Self::NoBlock { .. } => return FailureKind::Host,
             Self::Component(MissingComponent::Awaited(_)) => return FailureKind::Source,
-            Self::Run(error) => error,
+            Self::Component(MissingComponent::Unusable(unusable)) => unusable.fault,
+            Self::Run(error) => error.fault(),
         };
-        match error.fault() {
+        match fault {
             Fault::Task => FailureKind::Task,
             Fault::Component => FailureKind::Component,
             Fault::Source => FailureKind::Source,
@@ -209,6 +215,28 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::FAILURE_MESSAGE_BYTES_MAX;
+    use crate::workflows::Unusable;
+
+    #[test]
+    fn long_message_is_cut_at_a_character_before_it_is_logged() {
+        let failure = Failure::from(RunError::Trap { reason: "é".repeat(FAILURE_MESSAGE_BYTES_MAX) });
+        let Outcome::Failed { message, .. } = failure.outcome() else { panic!("it is a failure") };
+        assert!((FAILURE_MESSAGE_BYTES_MAX - 1..=FAILURE_MESSAGE_BYTES_MAX).contains(&message.len()), "{message}");
+        assert!(failure.to_string().starts_with(&message));
+    }
+
+    #[test]
+    fn component_that_cannot_run_is_tried_again_only_where_this_node_lends_too_little() {
+        for (fault, kind, is_retryable) in
+            [(Fault::Component, FailureKind::Component, false), (Fault::Host, FailureKind::Host, true)]
+        {
+            let unusable = Unusable { reason: "bad magic".to_owned(), fault };
+            let failure = Failure::from(MissingComponent::Unusable(unusable));
+            assert!(failure.kind() == kind && failure.kind().is_retryable() == is_retryable);
+            assert_eq!(failure.to_string(), "the workflow's component cannot run on this node: bad magic");
+        }
+    }
 
     #[test]
     fn task_without_a_block_is_this_nodes_failure_and_says_so() {

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod metrics;
 pub mod node;
 pub mod pinned_chain;
+mod slots;
 mod source;
 mod status;
 mod submit;

@@ -100,6 +100,8 @@ pub struct Metrics {
     pub peers: Gauge64,
     /// Workflows that wait for their component.
     pub components_awaited: Gauge64,
+    /// Workflows whose component cannot run on this node.
+    pub components_unusable: Gauge64,
 }
 
 impl Default for Metrics {
@@ -127,6 +129,7 @@ impl Default for Metrics {
             peers_connected: Gauge::default(),
             peers: Gauge::default(),
             components_awaited: Gauge::default(),
+            components_unusable: Gauge::default(),
         };
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
@@ -157,6 +160,8 @@ impl Metrics {
         registry.register("peers", "Operators of the table besides this one", self.peers.clone());
         let awaited = self.components_awaited.clone();
         registry.register("components_awaited", "Workflows that wait for their component", awaited);
+        let unusable = self.components_unusable.clone();
+        registry.register("components_unusable", "Workflows whose component cannot run on this node", unusable);
     }
 
     /// Counts an execution.

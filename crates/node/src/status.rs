@@ -26,6 +26,8 @@ struct Shared {
     head: AtomicU64,
     /// Workflows that wait for their component.
     awaited: AtomicUsize,
+    /// Workflows whose component cannot run here.
+    unusable: AtomicUsize,
     table: Mutex<Option<Arc<KeyTable>>>,
 }
 
@@ -49,8 +51,9 @@ pub(crate) struct StatusPage {
 
 impl Status {
     pub(crate) fn new(service: ServiceId, operator: OperatorId, slot_ms: u64) -> Self {
-        let (read_at, block, head, awaited) = Default::default();
-        Self(Arc::new(Shared { service, operator, slot_ms, read_at, block, head, awaited, table: Mutex::default() }))
+        let (read_at, block, head, awaited, unusable) = Default::default();
+        let table = Mutex::default();
+        Self(Arc::new(Shared { service, operator, slot_ms, read_at, block, head, awaited, unusable, table }))
     }
 
     /// The chain was read at `now`: everything up to `block` of `head`.
@@ -68,6 +71,11 @@ impl Status {
     /// So many workflows wait for their component.
     pub(crate) fn set_awaited(&self, workflows: usize) {
         self.0.awaited.store(workflows, Ordering::Relaxed);
+    }
+
+    /// So many workflows have a component that cannot run here.
+    pub(crate) fn set_unusable(&self, workflows: usize) {
+        self.0.unusable.store(workflows, Ordering::Relaxed);
     }
 
     pub(crate) fn set_table(&self, table: Arc<KeyTable>) {
@@ -93,6 +101,9 @@ impl Status {
         }
         if self.0.awaited.load(Ordering::Relaxed) > 0 {
             problems.push("a workflow waits for its component; the log says why");
+        }
+        if self.0.unusable.load(Ordering::Relaxed) > 0 {
+            problems.push("a workflow's component cannot run here; the log says why");
         }
         problems
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tandem_engine::Engine;
+use tandem_engine::{Engine, Fault};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::components::{ComponentStore, Fetcher};
 use crate::metrics::Metrics;
 use crate::status::Status;
-use crate::workflows::{Awaited, Workflows};
+use crate::workflows::{Awaited, Supplied, Unusable, Workflows};
 
-/// Components that are fetched at a time; each may be held in memory whole.
+/// Components that are fetched and compiled at a time; each may be held in memory whole.
 const FETCHES_MAX: usize = 4;
 /// Longest pause before everybody is asked again.
 const PAUSE_MAX: Duration = Duration::from_secs(120);
@@ -38,41 +38,41 @@ impl Supply {
         let mut fetches = JoinSet::new();
         for awaited in self.workflows.awaited() {
             let (supply, awaited, places) = (self.clone(), awaited.clone(), Arc::clone(&places));
-            fetches.spawn(async move { supply.until_ready(&awaited, &places).await });
+            fetches.spawn(async move { supply.until_settled(&awaited, &places).await });
         }
-        let mut left = fetches.len();
-        self.report(left);
-        while let Some(Some(done)) = stop.run_until_cancelled(fetches.join_next()).await {
-            if let Ok(true) = done {
-                left -= 1;
-                self.report(left);
-            }
+        self.report(fetches.len());
+        while let Some(Some(_)) = stop.run_until_cancelled(fetches.join_next()).await {
+            self.report(fetches.len());
         }
         stop.cancelled().await;
     }
 
     fn report(&self, awaited: usize) {
+        let unusable = self.workflows.unusable();
         self.metrics.components_awaited.set(awaited as u64);
+        self.metrics.components_unusable.set(unusable as u64);
         self.status.set_awaited(awaited);
+        self.status.set_unusable(unusable);
     }
 
-    /// True once the workflow has its component; false when that component can never run here.
-    async fn until_ready(&self, awaited: &Awaited, places: &Semaphore) -> bool {
+    /// Ends once the workflow has its component, or that component can never run here.
+    async fn until_settled(&self, awaited: &Awaited, places: &Semaphore) {
         let mut pauses = pauses();
         loop {
-            let supplied = self.workflows.supplied();
-            let place = places.acquire().await.expect("the semaphore is never closed");
-            let component = self.component(awaited).await;
-            drop(place);
-            match component {
-                Some(bytes) => match self.supply(awaited.clone(), bytes).await {
-                    Some(true) => return true,
-                    Some(false) => supplied.await,
-                    None => return false,
-                },
+            let settled = self.workflows.settled();
+            match self.attempt(awaited, places).await {
+                Some(Supplied::Ready | Supplied::Unusable) => return,
+                Some(Supplied::Waits) => settled.await,
                 None => tokio::time::sleep(pauses.next().unwrap_or(PAUSE_MAX)).await,
             }
         }
+    }
+
+    /// Asks for the component once, and compiles it; none when it cannot be fetched. Its place is free again when its bytes are gone.
+    async fn attempt(&self, awaited: &Awaited, places: &Semaphore) -> Option<Supplied> {
+        let _place = places.acquire().await.expect("the semaphore is never closed");
+        let bytes = self.component(awaited).await?;
+        Some(self.supply(awaited, bytes).await)
     }
 
     /// From the store, which another workflow or process may have filled in the meantime, else from its sources.
@@ -97,29 +97,23 @@ impl Supply {
         }
     }
 
-    /// Whether the workflow could be given its component, or has to wait for those that it calls; none when the component can never run here. Compiles for
-    /// seconds, so not on this thread.
-    async fn supply(&self, awaited: Awaited, bytes: Vec<u8>) -> Option<bool> {
-        let supply = self.clone();
-        let supplied = tokio::task::spawn_blocking(move || {
-            let workflow = awaited.workflow.clone();
-            match supply.workflows.supply(&supply.engine, &awaited, &bytes) {
-                Ok(is_ready) => {
-                    if is_ready {
-                        tracing::info!(%workflow, digest = %awaited.digest, "the workflow has its component");
-                    }
-                    Some(is_ready)
+    /// Compiles for seconds, so not on this thread.
+    async fn supply(&self, awaited: &Awaited, bytes: Vec<u8>) -> Supplied {
+        let (supply, compiled) = (self.clone(), awaited.clone());
+        let compiling = tokio::task::spawn_blocking(move || supply.workflows.supply(&supply.engine, &compiled, &bytes));
+        match compiling.await {
+            Ok(Ok(supplied)) => {
+                if supplied == Supplied::Ready {
+                    tracing::info!(workflow = %awaited.workflow, digest = %awaited.digest, "the workflow has its component");
                 }
-                Err(error) => {
-                    let reason =
-                        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                    tracing::error!(%workflow, %reason, "the component that was fetched cannot run here");
-                    supply.workflows.explain(&awaited, reason);
-                    None
-                }
+                supplied
             }
-        });
-        supplied.await.ok().flatten()
+            Ok(Err(error)) => self.workflows.give_up(awaited, (&error).into()),
+            Err(error) => {
+                let unusable = Unusable { reason: format!("compiling it ended: {error}"), fault: Fault::Host };
+                self.workflows.give_up(awaited, unusable)
+            }
+        }
     }
 }
 
@@ -131,3 +125,7 @@ fn pauses() -> ExponentialBackoff {
         .without_max_times()
         .build()
 }
+
+#[cfg(test)]
+#[path = "supply_tests.rs"]
+mod tests;

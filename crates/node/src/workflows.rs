@@ -2,9 +2,9 @@
 //! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run. A component that is not here and can be
 //! fetched is awaited: its workflow has to wait, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
 use tandem_engine::{
     ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
@@ -12,11 +12,13 @@ use tandem_engine::{
 use tandem_types::{
     ComponentDigest, ComponentSource, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId,
 };
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use zeroize::Zeroizing;
 
 use crate::components::{ComponentStore, NotFetched, StoreError};
+use crate::slots::{Key, Slot, Slots};
+
+pub use crate::slots::{MissingComponent, Unusable};
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -87,27 +89,6 @@ pub enum WorkflowsError {
     },
 }
 
-/// Why a task has no component.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MissingComponent {
-    /// The task's manifest came after this node started, or was never given to it.
-    #[error(
-        "manifest {manifest} with workflow `{workflow}` is not among this node's manifests: add it and its components, and restart"
-    )]
-    Manifest {
-        /// The manifest.
-        manifest: ManifestHash,
-        /// Its workflow.
-        workflow: WorkflowId,
-    },
-    /// The workflow has no trigger of its own.
-    #[error("workflow `{0}` has the trigger `call`: it runs when another component calls it, and for no task")]
-    OnlyCalled(WorkflowId),
-    /// The component, or one that it calls, is not here yet.
-    #[error("the workflow waits for its component: {0}")]
-    Awaited(String),
-}
-
 /// Where manifests and components are, and what they may have.
 pub struct Sources<'a> {
     /// The service.
@@ -158,22 +139,30 @@ pub(crate) struct Awaited {
     grants: Grants,
 }
 
-/// What a workflow has.
-enum Slot {
-    Ready(Component),
-    /// Nothing yet, and why.
-    Awaited(String),
+impl Awaited {
+    fn key(&self) -> Key {
+        (self.manifest, self.workflow.clone())
+    }
+}
+
+/// What came of a component that was handed to its workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Supplied {
+    /// It runs from now on.
+    Ready,
+    /// One that it calls has to come first.
+    Waits,
+    /// It never runs here.
+    Unusable,
 }
 
 /// Components by manifest and workflow.
 #[derive(Default)]
 pub struct Workflows {
-    slots: RwLock<HashMap<(ManifestHash, WorkflowId), Slot>>,
+    slots: Slots,
     /// Workflows that no task may name.
     only_called: HashSet<(ManifestHash, WorkflowId)>,
     awaited: Vec<Awaited>,
-    /// Told whenever a workflow has its component.
-    supplied: Notify,
     manifests: Vec<ManifestHash>,
 }
 
@@ -181,7 +170,8 @@ impl Workflows {
     /// Reads every manifest in `manifests`, and compiles what they name from `components`.
     ///
     /// # Errors
-    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen. A component that can be fetched stops nothing.
+    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen. A component that can be fetched stops nothing, and
+    /// neither does one that was fetched and cannot run: others wrote it, and the other workflows need the node.
     pub fn load(engine: &Engine, sources: &Sources<'_>) -> Result<Self, WorkflowsError> {
         let mut loaded = Self::default();
         for path in manifest_files(sources.manifests)? {
@@ -217,14 +207,20 @@ impl Workflows {
             calls: workflow.calls.clone(),
             grants: grants(workflow, sources)?,
         };
-        let is_ready = match kept(workflow, sources)? {
-            Some(bytes) => self.supply(engine, &awaited, &bytes)?,
+        let supplied = match kept(workflow, sources)? {
+            Some(bytes) => match self.supply(engine, &awaited, &bytes) {
+                Ok(supplied) => supplied,
+                Err(error) if can_be_fetched(workflow, sources) => self.give_up(&awaited, (&error).into()),
+                Err(source) => {
+                    return Err(WorkflowsError::Load { workflow: awaited.workflow, source: Box::new(source) });
+                }
+            },
             None => {
                 self.explain(&awaited, format!("{} is not fetched yet", awaited.digest));
-                false
+                Supplied::Waits
             }
         };
-        if !is_ready {
+        if supplied == Supplied::Waits {
             self.awaited.push(awaited);
         }
         Ok(())
@@ -239,11 +235,7 @@ impl Workflows {
         if self.only_called.contains(&key) {
             return Err(MissingComponent::OnlyCalled(key.1));
         }
-        match self.slots().get(&key) {
-            Some(Slot::Ready(component)) => Ok(component.clone()),
-            Some(Slot::Awaited(reason)) => Err(MissingComponent::Awaited(reason.clone())),
-            None => Err(MissingComponent::Manifest { manifest, workflow: key.1 }),
-        }
+        self.slots.component(key)
     }
 
     /// The workflows that had no component when they were loaded.
@@ -251,49 +243,46 @@ impl Workflows {
         &self.awaited
     }
 
-    /// Compiles the component that a workflow waits for, and ends its wait; false while one that it calls has to wait itself.
-    pub(crate) fn supply(&self, engine: &Engine, awaited: &Awaited, bytes: &[u8]) -> Result<bool, WorkflowsError> {
-        let calls = match self.callees(awaited) {
-            Ok(calls) => calls,
-            Err(callee) => {
-                self.explain(awaited, format!("it calls `{callee}`, which has no component yet"));
-                return Ok(false);
+    /// Compiles the component that a workflow waits for, and ends its wait, unless it calls one that is not ready.
+    ///
+    /// # Errors
+    /// [`LoadError`] of the component itself; the caller says whether it is given up.
+    pub(crate) fn supply(&self, engine: &Engine, awaited: &Awaited, bytes: &[u8]) -> Result<Supplied, LoadError> {
+        match self.slots.callees(awaited.manifest, &awaited.calls) {
+            Ok(calls) => {
+                let component = engine.load(bytes, Grants { calls, ..awaited.grants.clone() })?;
+                self.slots.set(awaited.key(), Slot::Ready(component));
+                Ok(Supplied::Ready)
             }
-        };
-        let grants = Grants { calls, ..awaited.grants.clone() };
-        let component = compile(engine, bytes, (&awaited.workflow, grants))?;
-        self.set(awaited, Slot::Ready(component));
-        self.supplied.notify_waiters();
-        Ok(true)
+            Err(Slot::Unusable(unusable)) => Ok(self.give_up(awaited, unusable)),
+            Err(slot) => {
+                self.slots.set(awaited.key(), slot);
+                Ok(Supplied::Waits)
+            }
+        }
     }
 
-    /// Ends when a workflow is supplied after this call.
-    pub(crate) fn supplied(&self) -> Notified<'_> {
-        self.supplied.notified()
-    }
-
-    /// The components that a workflow calls, or the first that is not here.
-    fn callees(&self, awaited: &Awaited) -> Result<BTreeMap<WorkflowId, Component>, WorkflowId> {
-        let slots = self.slots();
-        let callee = |name: &WorkflowId| match slots.get(&(awaited.manifest, name.clone())) {
-            Some(Slot::Ready(component)) => Ok((name.clone(), component.clone())),
-            _ => Err(name.clone()),
-        };
-        awaited.calls.iter().map(callee).collect()
+    /// Ends when a workflow that waited is supplied or given up after this call.
+    pub(crate) fn settled(&self) -> Notified<'_> {
+        self.slots.settled()
     }
 
     /// Says why a workflow has to wait still.
     pub(crate) fn explain(&self, awaited: &Awaited, reason: String) {
-        self.set(awaited, Slot::Awaited(reason));
+        self.slots.set(awaited.key(), Slot::Awaited(reason));
     }
 
-    fn slots(&self) -> RwLockReadGuard<'_, HashMap<(ManifestHash, WorkflowId), Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner)
+    /// Ends the wait of a workflow whose component never runs here, and of nothing else.
+    pub(crate) fn give_up(&self, awaited: &Awaited, unusable: Unusable) -> Supplied {
+        let Awaited { workflow, digest, .. } = awaited;
+        tracing::error!(%workflow, %digest, reason = %unusable, "the component cannot run here");
+        self.slots.set(awaited.key(), Slot::Unusable(unusable));
+        Supplied::Unusable
     }
 
-    fn set(&self, awaited: &Awaited, slot: Slot) {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.insert((awaited.manifest, awaited.workflow.clone()), slot);
+    /// How many workflows have a component that cannot run here.
+    pub(crate) fn unusable(&self) -> usize {
+        self.slots.unusable()
     }
 
     /// The manifests that are served.
@@ -312,15 +301,20 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
+/// Whether there is anybody to ask for a workflow's component.
+fn can_be_fetched(workflow: &Workflow, sources: &Sources<'_>) -> bool {
+    match sources.fetch {
+        Fetch::Nothing => false,
+        Fetch::Named => !workflow.component.sources.is_empty(),
+        Fetch::Anything => true,
+    }
+}
+
 /// A workflow's component, if it is here; none if it can be fetched instead.
 fn kept(workflow: &Workflow, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, WorkflowsError> {
     let name = || workflow.name.clone();
     let digest = workflow.component.digest;
-    let can_be_fetched = match sources.fetch {
-        Fetch::Nothing => false,
-        Fetch::Named => !workflow.component.sources.is_empty(),
-        Fetch::Anything => true,
-    };
+    let can_be_fetched = can_be_fetched(workflow, sources);
     match sources.components.read(digest) {
         Ok(Some(bytes)) => Ok(Some(bytes)),
         Ok(None) if can_be_fetched => Ok(None),
@@ -334,16 +328,6 @@ fn kept(workflow: &Workflow, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, W
         }
         Err(source) => Err(WorkflowsError::Store { workflow: name(), source }),
     }
-}
-
-fn compile(
-    engine: &Engine,
-    bytes: &[u8],
-    (workflow, grants): (&WorkflowId, Grants),
-) -> Result<Component, WorkflowsError> {
-    engine
-        .load(bytes, grants)
-        .map_err(|source| WorkflowsError::Load { workflow: workflow.clone(), source: Box::new(source) })
 }
 
 /// Where a component is kept: under its digest.
@@ -392,7 +376,7 @@ fn read(path: &Path) -> Result<Vec<u8>, WorkflowsError> {
 
 #[cfg(test)]
 mod tests {
-    use tandem_engine::EngineConfig;
+    use tandem_engine::{EngineConfig, Fault};
 
     use super::*;
     use crate::caps::Caps;
@@ -500,11 +484,43 @@ mod tests {
         let reason = "it calls `called`, which has no component yet".to_owned();
         assert_eq!(why(&workflows), Err(MissingComponent::Awaited(reason)));
         let [called, caller] = workflows.awaited() else { panic!("both wait: {:?}", workflows.awaited()) };
-        assert!(!workflows.supply(&engine, caller, &component).expect("it is a component"));
+        assert_eq!(workflows.supply(&engine, caller, &component), Ok(Supplied::Waits));
         // Whoever fetched it has compared it with the digest.
-        assert!(workflows.supply(&engine, called, &component).expect("it is a component"));
-        assert!(workflows.supply(&engine, caller, &component).expect("it is a component"));
+        assert_eq!(workflows.supply(&engine, called, &component), Ok(Supplied::Ready));
+        assert_eq!(workflows.supply(&engine, caller, &component), Ok(Supplied::Ready));
         assert_eq!(why(&workflows), Ok(()));
+    }
+
+    #[test]
+    fn component_that_was_fetched_and_cannot_run_does_not_stop_the_start() {
+        let (component, digest) = errand();
+        let bad = b"no component";
+        let bad_digest = ComponentDigest::of(bad);
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        std::fs::write(component_path(directory.path(), bad_digest), bad).expect("it is writable");
+        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() }).expect("it starts");
+        let components = ComponentStore::new(directory.path());
+        let load = |sources_of_callee: &str, fetch| {
+            let manifest = caller_and_callee(digest, &format!("digest = \"{bad_digest}\"{sources_of_callee}"));
+            std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+            (manifest.hash(), Workflows::load(&engine, &sources(directory.path(), &components, fetch)))
+        };
+        let fetched = ", sources = [\"https://a.example/b\"]";
+        for (sources_of_callee, fetch) in [(fetched, Fetch::Named), ("", Fetch::Anything)] {
+            let (manifest, workflows) = load(sources_of_callee, fetch);
+            let workflows = workflows.expect("the other workflows run");
+            let asked = workflows.component(manifest, &"asked".parse().expect("a name"));
+            let Err(MissingComponent::Unusable(Unusable { reason, fault })) = asked.map(|_| ()) else {
+                panic!("its callee cannot run")
+            };
+            assert!(reason.starts_with("it calls `called`, which cannot run here: sha256:"), "{reason}");
+            assert_eq!((fault, workflows.unusable(), workflows.awaited().len()), (Fault::Component, 2, 0));
+        }
+        for (sources_of_callee, fetch) in [("", Fetch::Named), (fetched, Fetch::Nothing)] {
+            let (_, workflows) = load(sources_of_callee, fetch);
+            assert!(matches!(workflows, Err(WorkflowsError::Load { workflow, .. }) if workflow.as_str() == "called"));
+        }
     }
 
     #[test]
