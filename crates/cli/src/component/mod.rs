@@ -15,7 +15,8 @@ use crate::{Failure, build, report};
 
 /// Publish components in OCI registries, and get them from there.
 ///
-/// For a private registry, set TANDEM_REGISTRY_USERNAME and TANDEM_REGISTRY_PASSWORD in the environment.
+/// For a private registry, set TANDEM_REGISTRY_USERNAME and TANDEM_REGISTRY_PASSWORD in the environment, and TANDEM_REGISTRY to the HOST[:PORT] that they are
+/// for, as the reference has it. No other registry is shown them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -55,17 +55,55 @@ async fn operators_with_an_empty_store_fetch_the_component_and_deliver() {
 
 /// Runs `tandem`, and gives exit code, standard output and standard error.
 async fn tandem(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    tandem_as(directory, &[], arguments).await
+}
+
+/// The same, with these variables in the environment.
+async fn tandem_as(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
         .args(arguments)
         .current_dir(directory)
+        .env_remove("TANDEM_REGISTRY")
         .env_remove("TANDEM_REGISTRY_USERNAME")
         .env_remove("TANDEM_REGISTRY_PASSWORD")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .await
         .expect("the binary runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_shown_to_the_registry_that_they_are_for_and_to_no_other() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    // What `me` and `hunter2` are in a header.
+    let basic = "Basic bWU6aHVudGVyMg==";
+    let registry = async || {
+        let options = Options { tokens: true, basic: Some(basic.to_owned()), ..Options::default() };
+        let registry = FakeRegistry::start(options).await;
+        registry.put_component(b"looked at by nobody", |_| {});
+        registry
+    };
+    let (own, other) = (registry().await, registry().await);
+    let pull = async |registry: &FakeRegistry| {
+        let variables = [
+            ("TANDEM_REGISTRY", own.host.as_str()),
+            ("TANDEM_REGISTRY_USERNAME", "me"),
+            ("TANDEM_REGISTRY_PASSWORD", "hunter2"),
+        ];
+        let reference = format!("oci://{}/team/x:1", registry.host);
+        let (code, _, errors) = tandem_as(directory.path(), &variables, &["component", "pull", &reference]).await;
+        (code, errors)
+    };
+    let (code, errors) = pull(&own).await;
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(own.asked().iter().any(|(_, shown)| shown.as_deref() == Some(basic)), "{:?}", own.asked());
+    let (code, errors) = pull(&other).await;
+    assert!(code == Some(1) && errors.contains("TANDEM_REGISTRY to the HOST[:PORT]"), "{errors}");
+    assert!(!other.asked().is_empty());
+    assert!(other.asked().iter().all(|(_, shown)| shown.is_none()), "{:?}", other.asked());
 }
 
 #[tokio::test(flavor = "multi_thread")]
