@@ -68,15 +68,17 @@ fn main(root: &Path) -> Result<String, Failure> {
     }
 }
 
+/// No package runs code of its own here, whatever a project's `.npmrc` says or lacks: componentize-js needs none.
 fn install(root: &Path) -> Result<(), Failure> {
     let mut npm = Command::new(NPM.program);
-    npm.current_dir(root).args(["ci", "--silent", "--no-audit", "--no-fund", "--prefer-offline"]);
+    npm.current_dir(root).args(["ci", "--ignore-scripts", "--loglevel=error"]);
+    npm.args(["--no-audit", "--no-fund", "--prefer-offline"]);
     if tools::run(&mut npm)? {
         return Ok(());
     }
     Err(tools::failed(
         "npm could not install what package-lock.json names",
-        "`npm ci` says more; it needs the network once, and a package.json that fits the lock file",
+        "the lines above say why; it needs the network once, and a package.json that fits the lock file",
     ))
 }
 

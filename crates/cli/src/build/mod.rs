@@ -2,6 +2,7 @@
 
 mod cargo;
 mod imports;
+mod inputs;
 mod javascript;
 mod language;
 mod python;

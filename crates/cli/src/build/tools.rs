@@ -1,20 +1,18 @@
 //! What the builds of JavaScript and Python share: tools of a version, installed into the project from its lock file, and components that are made anew
 //! only when what goes into them has changed, for these tools give other bytes each time.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow};
-use tandem_types::{ComponentDigest, Determinism};
+use tandem_types::Determinism;
 
-use super::code;
+use super::{code, inputs};
 use crate::Failure;
-use crate::project::Snapshot;
 
 /// The component, until it is kept under its digest.
 const COMPONENT: &str = "target/component.wasm";
-/// What went into it.
+/// What went into it: a stamp.
 const INPUTS: &str = "target/component.inputs";
 
 /// A program that has to be there.
@@ -124,35 +122,18 @@ pub(super) fn component(
     make: impl FnOnce(&Path) -> Result<(), Failure>,
 ) -> Result<PathBuf, Failure> {
     let (component, stamp) = (root.join(COMPONENT), root.join(INPUTS));
-    let inputs = inputs(root, profile)?;
-    if component.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|before| before == inputs) {
+    let inputs = inputs::digest(root)?.map(|digest| format!("{digest} {profile}\n"));
+    if component.is_file() && inputs.is_some() && std::fs::read_to_string(&stamp).ok() == inputs {
         return Ok(component);
     }
     std::fs::create_dir_all(root.join("target")).context("cannot make the directory target")?;
     // A half-made component must not pass for a whole one.
     let _ = std::fs::remove_file(&stamp);
     make(&component)?;
-    std::fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(component)
-}
-
-/// A digest of everything that goes into the component, and the profile.
-fn inputs(root: &Path, profile: Determinism) -> Result<String, Failure> {
-    let mut all = Vec::new();
-    for (path, _) in Snapshot::of(root, is_input).iter() {
-        let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let name = path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes();
-        all.extend_from_slice(&(name.len() as u64).to_be_bytes());
-        all.extend_from_slice(name);
-        all.extend_from_slice(&(content.len() as u64).to_be_bytes());
-        all.extend(content);
+    if let Some(inputs) = inputs {
+        std::fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
-    Ok(format!("{} {profile}\n", ComponentDigest::of(&all)))
-}
-
-fn is_input(path: &Path) -> bool {
-    const ENDINGS: [&str; 7] = ["js", "mjs", "cjs", "json", "py", "txt", "wit"];
-    path.extension().and_then(OsStr::to_str).is_some_and(|ending| ENDINGS.contains(&ending))
+    Ok(component)
 }
 
 #[cfg(test)]
@@ -193,5 +174,30 @@ mod tests {
         assert_eq!([made(Determinism::Strict), made(Determinism::Strict)], [true, false]);
         std::fs::write(root.join("tandem.toml"), "").expect("files can be written");
         assert!(!made(Determinism::Strict));
+        // Whatever a module reads when the component is made.
+        std::fs::create_dir(root.join("src")).expect("directories can be made");
+        for text in ["<a>", "<b>"] {
+            std::fs::write(root.join("src/page.html"), text).expect("files can be written");
+            assert_eq!([made(Determinism::Strict), made(Determinism::Strict)], [true, false]);
+        }
+    }
+
+    #[test]
+    fn component_of_too_many_files_to_look_at_is_made_anew_each_time() {
+        let directory = tempfile::tempdir().expect("there is room for a project");
+        let root = directory.path();
+        std::fs::create_dir(root.join("src")).expect("directories can be made");
+        for number in 0..=inputs::FILES_MAX {
+            std::fs::write(root.join(format!("src/{number}")), "").expect("files can be written");
+        }
+        for _ in 0..2 {
+            let mut made = false;
+            let make = |path: &Path| {
+                made = true;
+                Ok(std::fs::write(path, "x").context("files can be written")?)
+            };
+            component(root, Determinism::Open, make).expect("it is made");
+            assert!(made);
+        }
     }
 }

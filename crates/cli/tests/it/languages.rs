@@ -59,10 +59,11 @@ fn missing_and_old_tools_are_told() {
         ("js", &[NODE], 2, &["cannot run npm"]),
         (
             "js",
-            &[NODE, ("npm", "case $1 in --version) echo 10.0.0 ;; *) echo no network; exit 1 ;; esac")],
+            &[NODE, ("npm", "case $1 in --version) echo 10.0.0 ;; *) echo \"$@\"; echo no network; exit 1 ;; esac")],
             8,
             &[
                 "Installing what package-lock.json names into node_modules",
+                "ci --ignore-scripts --loglevel=error",
                 "no network\n",
                 "npm could not install what package-lock.json names",
             ],
