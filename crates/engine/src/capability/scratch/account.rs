@@ -1,13 +1,10 @@
-//! What a tree may take, what it has taken, and what the work on it came to.
+//! What a tree may take, and what it has taken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tree::TreeError;
 use crate::{LimitBreach, LimitKind, ScratchLimits};
-
-/// What one look into a directory counts as, in bytes touched: about one name.
-const LOOK_BYTES: u64 = 256;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -20,15 +17,14 @@ pub(super) struct Account {
     bytes: AtomicU64,
     files: AtomicU64,
     serial: AtomicU64,
-    touched: AtomicU64,
     breach: Mutex<Option<LimitBreach>>,
 }
 
 impl Account {
     /// The account of an empty tree, and the place of its root, which is not the component's.
     pub(super) fn open(limits: ScratchLimits) -> Place {
-        let (bytes, files, serial, touched) = Default::default();
-        let account = Arc::new(Self { limits, bytes, files, serial, touched, breach: Mutex::default() });
+        let (bytes, files, serial) = Default::default();
+        let account = Arc::new(Self { limits, bytes, files, serial, breach: Mutex::default() });
         Place { serial: account.next_serial(), counts: false, account }
     }
 
@@ -69,21 +65,6 @@ impl Account {
     /// The first limit that was met.
     pub(super) fn breach(&self) -> Option<LimitBreach> {
         *lock(&self.breach)
-    }
-
-    /// Adds to the work.
-    pub(super) fn touch(&self, bytes: u64) {
-        let touched = self.touched.load(Ordering::Relaxed);
-        self.touched.store(touched.saturating_add(bytes), Ordering::Relaxed);
-    }
-
-    pub(super) fn touch_entry(&self) {
-        self.touch(LOOK_BYTES);
-    }
-
-    /// The work since this was asked last.
-    pub(super) fn take_touched(&self) -> u64 {
-        self.touched.swap(0, Ordering::Relaxed)
     }
 
     /// Bytes and files in use.

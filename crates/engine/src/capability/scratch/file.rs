@@ -37,7 +37,6 @@ impl File {
         let mut bytes = Vec::with_capacity(end - start);
         bytes.extend_from_slice(&content.stored[stored(start)..stored(end)]);
         bytes.resize(end - start, 0);
-        self.touch(bytes.len());
         bytes
     }
 
@@ -78,7 +77,6 @@ impl File {
         content.len = after;
         content.stored.truncate(after);
         if content.stored.capacity() / 2 > content.stored.len() {
-            self.touch(content.stored.len());
             content.stored.shrink_to_fit();
         }
         Ok(())
@@ -87,26 +85,19 @@ impl File {
     fn store(&self, stored: &mut Vec<u8>, start: usize, bytes: &[u8]) {
         self.reserve(stored, start + bytes.len());
         if start > stored.len() {
-            self.touch(start - stored.len());
             stored.resize(start, 0);
         }
         let (over, beyond) = bytes.split_at(bytes.len().min(stored.len() - start));
         stored[start..start + over.len()].copy_from_slice(over);
         stored.extend_from_slice(beyond);
-        self.touch(bytes.len());
     }
 
     /// Makes room for `len` bytes: half as much again as there was, so that many small writes do not copy the file each time.
     fn reserve(&self, stored: &mut Vec<u8>, len: usize) {
         let capacity = stored.capacity();
         if len > capacity {
-            self.touch(stored.len());
             stored.reserve_exact(len.max(capacity + capacity / 2) - stored.len());
         }
-    }
-
-    fn touch(&self, bytes: usize) {
-        self.place.account.touch(bytes as u64);
     }
 }
 

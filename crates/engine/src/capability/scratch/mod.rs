@@ -44,12 +44,6 @@ impl Scratch {
     pub(crate) fn stopped(&self) -> Option<LimitBreach> {
         self.root.as_ref()?.breach()
     }
-
-    /// Bytes that the host copied, zeroed or looked at for the component since this was asked last.
-    #[expect(dead_code, reason = "for a charge of the host's work, which the state makes")]
-    pub(crate) fn take_touched(&mut self) -> u64 {
-        self.root.as_ref().map_or(0, |root| root.take_touched())
-    }
 }
 
 /// Links the file system, for every profile alike.

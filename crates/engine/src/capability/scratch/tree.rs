@@ -120,17 +120,11 @@ impl Dir {
         self.place.account.breach()
     }
 
-    /// Bytes that were copied, zeroed or looked at in the whole tree since this was asked last.
-    pub(super) fn take_touched(&self) -> u64 {
-        self.place.account.take_touched()
-    }
-
     pub(super) fn list(self: &Arc<Self>) -> Listing {
         Listing { dir: Arc::clone(self), last: None }
     }
 
     fn entry(&self, name: &str) -> Option<Node> {
-        self.place.account.touch_entry();
         lock(&self.entries).get(name).map(|entry| entry.node.clone())
     }
 
@@ -157,7 +151,6 @@ impl Dir {
         if path.len() > PATH_BYTES_MAX {
             return Err(TreeError::NameTooLong);
         }
-        self.place.account.touch(path.len() as u64);
         if path.starts_with('/') {
             return Err(TreeError::NotPermitted);
         }
@@ -276,7 +269,6 @@ impl Dir {
                 return true;
             }
             let entries = lock(&dir.entries);
-            entries.values().for_each(|_| self.place.account.touch_entry());
             dirs.extend(entries.values().filter_map(|entry| entry.node.dir().ok()).cloned());
         }
         false
@@ -295,7 +287,6 @@ impl Iterator for Listing {
     type Item = (String, Node);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.dir.place.account.touch_entry();
         let entries = lock(&self.dir.entries);
         let from = self.last.as_deref().map_or(Unbounded, Excluded);
         let (name, entry) = entries.range::<str, _>((from, Unbounded)).next()?;
