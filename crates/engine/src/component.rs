@@ -238,6 +238,9 @@ impl Component {
             Some(trap) => RunError::Trap { reason: trap.to_string().trim_start_matches("wasm trap: ").to_owned() },
             None if is_of_the_machine(error) => host(error),
             None if is_full_table(error) => fixed(LimitKind::Handles).into(),
+            None if says(error, "total size of fields exceeds limit") => {
+                self.grants.limits.breach(LimitKind::HttpRequestBytes).into()
+            }
             None if is_too_much_at_once(error) => self.too_much_at_once(error).into(),
             None => RunError::Trap { reason: log.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
         }

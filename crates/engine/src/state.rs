@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bindings::tandem::service::logging::Level;
 use crate::capability::chain::ChainGate;
 use crate::capability::components::CallGate;
-use crate::capability::http::{CHUNK_BYTES, Gate, ServiceClient, Stop};
+use crate::capability::http::{Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
 use crate::capability::scratch::{Scratch, ScratchView};
 use crate::capability::stdio::GuestStream;
@@ -55,7 +55,7 @@ impl State {
             strict: Strict::new(task.task_id, task.block.time),
             scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
-            http: bounded_http(),
+            http: bounded_http(grants.limits.http_request_bytes),
             usage: Usage::default(),
             log: allowance.log,
             grants,
@@ -103,10 +103,10 @@ impl State {
     }
 }
 
-/// HTTP whose heads have a bound.
-fn bounded_http() -> WasiHttpCtx {
+/// HTTP whose heads, sent or not, are no larger than what may be sent.
+fn bounded_http(bytes_max: u64) -> WasiHttpCtx {
     let mut http = WasiHttpCtx::new();
-    http.set_field_size_limit(CHUNK_BYTES);
+    http.set_field_size_limit(usize::try_from(bytes_max).unwrap_or(usize::MAX));
     http
 }
 

@@ -77,9 +77,8 @@ fn destination(uri: &Uri) -> Result<Target, Stop> {
     })
 }
 
-/// Bytes of a request's body that are written at once, and of a request's or response's headers. As many are in memory for each handle that a component
-/// holds, sent or not.
-pub(crate) const CHUNK_BYTES: usize = 16 << 10;
+/// Bytes of a request's body that are written at once. Twice as many are in memory for each request that a component holds, sent or not.
+const CHUNK_BYTES: usize = 16 << 10;
 
 impl WasiHttpHooks for Gate {
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
