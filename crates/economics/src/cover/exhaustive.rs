@@ -19,6 +19,8 @@ pub(crate) struct Every {
     pub(crate) best: Best,
     /// The set with the least cost per prize, among those that reach a prize at all, and that ratio.
     pub(crate) cheapest: Option<(Vec<usize>, Ratio)>,
+    /// The set with the greatest cost among those that are worth more than they cost.
+    pub(crate) dearest: Option<Vec<usize>>,
 }
 
 impl Program {
@@ -32,17 +34,17 @@ impl Program {
         let rows =
             self.rows.iter().map(|row| bits(row.items.iter().map(|(_, weight)| weight).sum())).max().unwrap_or(0);
         // A ratio's comparison multiplies a cost by a prize.
-        let (value, ratio) = if (2 * costs).max(rows) < NARROW_BITS {
+        let Found { best, cheapest, dearest } = if (2 * costs).max(rows) < NARROW_BITS {
             Walk::<i128>::new(self)?.run()
         } else {
             Walk::<BigInt>::new(self)?.run()
         };
-        let items = items_of(value?);
+        let items = items_of(best?);
         let picked: Vec<bool> = (0..self.costs.len()).map(|item| items.contains(&item)).collect();
         let (goals, value) = self.value_of(&picked)?;
         let best = Best { items, goals, upper: value.clone(), value, nodes: 1 << self.costs.len() };
-        let cheapest = ratio.map(|set| (items_of(set), self.cost_per_prize(set)));
-        Some(Every { best, cheapest })
+        let cheapest = cheapest.map(|set| (items_of(set), self.cost_per_prize(set)));
+        Some(Every { best, cheapest, dearest: dearest.map(items_of) })
     }
 
     fn cost_per_prize(&self, set: u32) -> Ratio {
@@ -95,6 +97,13 @@ impl Whole for BigInt {
     }
 }
 
+/// The sets that [`Every`] names, as bits.
+struct Found {
+    best: Option<u32>,
+    cheapest: Option<u32>,
+    dearest: Option<u32>,
+}
+
 /// A walk over all sets in Gray code order: each differs from the one before by one item.
 struct Walk<T> {
     costs: Vec<T>,
@@ -117,12 +126,12 @@ impl<T: Whole> Walk<T> {
         })
     }
 
-    /// The set of the best value, and that of the least cost per prize.
-    fn run(&self) -> (Option<u32>, Option<u32>) {
+    fn run(&self) -> Found {
         let mut sums = vec![T::zero(); self.needs.len()];
         let mut cost = T::zero();
         let mut best: Option<(T, u32)> = None;
         let mut cheapest: Option<(T, T, u32)> = None;
+        let mut dearest: Option<(T, u32)> = None;
         let mut set = 0u32;
         for step in 0..1u32 << self.costs.len() {
             if step > 0 {
@@ -131,6 +140,9 @@ impl<T: Whole> Walk<T> {
                 self.toggle(item, set >> item & 1 == 1, &mut sums, &mut cost);
             }
             let Some(prize) = self.prize(&sums) else { continue };
+            if prize > cost && dearest.as_ref().is_none_or(|(most, _)| cost > *most) {
+                dearest = Some((cost.clone(), set));
+            }
             let mut value = prize.clone();
             value.minus(&cost);
             if best
@@ -144,7 +156,11 @@ impl<T: Whole> Walk<T> {
                 cheapest = Some((cost.clone(), prize, set));
             }
         }
-        (best.map(|(_, set)| set), cheapest.map(|(_, _, set)| set))
+        Found {
+            best: best.map(|(_, set)| set),
+            cheapest: cheapest.map(|(_, _, set)| set),
+            dearest: dearest.map(|(_, set)| set),
+        }
     }
 
     fn toggle(&self, item: usize, picked: bool, sums: &mut [T], cost: &mut T) {

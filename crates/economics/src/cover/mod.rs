@@ -16,6 +16,8 @@ mod simplex;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exhaustive::ITEMS_MAX as EXHAUSTIVE_ITEMS_MAX;
+
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Signed, Zero};
@@ -148,9 +150,23 @@ impl Program {
         self.goals.push(Goal { prize, demanded: false, ways: possible(ways) });
     }
 
+    /// Adds a goal worth `prize` that must be reached, for enumeration.
+    pub(crate) fn demanded_goal(&mut self, prize: &Ratio, ways: Vec<Vec<Built>>) {
+        let prize = in_units(prize, &self.unit);
+        self.goals.push(Goal { prize, demanded: true, ways: possible(ways) });
+    }
+
     /// Adds a goal that must be reached, in one way.
     pub(crate) fn demand(&mut self, way: Vec<Built>) {
         self.goals.push(Goal { prize: BigInt::zero(), demanded: true, ways: possible(vec![way]) });
+    }
+
+    /// The same problem with prizes and costs multiplied: what it maximises is `prize factor · prizes − cost factor · costs`.
+    pub(crate) fn weighed(&self, prize_factor: &BigInt, cost_factor: &BigInt) -> Self {
+        let mut weighed = self.clone();
+        weighed.goals.iter_mut().for_each(|goal| goal.prize *= prize_factor);
+        weighed.costs.iter_mut().for_each(|cost| *cost *= cost_factor);
+        weighed
     }
 
     /// `units` as a value.

@@ -27,7 +27,7 @@ pub use known::{
     ConverterQuote, SecurityParameters, WorstCase, cap_worst_case, obligation_weights, shortfall_of_counted_value,
 };
 pub use prices::{PriceMove, PriceRow, price_table};
-pub(crate) use rows::Clause;
+pub(crate) use rows::{Clause, Whole, forgery_ways};
 
 /// How signed stake makes a certificate acceptable, with thresholds of type `T`: exact [`Share`]s, or floats in simulations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

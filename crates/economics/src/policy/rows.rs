@@ -15,6 +15,14 @@ pub(crate) struct Clause {
     pub(crate) more: bool,
 }
 
+impl Clause {
+    /// Whether this signed stake satisfies it.
+    pub(crate) fn holds(&self, signed: &PerToken<Ratio>) -> bool {
+        let sum = &self.weight.native * &signed.native + &self.weight.external * &signed.external;
+        if self.more { sum > self.need } else { sum >= self.need }
+    }
+}
+
 /// Ways to attack: one of them is enough, every clause of it is needed. A way without clauses is open to nobody at all.
 pub(crate) type Rows = Vec<Vec<Clause>>;
 

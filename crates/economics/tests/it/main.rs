@@ -1,7 +1,10 @@
 //! The vectors of the research that the formulas come from, and properties over random input, through the crate's public face.
 
+mod elastic;
 mod input;
+mod network;
 mod policy;
+mod spiral;
 
 use tandem_economics::number::{Ratio, Share, parse};
 
