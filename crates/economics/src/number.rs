@@ -36,7 +36,7 @@ pub enum NumberError {
     },
     /// A share outside the interval it must lie in.
     #[error("{value} is no {what}: expected more than 0 and at most 1")]
-    NotAShare {
+    NotAFraction {
         /// What the share is.
         what: &'static str,
         /// The number given.
@@ -148,14 +148,14 @@ pub fn from_f64(value: f64) -> Result<Ratio, NumberError> {
 
 /// A share above 0 and at most 1: a threshold, a cap, a shock. A threshold of zero would accept nobody's signature and cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Share(Ratio);
+pub struct Fraction(Ratio);
 
-impl Share {
+impl Fraction {
     /// # Errors
-    /// [`NumberError::NotAShare`] unless above 0 and at most 1; [`NumberError::TooLarge`].
+    /// [`NumberError::NotAFraction`] unless above 0 and at most 1; [`NumberError::TooLarge`].
     pub fn new(value: Ratio) -> Result<Self, NumberError> {
         if !value.is_positive() || value > Ratio::one() {
-            return Err(NumberError::NotAShare { what: "share", value });
+            return Err(NumberError::NotAFraction { what: "share", value });
         }
         amount(value).map(Self)
     }
@@ -163,7 +163,7 @@ impl Share {
     /// `numerator / denominator`.
     ///
     /// # Errors
-    /// As [`Share::new`].
+    /// As [`Fraction::new`].
     pub fn of(numerator: u32, denominator: u32) -> Result<Self, NumberError> {
         let value = ratio(numerator.into(), denominator.into());
         Self::new(value.ok_or_else(|| NumberError::NotANumber(format!("{numerator}/{denominator}")))?)
@@ -185,13 +185,13 @@ impl Share {
     }
 }
 
-impl From<Bps> for Share {
+impl From<Bps> for Fraction {
     fn from(bps: Bps) -> Self {
         Self(Ratio::new(bps.get().into(), Bps::WHOLE.into()))
     }
 }
 
-impl FromStr for Share {
+impl FromStr for Fraction {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, NumberError> {
@@ -199,7 +199,7 @@ impl FromStr for Share {
     }
 }
 
-impl fmt::Display for Share {
+impl fmt::Display for Fraction {
     /// In percent, exactly when two decimals hold it, else as a fraction.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = &self.0 * whole(100);
@@ -277,10 +277,10 @@ mod tests {
 
     #[test]
     fn shares_lie_above_zero_and_up_to_one() {
-        assert!(Share::of(0, 1).is_err() && Share::of(10_001, 10_000).is_err() && Share::of(1, 0).is_err());
-        assert_eq!(Share::of(2, 3).expect("a share").to_string(), "2/3");
-        assert_eq!("66.67%".parse::<Share>().expect("a share").to_string(), "66.67 %");
-        assert_eq!(Share::from(Bps::TWO_THIRDS).get(), &r(6667, 10_000));
+        assert!(Fraction::of(0, 1).is_err() && Fraction::of(10_001, 10_000).is_err() && Fraction::of(1, 0).is_err());
+        assert_eq!(Fraction::of(2, 3).expect("a share").to_string(), "2/3");
+        assert_eq!("66.67%".parse::<Fraction>().expect("a share").to_string(), "66.67 %");
+        assert_eq!(Fraction::from(Bps::TWO_THIRDS).get(), &r(6667, 10_000));
     }
 
     #[test]

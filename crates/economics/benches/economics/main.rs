@@ -1,6 +1,6 @@
 //! `make bench-economics`: how long the sizes take that the library is meant for, on networks and scenarios that a seed draws.
 //!
-//! It refuses to fail on a missed bar: figures are for people to judge, and depend on the machine.
+//! `BENCH_ARGS`: `--only=certify|cut|attack|cascade|paths`, `--seconds=60` for each search of attacks. It refuses to fail on a missed bar: figures are for people to judge, and depend on the machine.
 
 #![allow(clippy::print_stdout, reason = "a program whose result is a table")]
 
@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use tandem_economics::network::{Network, Rule, Service, best_attack, certify, loads, simulate};
-use tandem_economics::number::{Ratio, Share, rounded, whole};
+use tandem_economics::number::{Fraction, Ratio, rounded, whole};
 use tandem_economics::policy::Policy;
 use tandem_economics::random::Dice;
 use tandem_economics::spiral::{Model, Oracle, Parameters, Scenario, Simulation, Weather};
@@ -41,13 +41,13 @@ fn network(shape: &Shape, seed: u64) -> Network {
     }
     let services = of_service.into_iter().enumerate().map(|(position, of)| {
         let (numerator, denominator) = shape.thresholds[dice.below(shape.thresholds.len() as u64) as usize];
-        let share = Share::of(numerator, denominator).expect("a share");
+        let share = Fraction::of(numerator, denominator).expect("a share");
         let behind: u128 = of.iter().map(|operator| u128::from(stakes[*operator])).sum();
         let percent = dice.below(shape.prize_percent) + 1;
         Service {
             id: format!("service {position}"),
             prize: Ratio::from_integer(behind.into()) * share.get() * Ratio::new(percent.into(), 100.into()),
-            rule: Rule::Share(share),
+            rule: Rule::Fraction(share),
             operators: of.into_iter().map(|operator| format!("operator {operator}")).collect(),
         }
     });
@@ -59,17 +59,34 @@ fn network(shape: &Shape, seed: u64) -> Network {
     Network::new(Operators::new(operators.collect()).expect("valid"), services, Prices::ones()).expect("valid")
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
-    let start = Instant::now();
+/// What some work took, by the clock and of the processors.
+struct Took {
+    clock: Duration,
+    /// Of all threads; none where the system does not say.
+    processors: Option<Duration>,
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Took, T) {
+    let (start, before) = (Instant::now(), processor_time());
     let outcome = work();
-    (start.elapsed(), outcome)
+    let processors = processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+    (Took { clock: start.elapsed(), processors }, outcome)
 }
 
-fn row(what: &str, took: Duration, bar: &str, outcome: &str) {
-    println!("{what:<66} {:>8.2} s  {bar:<26} {outcome}", took.as_secs_f64());
+/// User and system time of this process, in the hundredths of a second that Linux counts.
+fn processor_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(10 * ticks))
 }
 
-fn certificates() {
+fn row(what: &str, took: Took, bar: &str, outcome: &str) {
+    let processors = took.processors.map_or("?".to_owned(), |time| format!("{:.2}", time.as_secs_f64()));
+    println!("{what:<62} {:>7.2} s  {processors:>7} s of processors  {bar:<22} {outcome}", took.clock.as_secs_f64());
+}
+
+fn certificates(_: u64) {
     let shape = Shape {
         services: 4_096,
         operators: 16_384,
@@ -86,7 +103,7 @@ fn certificates() {
     row("exact load of every operator", took, "", "");
 }
 
-fn unanimous() {
+fn unanimous(_: u64) {
     let shape =
         Shape { services: 4_096, operators: 16_384, services_each: 4, thresholds: &[(1, 1)], prize_percent: 40 };
     let network = network(&shape, 2);
@@ -100,7 +117,7 @@ fn unanimous() {
 }
 
 /// Exact attacks at 200 services × 2,000 operators, at several prizes: from nothing to gain to much.
-fn attacks() {
+fn attacks(seconds: u64) {
     for (prize_percent, services_each) in [(20, 2), (40, 2), (60, 2), (100, 2), (40, 4), (60, 4)] {
         let shape = Shape {
             services: 200,
@@ -112,21 +129,19 @@ fn attacks() {
         let network = network(&shape, 3);
         let effort = Effort { nodes: 5_000, gap: Ratio::new(1.into(), 100.into()) };
         let start = Instant::now();
-        let mut within = |_: &_| start.elapsed() < Duration::from_secs(60);
+        let mut within = |_: &_| start.elapsed() < Duration::from_secs(seconds);
         let (took, found) = timed(|| best_attack(&network, &effort, &mut within));
         let gap = rounded(&(found.gap() * whole(100)), 3);
         let profit = rounded(&(found.attack.profit() / network.total_value() * whole(100)), 3);
         let what = format!("attack, 200 × 2,000, {services_each} services each, prizes to {prize_percent} %");
-        let outcome = format!(
-            "gap {gap} %, profit {profit} % of stake, {} fall, {} nodes",
-            found.attack.services.len(),
-            found.nodes
-        );
+        let most = rounded(&(&found.at_most / network.total_value() * whole(100)), 3);
+        let fall = found.attack.services.len();
+        let outcome = format!("gap {gap} %: {profit} to {most} % of stake, {fall} fall, {} nodes", found.nodes);
         row(&what, took, "≤ 60 s or gap ≤ 1 %", &outcome);
     }
 }
 
-fn cascades() {
+fn cascades(_: u64) {
     let shape = Shape { services: 40, operators: 200, services_each: 2, thresholds: &[(1, 2)], prize_percent: 45 };
     let network = network(&shape, 4);
     let effort = Effort { nodes: 200, gap: Ratio::new(1.into(), 100.into()) };
@@ -134,8 +149,8 @@ fn cascades() {
     row("cascade, 40 × 200", took, "", &format!("{} rounds", cascade.rounds.len()));
 }
 
-fn paths() {
-    let two_thirds = Share::of(2, 3).expect("a share");
+fn paths(_: u64) {
+    let two_thirds = Fraction::of(2, 3).expect("a share");
     let policy = Policy::Both { native: two_thirds.clone(), external: two_thirds };
     for threads in [1, 2] {
         let parameters = Parameters { external_share: 0.3, ..Parameters::default() };
@@ -154,7 +169,7 @@ fn paths() {
 }
 
 /// A section of the table: its name and what measures it.
-type Section = (&'static str, fn());
+type Section = (&'static str, fn(u64));
 
 const SECTIONS: [Section; 5] =
     [("certify", certificates), ("cut", unanimous), ("attack", attacks), ("cascade", cascades), ("paths", paths)];
@@ -162,9 +177,10 @@ const SECTIONS: [Section; 5] =
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let only = arguments.iter().find_map(|argument| argument.strip_prefix("--only="));
+    let seconds = arguments.iter().find_map(|argument| argument.strip_prefix("--seconds=")?.parse().ok()).unwrap_or(60);
     for (name, measure) in SECTIONS {
         if only.is_none_or(|only| only == name) {
-            measure();
+            measure(seconds);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! simplex in floats; the sum is done here in whole numbers, so a bad price makes a weak bound and never a wrong one.
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_traits::{FromPrimitive, Signed, Zero};
 
 use super::{Program, whole_part};
@@ -49,7 +50,8 @@ impl Prices {
         let fine = BigInt::from(1u64 << 60);
         let price = |(row, price): (&super::Row, &f64)| {
             let mantissa = BigInt::from_f64((price * (1u64 << 60) as f64).round()).unwrap_or_default();
-            ((mantissa * scale) << shift) / (&row.need * &fine)
+            // Rounded up: what a prize is laid on whole stays covered whole.
+            ((mantissa * scale) << shift).div_ceil(&(&row.need * &fine))
         };
         Self { price: program.rows.iter().zip(per_need).map(price).collect(), shift }
     }

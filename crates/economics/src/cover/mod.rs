@@ -8,6 +8,7 @@
 //! floats and can only cost time, never truth.
 
 mod bound;
+mod cut;
 mod exhaustive;
 mod round;
 mod search;

@@ -10,15 +10,22 @@ use num_traits::{Signed, ToPrimitive, Zero};
 use super::bound::{Fixed, Prices};
 use super::round::Scaled;
 use super::simplex::Simplex;
-use super::{Best, Effort, Program, Progress};
+use super::{Best, Effort, Program, Progress, Row, cut};
 use crate::number::Ratio;
 
 /// Entries of the simplex table above which there is none: 64 MB.
 const TABLE_MAX: usize = 8_000_000;
+/// Most rounds of cuts at the root.
+const CUT_ROUNDS_MAX: usize = 40;
+/// Cuts go on while a round leaves at most this part of what was open.
+const CUT_GAIN: f64 = 0.98;
 /// Most pivots at one node; what they leave open is a weaker bound.
 const PIVOTS_MAX: usize = 5_000;
 /// Nodes between two tries to make picks of the fractions.
 const ROUND_EVERY: u64 = 8;
+/// How much greater prizes are in the table than in the program. Prices that cover these leave room for rounding on both sides: half of it over the true prizes, half under the
+/// costs. So where nothing pays, the bound in whole numbers is 0 and not a little above it.
+const PRIZE_MARGIN: f64 = 2e-9;
 /// A fraction this near to 0 or 1 is whole.
 const WHOLE: f64 = 1e-7;
 
@@ -58,12 +65,19 @@ struct Incumbent {
 
 /// A search under way.
 pub(super) struct Search<'a> {
-    program: &'a Program,
+    /// As given: what incumbents are valued by.
+    given: &'a Program,
+    /// With the cuts, which no whole solution violates: what bounds are made of.
+    program: Program,
     scaled: Scaled,
     scale: BigInt,
     table: Option<Simplex>,
     /// Rows of the table, as rows of the program.
     table_rows: Vec<usize>,
+    /// Rows of the table before the cuts.
+    table_height: usize,
+    /// Rows of the program that are cuts, in the order of the table's last rows.
+    cut_rows: Vec<usize>,
     /// For each way in order, its goal and its place among the goal's ways.
     ways: Vec<(usize, usize)>,
     alone: Vec<bool>,
@@ -86,11 +100,14 @@ impl<'a> Search<'a> {
             alone: ways.iter().map(alone).collect(),
             demanded: program.goals.iter().map(|goal| goal.demanded).collect(),
             incumbent: Incumbent { picked: Vec::new(), goals: Vec::new(), value: BigInt::zero() },
-            program,
+            given: program,
+            program: program.clone(),
             scaled,
             scale,
             table: None,
             table_rows: Vec::new(),
+            table_height: 0,
+            cut_rows: Vec::new(),
             ways,
             given_up: None,
             nodes: 0,
@@ -105,7 +122,7 @@ impl<'a> Search<'a> {
         let first_item = self.ways.len();
         let mut rows = Vec::new();
         for (position, (goal, way)) in self.ways.iter().enumerate() {
-            for row in &self.program.goals[*goal].ways[*way] {
+            for row in &self.given.goals[*goal].ways[*way] {
                 let items = self.scaled.rows[*row].iter().map(|(item, share)| (first_item + item, -share));
                 rows.push((std::iter::once((position, 1.0)).chain(items).collect(), 0.0));
                 self.table_rows.push(*row);
@@ -115,22 +132,26 @@ impl<'a> Search<'a> {
             let of = self.ways.iter().enumerate().filter(|(_, (of, _))| *of == goal);
             rows.push((of.map(|(position, _)| (position, 1.0)).collect(), 1.0));
         }
-        let prizes = self.ways.iter().map(|(goal, _)| self.scaled.prizes[*goal]);
+        let prizes = self.ways.iter().map(|(goal, _)| self.scaled.prizes[*goal] * (1.0 + PRIZE_MARGIN));
         let objective: Vec<f64> = prizes.chain(self.scaled.costs.iter().map(|cost| -cost)).collect();
         if rows.len() * objective.len() <= TABLE_MAX {
-            self.table = Some(Simplex::new(objective, &rows));
+            let mut table = Simplex::new(objective, &rows);
+            let demanded = self.ways.iter().enumerate().filter(|(_, (goal, _))| self.demanded[*goal]);
+            demanded.for_each(|(position, _)| table.bound(position, 1.0, 1.0));
+            self.table_height = rows.len();
+            self.table = Some(table);
         }
     }
 
     /// The first incumbent: nothing at all, or whatever reaches what is demanded.
     fn start(&mut self) {
         let nothing = vec![false; self.program.costs.len()];
-        if let Some((goals, value)) = self.program.value_of(&nothing) {
+        if let Some((goals, value)) = self.given.value_of(&nothing) {
             self.incumbent = Incumbent { picked: nothing, goals, value };
             return;
         }
         let everything = vec![true; self.program.costs.len()];
-        if let Some((goals, value)) = self.program.value_of(&everything) {
+        if let Some((goals, value)) = self.given.value_of(&everything) {
             self.incumbent = Incumbent { picked: everything, goals, value };
         }
         let zeros = vec![0.0; self.ways.len() + self.program.costs.len()];
@@ -140,6 +161,7 @@ impl<'a> Search<'a> {
     pub(super) fn run(mut self, effort: &Effort, watch: &mut dyn FnMut(&Progress) -> bool) -> Best {
         let root = vec![Fixed::Open; self.ways.len() + self.program.costs.len()];
         let mut open = BinaryHeap::new();
+        self.cut(&root, watch);
         match self.visit(root.clone()) {
             _ if self.table.is_none() => self.without_table(&root, &mut open),
             Some(children) => open.extend(children),
@@ -157,19 +179,26 @@ impl<'a> Search<'a> {
                 open.push(node);
                 break;
             }
-            self.dive(node, &mut open, effort);
+            self.dive(node, &mut open, effort, watch);
         }
         self.finish(open)
     }
 
     /// Visits a node, then its likelier child, and so on until one is closed.
-    fn dive(&mut self, node: Node, open: &mut BinaryHeap<Node>, effort: &Effort) {
+    fn dive(
+        &mut self,
+        node: Node,
+        open: &mut BinaryHeap<Node>,
+        effort: &Effort,
+        watch: &mut dyn FnMut(&Progress) -> bool,
+    ) {
+        let highest = node.upper.clone();
         let mut next = Some(node);
         while let Some(node) = next.take() {
             if node.upper <= self.incumbent.value {
                 continue;
             }
-            if self.nodes >= effort.nodes.max(1) {
+            if self.nodes >= effort.nodes.max(1) || !self.report(&highest, watch) {
                 open.push(node);
                 return;
             }
@@ -201,7 +230,7 @@ impl<'a> Search<'a> {
         }
         table.solve(PIVOTS_MAX);
         let (fractions, upper) = (table.fractions(), self.bound(&fixed));
-        if self.nodes == 1 || self.nodes % ROUND_EVERY == 0 {
+        if self.nodes == 1 || self.nodes.is_multiple_of(ROUND_EVERY) {
             let tries: &[f64] = if self.nodes == 1 { &[0.999, 0.5, 0.05] } else { &[0.5] };
             tries.iter().for_each(|threshold| self.round(&fractions, *threshold, &fixed));
         }
@@ -217,23 +246,73 @@ impl<'a> Search<'a> {
         self.split(fixed, &fractions, upper)
     }
 
-    fn bound(&self, fixed: &[Fixed]) -> (super::bound::Bound, BigInt) {
-        let mut per_need = vec![0.0; self.program.rows.len()];
-        if let Some(table) = &self.table {
-            for (row, price) in self.table_rows.iter().zip(table.prices()) {
-                per_need[*row] = price;
+    /// Adds cuts at the root as long as they lower the bound: then every node has them.
+    fn cut(&mut self, fixed: &[Fixed], watch: &mut dyn FnMut(&Progress) -> bool) {
+        let (first_item, kept) = (self.ways.len(), self.table_height);
+        let mut before = f64::INFINITY;
+        for _ in 0..CUT_ROUNDS_MAX {
+            let Some(table) = self.table.as_mut() else { return };
+            table.solve(PIVOTS_MAX);
+            table.drop_loose_rows(kept);
+            let (fractions, size) = (table.fractions(), table.size());
+            let (_, upper) = self.bound(fixed);
+            [0.9, 0.5].iter().for_each(|threshold| self.round(&fractions, *threshold, fixed));
+            let open = (&upper - &self.incumbent.value).to_f64().unwrap_or(f64::MAX);
+            if open <= 0.0 || open > before * CUT_GAIN || size > TABLE_MAX / 2 || !self.report(&upper, watch) {
+                return;
             }
+            before = open;
+            let mut found = Vec::new();
+            for (position, (goal, way)) in self.ways.iter().enumerate() {
+                for row in &self.given.goals[*goal].ways[*way] {
+                    let shares = &self.scaled.rows[*row];
+                    let cut = cut::violated(self.given, *row, shares, fractions[position], &fractions[first_item..]);
+                    found.extend(cut.map(|cut| (position, cut)));
+                }
+            }
+            if found.is_empty() {
+                return;
+            }
+            found.into_iter().for_each(|(position, cut)| self.add_cut(position, cut));
         }
-        let bound = Prices::new(self.program, &per_need, &self.scale).bound(self.program, fixed);
+    }
+
+    fn add_cut(&mut self, position: usize, cut: Row) {
+        let Some(table) = self.table.as_mut() else { return };
+        let need = cut.need.to_f64().unwrap_or(f64::MAX);
+        let share = |weight: &BigInt| weight.to_f64().unwrap_or(0.0) / need;
+        let items = cut.items.iter().map(|(item, weight)| (self.ways.len() + item, -share(weight)));
+        let coefficients: Vec<(usize, f64)> = std::iter::once((position, 1.0)).chain(items).collect();
+        table.add_row(&coefficients, 0.0);
+        let (goal, way) = self.ways[position];
+        self.program.rows.push(cut);
+        self.program.goals[goal].ways[way].push(self.program.rows.len() - 1);
+        self.cut_rows.push(self.program.rows.len() - 1);
+    }
+
+    fn bound(&self, fixed: &[Fixed]) -> (super::bound::Bound, BigInt) {
+        let bound = Prices::new(&self.program, &self.prices(), &self.scale).bound(&self.program, fixed);
         let units = bound.units();
         (bound, units)
+    }
+
+    /// The table's prices, per row of the program.
+    fn prices(&self) -> Vec<f64> {
+        let mut per_need = vec![0.0; self.program.rows.len()];
+        let Some(table) = &self.table else { return per_need };
+        let prices = table.prices();
+        let cuts = self.cut_rows.iter().zip(&prices[prices.len() - self.cut_rows.len()..]);
+        for (row, price) in self.table_rows.iter().zip(&prices).chain(cuts) {
+            per_need[*row] = price / (1.0 + PRIZE_MARGIN / 2.0);
+        }
+        per_need
     }
 
     /// Whether every row of a way that is in can still be reached.
     fn is_possible(&self, fixed: &[Fixed]) -> bool {
         let first_item = self.ways.len();
         let reachable = |row: &usize| {
-            let row = &self.program.rows[*row];
+            let row = &self.given.rows[*row];
             let left = row.items.iter().filter(|(item, _)| fixed[first_item + item] != Fixed::Out);
             left.map(|(_, weight)| weight).sum::<BigInt>() >= row.need
         };
@@ -243,7 +322,7 @@ impl<'a> Search<'a> {
             .iter()
             .enumerate()
             .filter(is_in)
-            .all(|(_, (goal, way))| self.program.goals[*goal].ways[*way].iter().all(reachable))
+            .all(|(_, (goal, way))| self.given.goals[*goal].ways[*way].iter().all(reachable))
     }
 
     /// Splits at the open variable whose being fractional matters most: ways first, as they decide which items matter.
@@ -318,7 +397,7 @@ impl<'a> Search<'a> {
     }
 
     fn keep(&mut self, picked: &[bool]) {
-        if let Some((goals, value)) = self.program.value_of(picked)
+        if let Some((goals, value)) = self.given.value_of(picked)
             && value > self.incumbent.value
         {
             self.incumbent = Incumbent { picked: picked.to_vec(), goals, value };
@@ -328,8 +407,8 @@ impl<'a> Search<'a> {
     /// For programs too large for a table: greed from single goals and from all that pay, and a bound by natural prices.
     fn without_table(&mut self, root: &[Fixed], open: &mut BinaryHeap<Node>) {
         let (first_item, items) = (self.ways.len(), self.program.costs.len());
-        let per_need = super::round::natural_prices(&self.scaled, self.program, &self.ways);
-        let bound = Prices::new(self.program, &per_need, &self.scale).bound(self.program, root);
+        let per_need = super::round::natural_prices(&self.scaled, self.given, &self.ways);
+        let bound = Prices::new(self.given, &per_need, &self.scale).bound(self.given, root);
         let (hint, barred) = (vec![0.0; items], vec![false; items]);
         let all: Vec<Option<usize>> =
             self.program.goals.iter().map(|goal| (!goal.ways.is_empty()).then_some(0)).collect();

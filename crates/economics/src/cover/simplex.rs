@@ -7,6 +7,8 @@
 
 /// What is below this is zero.
 const ZERO: f64 = 1e-9;
+/// What is below this was left by rounding.
+const DUST: f64 = 1e-13;
 /// A pivot below this is not taken while there is another.
 const PIVOT_MIN: f64 = 1e-7;
 
@@ -59,6 +61,57 @@ impl Simplex {
             lower: vec![0.0; n + m],
             upper: (0..n + m).map(|variable| if variable < n { 1.0 } else { f64::INFINITY }).collect(),
         }
+    }
+
+    /// Adds a row `Σ coefficient·z ≤ right`; its slack is basic, so the table stays dual feasible.
+    pub(super) fn add_row(&mut self, coefficients: &[(usize, f64)], right: f64) {
+        let mut dense = vec![0.0; self.columns];
+        coefficients.iter().for_each(|(variable, coefficient)| dense[*variable] = *coefficient);
+        let mut right = right;
+        let mut new: Vec<f64> =
+            self.nonbasic.iter().map(|variable| dense.get(*variable).copied().unwrap_or(0.0)).collect();
+        for row in 0..self.rows {
+            let factor = dense.get(self.basic[row]).copied().unwrap_or(0.0);
+            if factor != 0.0 {
+                eliminate(&mut new, &self.table[row * self.columns..(row + 1) * self.columns], factor);
+                right -= factor * self.right[row];
+            }
+        }
+        self.table.extend(new);
+        self.right.push(right);
+        self.value.push(right);
+        self.basic.push(self.upper.len());
+        self.lower.push(0.0);
+        self.upper.push(f64::INFINITY);
+        self.rows += 1;
+    }
+
+    /// Takes out the rows added after the first `kept` whose slack is basic: they bind nothing. Their slacks keep their numbers, with a price of 0.
+    pub(super) fn drop_loose_rows(&mut self, kept: usize) {
+        let first = self.columns + kept;
+        let mut row = 0;
+        while row < self.rows {
+            if self.basic[row] < first {
+                row += 1;
+                continue;
+            }
+            // The last row takes its place.
+            let last = self.rows - 1;
+            if row < last {
+                let (front, back) = self.table.split_at_mut(last * self.columns);
+                front[row * self.columns..(row + 1) * self.columns].copy_from_slice(&back[..self.columns]);
+            }
+            self.table.truncate(last * self.columns);
+            self.right.swap_remove(row);
+            self.value.swap_remove(row);
+            self.basic.swap_remove(row);
+            self.rows = last;
+        }
+    }
+
+    /// Entries of the table.
+    pub(super) fn size(&self) -> usize {
+        self.table.len()
     }
 
     /// Sets the bounds of a structural variable; [`solve`](Self::solve) takes them in.
@@ -178,25 +231,27 @@ impl Simplex {
         self.table[leaving * n + entering] = inverse;
         self.right[leaving] *= inverse;
         let pivot_row = self.table[leaving * n..(leaving + 1) * n].to_vec();
+        let filled: Vec<usize> = (0..n).filter(|column| pivot_row[*column].abs() > DUST).collect();
         for row in (0..self.rows).filter(|row| *row != leaving) {
             let factor = self.table[row * n + entering];
-            if factor == 0.0 {
+            if factor.abs() <= DUST {
+                self.table[row * n + entering] = 0.0;
                 continue;
             }
             let target = &mut self.table[row * n..(row + 1) * n];
-            eliminate(target, &pivot_row, factor);
+            eliminate_filled(target, &pivot_row, &filled, factor);
             target[entering] = -factor * inverse;
             self.right[row] -= factor * self.right[leaving];
         }
         let factor = self.reduced[entering];
-        eliminate(&mut self.reduced, &pivot_row, factor);
+        eliminate_filled(&mut self.reduced, &pivot_row, &filled, factor);
         self.reduced[entering] = -factor * inverse;
         std::mem::swap(&mut self.basic[leaving], &mut self.nonbasic[entering]);
     }
 
     /// Prices of the rows, none below zero: reduced costs of the slacks, with the sign turned.
     pub(super) fn prices(&self) -> Vec<f64> {
-        let mut prices = vec![0.0; self.rows];
+        let mut prices = vec![0.0; self.upper.len() - self.columns];
         for (column, variable) in self.nonbasic.iter().enumerate() {
             if *variable >= self.columns {
                 prices[variable - self.columns] = (-self.reduced[column]).max(0.0);
@@ -215,6 +270,16 @@ impl Simplex {
             fractions[*variable] = self.value[row].clamp(0.0, 1.0);
         }
         fractions
+    }
+}
+
+/// `target −= factor · source` in the columns that are filled: few of them as long as the table is sparse.
+fn eliminate_filled(target: &mut [f64], source: &[f64], filled: &[usize], factor: f64) {
+    if 3 * filled.len() > source.len() {
+        return eliminate(target, source, factor);
+    }
+    for column in filled {
+        target[*column] -= factor * source[*column];
     }
 }
 

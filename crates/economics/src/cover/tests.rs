@@ -27,8 +27,8 @@ fn random_program(dice: &mut Dice) -> Program {
 }
 
 fn random_row(dice: &mut Dice, program: &mut Program, items: usize) -> Built {
-    let weights: Vec<(usize, Ratio)> =
-        (0..items).filter_map(|item| (dice.roll(2) == 0).then(|| (item, whole(1 + dice.roll(20) as i64)))).collect();
+    let picked: Vec<usize> = (0..items).filter(|_| dice.roll(2) == 0).collect();
+    let weights: Vec<(usize, Ratio)> = picked.into_iter().map(|item| (item, whole(1 + dice.roll(20) as i64))).collect();
     let total: Ratio = weights.iter().map(|(_, weight)| weight).sum();
     let share = Ratio::new((1 + dice.roll(11)).into(), 10.into());
     program.row(&weights, &(total * share), dice.roll(2) == 0)

@@ -5,7 +5,7 @@ use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use super::{Attack, Network, best_attack, loads};
 use crate::cover::{Effort, Program, Progress};
-use crate::number::{Ratio, Share, least};
+use crate::number::{Fraction, Ratio, least};
 use crate::random::Dice;
 
 /// Most operators for which the worst cascade is found by trying all shocks.
@@ -33,13 +33,13 @@ pub struct WorstCascade {
     pub shock: Vec<usize>,
     /// All that is corrupted after it, as one attack on what the shock left: a cascade's union is one (Corollary 1). None when nothing follows.
     pub attack: Option<Attack>,
-    /// `R_ψ = ψ + max σ_B/σ_V`.
+    /// `R_ψ = ψ + max σ_B/σ_V`, and at most 1: a shock that takes less than `ψ` can leave more than `1 − ψ` to lose.
     pub loss: Ratio,
 }
 
 /// `R_ψ(G)` by trying every shock of at most `ψ` of the stake and every coalition after it; none above [`CASCADE_OPERATORS_MAX`] operators, or
 /// without stake.
-pub fn worst_cascade(network: &Network, shock: &Share) -> Option<WorstCascade> {
+pub fn worst_cascade(network: &Network, shock: &Fraction) -> Option<WorstCascade> {
     let (count, total) = (network.values().len(), network.total_value());
     if count > CASCADE_OPERATORS_MAX || total.is_zero() {
         return None;
@@ -52,7 +52,7 @@ pub fn worst_cascade(network: &Network, shock: &Share) -> Option<WorstCascade> {
             continue;
         }
         let Some(attack) = dearest_attack(network, &gone) else { continue };
-        let loss = shock.get() + &attack.cost / &total;
+        let loss = least(Ratio::one(), shock.get() + &attack.cost / &total);
         if loss > worst.loss {
             worst = WorstCascade { shock: gone, attack: Some(attack), loss };
         }
@@ -132,7 +132,7 @@ pub fn simulate(
 }
 
 /// A shock of at most `share` of the stake by greed: the operators with the greatest load first, as far as they fit.
-pub fn greedy_shock(network: &Network, share: &Share) -> Vec<usize> {
+pub fn greedy_shock(network: &Network, share: &Fraction) -> Vec<usize> {
     let loads = loads(network);
     let mut order: Vec<usize> = (0..loads.len()).filter(|operator| network.values()[*operator].is_positive()).collect();
     let load = |operator: &usize| (loads[*operator].is_none(), loads[*operator].clone());
@@ -141,7 +141,7 @@ pub fn greedy_shock(network: &Network, share: &Share) -> Vec<usize> {
 }
 
 /// A shock of at most `share` of the stake, in an order that `seed` draws.
-pub fn random_shock(network: &Network, share: &Share, seed: u64) -> Vec<usize> {
+pub fn random_shock(network: &Network, share: &Fraction, seed: u64) -> Vec<usize> {
     let mut dice = Dice::new(seed, 0);
     let mut order: Vec<usize> =
         (0..network.values().len()).filter(|operator| network.values()[*operator].is_positive()).collect();
@@ -151,7 +151,7 @@ pub fn random_shock(network: &Network, share: &Share, seed: u64) -> Vec<usize> {
     fit(network, order, share)
 }
 
-fn fit(network: &Network, order: Vec<usize>, share: &Share) -> Vec<usize> {
+fn fit(network: &Network, order: Vec<usize>, share: &Fraction) -> Vec<usize> {
     let mut room = share.get() * network.total_value();
     let mut shock = Vec::new();
     for operator in order {

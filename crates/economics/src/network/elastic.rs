@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
 
 use crate::error::InputError;
-use crate::number::{Ratio, Share, amount, at_least_zero, common_denominator, in_units, least};
+use crate::number::{Fraction, Ratio, amount, at_least_zero, common_denominator, in_units, least};
 use crate::operators::distinct;
 
 /// Most operators for which every attack is tried.
@@ -27,7 +27,7 @@ pub struct ElasticService {
     /// `R_j`.
     pub prize: Ratio,
     /// `θ_j`.
-    pub threshold: Share,
+    pub threshold: Fraction,
 }
 
 /// An operator of an elastic network.
@@ -321,7 +321,7 @@ pub struct Symmetric {
     /// `w` of each operator to each service.
     pub allocation: Ratio,
     /// `θ`.
-    pub threshold: Share,
+    pub threshold: Fraction,
     /// `R`.
     pub prize: Ratio,
 }

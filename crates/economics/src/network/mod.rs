@@ -21,7 +21,7 @@ use tandem_types::PerToken;
 
 use crate::cover::{Built, Program};
 use crate::error::InputError;
-use crate::number::{Ratio, Share, amount};
+use crate::number::{Fraction, Ratio, amount};
 use crate::operators::{Operators, Prices, distinct};
 use crate::policy::{Clause, Policy, Whole, forgery_ways};
 
@@ -43,7 +43,7 @@ pub const MEMBERSHIPS_MAX: usize = 524_288;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// A share of the value of its stake, of both tokens together.
-    Share(Share),
+    Fraction(Fraction),
     /// What forges a certificate under a policy over both tokens.
     Policy(Policy),
 }
@@ -174,7 +174,7 @@ impl Network {
     /// Ways to corrupt a service, as clauses over its operators.
     fn ways(&self, service: usize) -> Vec<Vec<Clause>> {
         match &self.services[service].rule {
-            Rule::Share(share) => {
+            Rule::Fraction(share) => {
                 let stake: Ratio = self.members[service].iter().map(|operator| &self.values[*operator]).sum();
                 vec![vec![Clause { weight: self.prices.real.clone(), need: stake * share.get(), more: false }]]
             }
@@ -209,7 +209,7 @@ impl Network {
 
     /// Whether every service is corrupted only by all of its operators together: then the best attack is a minimum cut.
     fn is_unanimous(&self) -> bool {
-        self.services.iter().all(|service| service.rule == Rule::Share(Share::whole()))
+        self.services.iter().all(|service| service.rule == Rule::Fraction(Fraction::whole()))
     }
 }
 

@@ -4,7 +4,7 @@ use num_traits::{One, Zero};
 use tandem_types::{PerToken, Token};
 
 use super::{Costs, Latency, Policy, Valuation, costs, share};
-use crate::number::{Ratio, Share};
+use crate::number::{Fraction, Ratio};
 
 /// A policy's row in the comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn standard_policies(veto_seconds: u32) -> Vec<Policy> {
         Policy::Single { token: Token::Native, threshold: two_thirds() },
         Policy::Both { native: two_thirds(), external: two_thirds() },
         Policy::Either { native: two_thirds(), external: two_thirds() },
-        Policy::Combined { threshold: two_thirds(), native_cap: Share::whole() },
+        Policy::Combined { threshold: two_thirds(), native_cap: Fraction::whole() },
         Policy::Combined { threshold: two_thirds(), native_cap: share(1, 4) },
         Policy::BothOrFallback { native: two_thirds(), external: two_thirds(), fallback: share(17, 20) },
         Policy::Veto { native: two_thirds(), veto: share(1, 3), veto_seconds },

@@ -3,7 +3,7 @@
 
 use num_traits::{One, Zero};
 
-use crate::number::{NumberError, Ratio, Share, at_least_zero};
+use crate::number::{Fraction, NumberError, Ratio, at_least_zero};
 
 /// Floors under a capped combined value, per unit of external value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct WorstCase {
 }
 
 /// What is left when the native token is worth nothing and still counts up to its cap `c` (research on dual staking, §1.2 (d)). None for `c = 1`.
-pub fn cap_worst_case(threshold: &Share, cap: &Share) -> Option<WorstCase> {
+pub fn cap_worst_case(threshold: &Fraction, cap: &Fraction) -> Option<WorstCase> {
     let (threshold, cap) = (threshold.get(), cap.get());
     let rest = Ratio::one() - cap;
     let floor = |share: Ratio| at_least_zero(share - cap) / &rest;
@@ -26,13 +26,13 @@ pub fn cap_worst_case(threshold: &Share, cap: &Share) -> Option<WorstCase> {
 /// Thresholds of a blob's certificate in EigenDA, as shares of stake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityParameters {
-    /// Share that must sign.
+    /// Fraction that must sign.
     pub confirmation: Ratio,
-    /// Share up to which adversaries can not forge availability.
+    /// Fraction up to which adversaries can not forge availability.
     pub safety: Ratio,
-    /// Share up to which absence does not stop.
+    /// Fraction up to which absence does not stop.
     pub liveness: Ratio,
-    /// Share whose chunks suffice to reconstruct; 22 % in EigenDA.
+    /// Fraction whose chunks suffice to reconstruct; 22 % in EigenDA.
     pub reconstruction: Ratio,
 }
 

@@ -17,7 +17,7 @@ use std::fmt;
 
 use tandem_types::{PerToken, Token};
 
-use crate::number::{NumberError, Ratio, Scalar, Share, ratio};
+use crate::number::{Fraction, NumberError, Ratio, Scalar, ratio};
 
 pub use compare::{Comparison, compare, external_stake_for, standard_policies};
 pub use cost::{Costs, Valuation, costs};
@@ -29,9 +29,9 @@ pub use known::{
 pub use prices::{PriceMove, PriceRow, price_table};
 pub(crate) use rows::{Clause, Whole, forgery_ways};
 
-/// How signed stake makes a certificate acceptable, with thresholds of type `T`: exact [`Share`]s, or floats in simulations.
+/// How signed stake makes a certificate acceptable, with thresholds of type `T`: exact [`Fraction`]s, or floats in simulations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Policy<T = Share> {
+pub enum Policy<T = Fraction> {
     /// Each token reaches its threshold ("modular" dual staking).
     Both {
         /// Threshold of the native token.
@@ -64,7 +64,7 @@ pub enum Policy<T = Share> {
     Veto {
         /// Threshold of the native token.
         native: T,
-        /// Share of the external token that stops a result.
+        /// Fraction of the external token that stops a result.
         veto: T,
         /// How long a result waits for a veto.
         veto_seconds: u32,
@@ -131,7 +131,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`NumberError::OutOfRange`] unless `fallback` is above `external`.
-    pub fn both_or_fallback(native: Share, external: Share, fallback: Share) -> Result<Self, NumberError> {
+    pub fn both_or_fallback(native: Fraction, external: Fraction, fallback: Fraction) -> Result<Self, NumberError> {
         if fallback > external {
             return Ok(Self::BothOrFallback { native, external, fallback });
         }
@@ -146,7 +146,7 @@ impl Policy {
 
     /// The thresholds as floats, for simulations.
     pub fn in_floats(&self) -> Policy<f64> {
-        self.map(Share::to_f64)
+        self.map(Fraction::to_f64)
     }
 
     /// The predicate as a formula over the signed fractions `n` and `e`, and the values `A` and `B`.
@@ -156,7 +156,7 @@ impl Policy {
             Self::Either { native, external } => format!("n ≥ {native} ∨ e ≥ {external}"),
             Self::Single { token: Token::Native, threshold } => format!("n ≥ {threshold}"),
             Self::Single { token: Token::External, threshold } => format!("e ≥ {threshold}"),
-            Self::Combined { threshold, native_cap } if *native_cap == Share::whole() => {
+            Self::Combined { threshold, native_cap } if *native_cap == Fraction::whole() => {
                 format!("n·A + e·B ≥ {threshold} · (A + B)")
             }
             Self::Combined { threshold, native_cap: c } => {
@@ -191,7 +191,7 @@ impl fmt::Display for Policy {
             Self::Single { token, threshold } => write!(f, "at least {threshold} of the {token} stake has signed"),
             Self::Combined { threshold, native_cap } => {
                 write!(f, "at least {threshold} of the combined value has signed")?;
-                let capped = *native_cap != Share::whole();
+                let capped = *native_cap != Fraction::whole();
                 if capped { write!(f, "; the native token counts for at most {native_cap} of it") } else { Ok(()) }
             }
             Self::Veto { native, veto, veto_seconds } => write!(
@@ -269,8 +269,8 @@ fn counted<T: Scalar>(cap: &T, value: &PerToken<T>) -> PerToken<T> {
 }
 
 /// A quarter, a third, two thirds and the like, in tests and standard policies.
-fn share(numerator: u32, denominator: u32) -> Share {
+fn share(numerator: u32, denominator: u32) -> Fraction {
     let value =
         ratio(numerator.into(), denominator.into()).expect("the denominators of this crate's own shares are not zero");
-    Share::new(value).expect("this crate's own shares lie between 0 and 1")
+    Fraction::new(value).expect("this crate's own shares lie between 0 and 1")
 }

@@ -6,7 +6,7 @@ mod network;
 mod policy;
 mod spiral;
 
-use tandem_economics::number::{Ratio, Share, parse};
+use tandem_economics::number::{Fraction, Ratio, parse};
 
 /// The number that `text` writes.
 fn r(text: &str) -> Ratio {
@@ -15,6 +15,6 @@ fn r(text: &str) -> Ratio {
 }
 
 /// The share that `text` writes.
-fn s(text: &str) -> Share {
+fn s(text: &str) -> Fraction {
     text.parse().expect("tests write shares")
 }

@@ -21,7 +21,7 @@ fn network(stakes: &[&str], services: &[(&str, &str, &[usize])]) -> Network {
     let service = |(position, (prize, threshold, of)): (usize, &(&str, &str, &[usize]))| Service {
         id: format!("s{position}"),
         prize: r(prize),
-        rule: Rule::Share(s(threshold)),
+        rule: Rule::Fraction(s(threshold)),
         operators: of.iter().map(name).collect(),
     };
     let operators = Operators::new(operators.collect()).expect("valid operators");
@@ -286,7 +286,7 @@ fn build(dice: &mut Dice, operators: usize, services: usize, of_each: usize, thr
         of_service.push(Service {
             id: format!("s{position}"),
             prize: Ratio::from_integer(dice.below(behind * 3 / 4 + 3).into()),
-            rule: Rule::Share(tandem_economics::number::Share::of(numerator, denominator).expect("a share")),
+            rule: Rule::Fraction(tandem_economics::number::Fraction::of(numerator, denominator).expect("a share")),
             operators: of.into_iter().map(name).collect(),
         });
     }
@@ -308,7 +308,7 @@ fn brute_force(network: &Network) -> ByBruteForce {
         .iter()
         .enumerate()
         .map(|(position, service)| {
-            let Rule::Share(share) = &service.rule else { panic!("thresholds only") };
+            let Rule::Fraction(share) = &service.rule else { panic!("thresholds only") };
             let set = network.members(position).iter().fold(0u32, |set, operator| set | 1 << operator);
             (
                 number(&service.prize),
@@ -414,7 +414,7 @@ proptest! {
     #[test]
     fn cascades_stay_below_the_bound(seed in any::<u64>(), percent in 1u32..60) {
         let network = random_network(&mut Dice::new(seed, 4), 6, 4, 3);
-        let shock = tandem_economics::number::Share::of(percent, 100).expect("a share");
+        let shock = tandem_economics::number::Fraction::of(percent, 100).expect("a share");
         let (Some(worst), Some(exact)) = (worst_cascade(&network, &shock), gamma(&network)) else { return Ok(()) };
         if exact > r("0") {
             let bound = (r("1") + exact.recip()) * shock.get();
@@ -465,7 +465,7 @@ proptest! {
         let name = |position: usize| format!("v{position}");
         let number = |n: u32| Ratio::from_integer(n.into());
         let operators = stakes.iter().enumerate().map(|(i, (n, e))| Operator::new(name(i), number(*n), number(*e)));
-        let share = |quarters| tandem_economics::number::Share::of(quarters, 4).expect("a share");
+        let share = |quarters| tandem_economics::number::Fraction::of(quarters, 4).expect("a share");
         let rule = |kind, one, other| match kind {
             0 => Policy::Both { native: share(one), external: share(other) },
             1 => Policy::Either { native: share(one), external: share(other) },

@@ -1,7 +1,7 @@
 //! Vectors of the research on dual staking.
 
 use proptest::prelude::*;
-use tandem_economics::number::{Ratio, Share, rounded};
+use tandem_economics::number::{Fraction, Ratio, rounded};
 use tandem_economics::policy::{
     ConverterQuote, Costs, Judgement, Latency, Policy, SecurityParameters, Valuation, cap_worst_case, combined_share,
     compare, costs, exact_costs, external_stake_for, judge, obligation_weights, price_table, reaches,
@@ -325,8 +325,8 @@ fn by_enumeration(operators: &Operators, succeeds: impl Fn(&PerToken<Ratio>) -> 
     sums.filter(succeeds).map(|sum| sum.native + sum.external).min()
 }
 
-fn any_share() -> impl Strategy<Value = Share> {
-    (1u32..=20).prop_map(|twentieths| Share::of(twentieths, 20).expect("a share"))
+fn any_share() -> impl Strategy<Value = Fraction> {
+    (1u32..=20).prop_map(|twentieths| Fraction::of(twentieths, 20).expect("a share"))
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
@@ -337,8 +337,8 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         3 => Policy::Combined { threshold: one, native_cap: other },
         4 => Policy::Veto { native: one, veto: other, veto_seconds: 1 },
         _ => {
-            let external = Share::of(third, 20).expect("a share");
-            let fallback = Share::of(third + 1, 20).expect("a share");
+            let external = Fraction::of(third, 20).expect("a share");
+            let fallback = Fraction::of(third + 1, 20).expect("a share");
             Policy::BothOrFallback { native: one, external, fallback }
         }
     })
