@@ -1,6 +1,9 @@
 //! Branch and bound over [`super::Program`]: the simplex proposes, whole numbers decide. Best bound first, with dives; the same program and effort
 //! give the same outcome.
 
+mod cuts;
+mod picks;
+
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -10,19 +13,15 @@ use num_traits::{Signed, ToPrimitive, Zero};
 use super::bound::{Fixed, Prices};
 use super::round::Scaled;
 use super::simplex::Simplex;
-use super::{Best, Effort, Program, Progress, Row, cut};
+use super::{Best, Effort, Program, Progress};
 use crate::number::Ratio;
 
 /// Entries of the simplex table above which there is none: 64 MB.
 const TABLE_MAX: usize = 8_000_000;
-/// Most rounds of cuts at the root.
-const CUT_ROUNDS_MAX: usize = 40;
-/// Cuts go on while a round leaves at most this part of what was open.
-const CUT_GAIN: f64 = 0.98;
 /// Most pivots at one node; what they leave open is a weaker bound.
 const PIVOTS_MAX: usize = 5_000;
 /// Nodes between two tries to make picks of the fractions.
-const ROUND_EVERY: u64 = 8;
+const ROUND_EVERY: u64 = 16;
 /// How much greater prizes are in the table than in the program. Prices that cover these leave room for rounding on both sides: half of it over the true prizes, half under the
 /// costs. So where nothing pays, the bound in whole numbers is 0 and not a little above it.
 const PRIZE_MARGIN: f64 = 2e-9;
@@ -238,56 +237,14 @@ impl<'a> Search<'a> {
         if upper <= self.incumbent.value {
             return None;
         }
+        let before = fixed.clone();
         bound.tighten(&self.incumbent.value, &mut fixed, &self.alone);
-        // What was decided against its fraction changes the fractions: the node is not what was solved.
-        if fixed.iter().zip(&fractions).any(|(fixed, fraction)| fixed.is_against(*fraction)) {
+        // What was decided just now against its fraction changes the fractions: the node is not what was solved. Each such turn decides more, so they end.
+        let mut decided = fixed.iter().zip(&before).zip(&fractions).filter(|((now, before), _)| now != before);
+        if decided.any(|((now, _), fraction)| now.is_against(*fraction)) {
             return self.visit(fixed);
         }
         self.split(fixed, &fractions, upper)
-    }
-
-    /// Adds cuts at the root as long as they lower the bound: then every node has them.
-    fn cut(&mut self, fixed: &[Fixed], watch: &mut dyn FnMut(&Progress) -> bool) {
-        let (first_item, kept) = (self.ways.len(), self.table_height);
-        let mut before = f64::INFINITY;
-        for _ in 0..CUT_ROUNDS_MAX {
-            let Some(table) = self.table.as_mut() else { return };
-            table.solve(PIVOTS_MAX);
-            table.drop_loose_rows(kept);
-            let (fractions, size) = (table.fractions(), table.size());
-            let (_, upper) = self.bound(fixed);
-            [0.9, 0.5].iter().for_each(|threshold| self.round(&fractions, *threshold, fixed));
-            let open = (&upper - &self.incumbent.value).to_f64().unwrap_or(f64::MAX);
-            if open <= 0.0 || open > before * CUT_GAIN || size > TABLE_MAX / 2 || !self.report(&upper, watch) {
-                return;
-            }
-            before = open;
-            let mut found = Vec::new();
-            for (position, (goal, way)) in self.ways.iter().enumerate() {
-                for row in &self.given.goals[*goal].ways[*way] {
-                    let shares = &self.scaled.rows[*row];
-                    let cut = cut::violated(self.given, *row, shares, fractions[position], &fractions[first_item..]);
-                    found.extend(cut.map(|cut| (position, cut)));
-                }
-            }
-            if found.is_empty() {
-                return;
-            }
-            found.into_iter().for_each(|(position, cut)| self.add_cut(position, cut));
-        }
-    }
-
-    fn add_cut(&mut self, position: usize, cut: Row) {
-        let Some(table) = self.table.as_mut() else { return };
-        let need = cut.need.to_f64().unwrap_or(f64::MAX);
-        let share = |weight: &BigInt| weight.to_f64().unwrap_or(0.0) / need;
-        let items = cut.items.iter().map(|(item, weight)| (self.ways.len() + item, -share(weight)));
-        let coefficients: Vec<(usize, f64)> = std::iter::once((position, 1.0)).chain(items).collect();
-        table.add_row(&coefficients, 0.0);
-        let (goal, way) = self.ways[position];
-        self.program.rows.push(cut);
-        self.program.goals[goal].ways[way].push(self.program.rows.len() - 1);
-        self.cut_rows.push(self.program.rows.len() - 1);
     }
 
     fn bound(&self, fixed: &[Fixed]) -> (super::bound::Bound, BigInt) {
@@ -371,60 +328,6 @@ impl<'a> Search<'a> {
             let worst = self.given_up.take().map_or(upper.clone(), |given_up| given_up.max(upper));
             self.given_up = Some(worst);
         }
-    }
-
-    /// Goes for the goals whose ways have at least `threshold` of a fraction, and keeps the outcome if it is better.
-    fn round(&mut self, fractions: &[f64], threshold: f64, fixed: &[Fixed]) {
-        let first_item = self.ways.len();
-        let mut chosen = vec![None; self.demanded.len()];
-        let mut most = vec![threshold; self.demanded.len()];
-        for (position, (goal, way)) in self.ways.iter().enumerate() {
-            if self.demanded[*goal] || fractions[position] >= most[*goal] {
-                chosen[*goal] = Some(*way);
-                most[*goal] = fractions[position];
-            }
-        }
-        let barred: Vec<bool> = fixed[first_item..].iter().map(|fixed| *fixed == Fixed::Out).collect();
-        self.try_goals(&chosen, &fractions[first_item..], &barred);
-    }
-
-    fn try_goals(&mut self, chosen: &[Option<usize>], hint: &[f64], barred: &[bool]) {
-        let rows = self.scaled.rows_of(chosen);
-        let Some(mut picked) = self.scaled.cover(&rows, hint, barred) else { return };
-        self.keep(&picked);
-        self.scaled.drop_poor_goals(&mut picked, &self.demanded);
-        self.keep(&picked);
-    }
-
-    fn keep(&mut self, picked: &[bool]) {
-        if let Some((goals, value)) = self.given.value_of(picked)
-            && value > self.incumbent.value
-        {
-            self.incumbent = Incumbent { picked: picked.to_vec(), goals, value };
-        }
-    }
-
-    /// For programs too large for a table: greed from single goals and from all that pay, and a bound by natural prices.
-    fn without_table(&mut self, root: &[Fixed], open: &mut BinaryHeap<Node>) {
-        let (first_item, items) = (self.ways.len(), self.program.costs.len());
-        let per_need = super::round::natural_prices(&self.scaled, self.given, &self.ways);
-        let bound = Prices::new(self.given, &per_need, &self.scale).bound(self.given, root);
-        let (hint, barred) = (vec![0.0; items], vec![false; items]);
-        let all: Vec<Option<usize>> =
-            self.program.goals.iter().map(|goal| (!goal.ways.is_empty()).then_some(0)).collect();
-        self.try_goals(&all, &hint, &barred);
-        let mut order: Vec<usize> = (0..first_item).collect();
-        order.sort_by(|a, b| self.scaled.prizes[self.ways[*b].0].total_cmp(&self.scaled.prizes[self.ways[*a].0]));
-        for (goal, way) in order.into_iter().take(32).map(|position| self.ways[position]).collect::<Vec<_>>() {
-            let mut chosen = vec![None; self.demanded.len()];
-            chosen[goal] = Some(way);
-            self.try_goals(&chosen, &hint, &barred);
-        }
-        let upper = bound.units();
-        if upper > self.incumbent.value {
-            self.given_up = Some(upper);
-        }
-        open.clear();
     }
 
     fn is_near(&self, upper: &BigInt, gap: &Ratio) -> bool {

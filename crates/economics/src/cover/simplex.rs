@@ -7,6 +7,8 @@
 
 /// What is below this is zero.
 const ZERO: f64 = 1e-9;
+/// Above this, weights say nothing any more and start anew.
+const STEEPNESS_MAX: f64 = 1e7;
 /// What is below this was left by rounding.
 const DUST: f64 = 1e-13;
 /// A pivot below this is not taken while there is another.
@@ -28,6 +30,8 @@ pub(super) struct Simplex {
     upper: Vec<f64>,
     /// Values of basic variables.
     value: Vec<f64>,
+    /// Per row, how steep the objective is along it: the reference weights of the dual Devex rule (Forrest and Goldfarb 1992).
+    steepness: Vec<f64>,
 }
 
 /// A row leaves: which, and whether it is above its upper bound or below its lower one.
@@ -56,6 +60,7 @@ impl Simplex {
             right,
             reduced: objective,
             basic: (n..n + m).collect(),
+            steepness: vec![1.0; m],
             nonbasic: (0..n).collect(),
             at_upper: vec![false; n],
             lower: vec![0.0; n + m],
@@ -81,6 +86,7 @@ impl Simplex {
         self.right.push(right);
         self.value.push(right);
         self.basic.push(self.upper.len());
+        self.steepness.push(1.0);
         self.lower.push(0.0);
         self.upper.push(f64::INFINITY);
         self.rows += 1;
@@ -105,6 +111,7 @@ impl Simplex {
             self.right.swap_remove(row);
             self.value.swap_remove(row);
             self.basic.swap_remove(row);
+            self.steepness.swap_remove(row);
             self.rows = last;
         }
     }
@@ -154,17 +161,35 @@ impl Simplex {
         if self.at_upper[column] { self.upper[variable] } else { self.lower[variable] }
     }
 
-    /// The row farthest out of bounds.
+    /// The row farthest out of bounds, measured by its steepness.
     fn leaving(&self) -> Option<Leaving> {
         let mut worst = Leaving { row: usize::MAX, above: false, excess: ZERO };
+        let mut most = 0.0;
         for row in 0..self.rows {
             let variable = self.basic[row];
             let (below, above) = (self.lower[variable] - self.value[row], self.value[row] - self.upper[variable]);
-            if below.max(above) > worst.excess {
-                worst = Leaving { row, above: above > below, excess: below.max(above) };
+            let excess = below.max(above);
+            let score = excess * excess / self.steepness[row];
+            if excess > ZERO && score > most {
+                most = score;
+                worst = Leaving { row, above: above > below, excess };
             }
         }
         (worst.row != usize::MAX).then_some(worst)
+    }
+
+    /// Weights after a pivot: no row is less steep than the leaving one makes it.
+    fn steepen(&mut self, leaving: usize, entering: usize) {
+        let pivot = self.table[leaving * self.columns + entering];
+        let reference = self.steepness[leaving];
+        for row in 0..self.rows {
+            let ratio = self.table[row * self.columns + entering] / pivot;
+            self.steepness[row] = self.steepness[row].max(ratio * ratio * reference);
+        }
+        self.steepness[leaving] = (reference / (pivot * pivot)).max(1.0);
+        if self.steepness.iter().any(|steepness| *steepness > STEEPNESS_MAX) {
+            self.steepness.fill(1.0);
+        }
     }
 
     /// One iteration; false when the row can not be brought within bounds.
@@ -181,6 +206,7 @@ impl Simplex {
             self.value[row] -= self.table[row * self.columns + entering] * by;
         }
         let entered = self.at(entering) + by;
+        self.steepen(leaving.row, entering);
         self.pivot(leaving.row, entering);
         self.value[leaving.row] = entered;
         self.at_upper[entering] = leaving.above;
