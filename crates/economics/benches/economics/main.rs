@@ -21,6 +21,8 @@ struct Shape {
     /// Services of each operator, at least one, at most twice this.
     services_each: usize,
     thresholds: &'static [(u32, u32)],
+    /// The largest stake over the smallest.
+    spread: u64,
     /// Most that a prize is of the stake that must be corrupted, in percent.
     prize_percent: u64,
 }
@@ -28,7 +30,7 @@ struct Shape {
 /// Stakes have a heavy tail and 18 digits, as those on a chain.
 fn network(shape: &Shape, seed: u64) -> Network {
     let mut dice = Dice::new(seed, 0);
-    let stake = |dice: &mut Dice| 1_000_000_000_000_000_000 / (1 + dice.below(1_000)) + dice.below(1_000_000);
+    let stake = |dice: &mut Dice| 1_000_000_000_000_000_000 / (1 + dice.below(shape.spread)) + dice.below(1_000_000);
     let stakes: Vec<u64> = (0..shape.operators).map(|_| stake(&mut dice)).collect();
     let mut of_service = vec![Vec::new(); shape.services];
     for operator in 0..shape.operators {
@@ -92,6 +94,7 @@ fn certificates(_: u64) {
         operators: 16_384,
         services_each: 4,
         thresholds: &[(1, 3), (1, 2), (2, 3)],
+        spread: 1_000,
         prize_percent: 20,
     };
     let (built, network) = timed(|| network(&shape, 1));
@@ -104,8 +107,14 @@ fn certificates(_: u64) {
 }
 
 fn unanimous(_: u64) {
-    let shape =
-        Shape { services: 4_096, operators: 16_384, services_each: 4, thresholds: &[(1, 1)], prize_percent: 40 };
+    let shape = Shape {
+        services: 4_096,
+        operators: 16_384,
+        services_each: 4,
+        thresholds: &[(1, 1)],
+        spread: 1_000,
+        prize_percent: 40,
+    };
     let network = network(&shape, 2);
     let (took, found) = timed(|| best_attack(&network, &Effort::default(), &mut |_| true));
     row(
@@ -118,12 +127,22 @@ fn unanimous(_: u64) {
 
 /// Exact attacks at 200 services × 2,000 operators, at several prizes: from nothing to gain to much.
 fn attacks(seconds: u64) {
-    for (prize_percent, services_each) in [(20, 2), (40, 2), (60, 2), (100, 2), (40, 4), (60, 4)] {
+    for (prize_percent, services_each, spread) in [
+        (20, 2, 1_000),
+        (40, 2, 1_000),
+        (60, 2, 1_000),
+        (100, 2, 1_000),
+        (40, 4, 1_000),
+        (40, 2, 10),
+        (80, 2, 10),
+        (100, 2, 10),
+    ] {
         let shape = Shape {
             services: 200,
             operators: 2_000,
             services_each,
             thresholds: &[(1, 3), (1, 2), (2, 3)],
+            spread,
             prize_percent,
         };
         let network = network(&shape, 3);
@@ -133,7 +152,7 @@ fn attacks(seconds: u64) {
         let (took, found) = timed(|| best_attack(&network, &effort, &mut within));
         let gap = rounded(&(found.gap() * whole(100)), 3);
         let profit = rounded(&(found.attack.profit() / network.total_value() * whole(100)), 3);
-        let what = format!("attack, 200 × 2,000, {services_each} services each, prizes to {prize_percent} %");
+        let what = format!("attack, 200 × 2,000, {services_each} each, stakes 1:{spread}, prizes to {prize_percent} %");
         let most = rounded(&(&found.at_most / network.total_value() * whole(100)), 3);
         let fall = found.attack.services.len();
         let outcome = format!("gap {gap} %: {profit} to {most} % of stake, {fall} fall, {} nodes", found.nodes);
@@ -142,7 +161,14 @@ fn attacks(seconds: u64) {
 }
 
 fn cascades(_: u64) {
-    let shape = Shape { services: 40, operators: 200, services_each: 2, thresholds: &[(1, 2)], prize_percent: 45 };
+    let shape = Shape {
+        services: 40,
+        operators: 200,
+        services_each: 2,
+        thresholds: &[(1, 2)],
+        spread: 1_000,
+        prize_percent: 45,
+    };
     let network = network(&shape, 4);
     let effort = Effort { nodes: 200, gap: Ratio::new(1.into(), 100.into()) };
     let (took, cascade) = timed(|| simulate(&network, &[0], &effort, &mut |_| true));
