@@ -1,9 +1,9 @@
-# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git.
+# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git; `make test` needs Python 3 too.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics
+.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -19,12 +19,12 @@ test-contracts: setup
 	@scripts/gas-table | while IFS= read -r line; do grep -qxF -- "$$line" README.md \
 		|| { echo "error: README.md lacks: $$line (see make gas-table)" >&2; exit 1; }; done
 
-test-rust: components build
+test-rust: components build conformance
 	cargo $(CARGO_TEST) --release --workspace --locked
 
 lint: components ## Check formatting and lints
 	cargo fmt --all --check
-	cargo fmt --manifest-path components/Cargo.toml --check -p sports-scores -p twap -p hostile -p sockets -p witness
+	cargo fmt --manifest-path components/Cargo.toml --check -p conformance -p sports-scores -p twap -p hostile -p scratch -p sockets -p witness -p errand -p hostile-panic
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --workspace --locked -- -D warnings
 	cd contracts && forge fmt --check
@@ -35,6 +35,9 @@ setup: ## Install the pinned Foundry and solc into the project, and the Rust tar
 
 components: setup ## Compile the components that ship with Tandem
 	cargo build --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --locked
+
+conformance: build ## Build the components in JavaScript and Python that the tests run, as authors do
+	@scripts/build-conformance
 
 # With the tests, whose needs change the features of dependencies: so everything is compiled once for both.
 build: ## Compile the `tandem` binary
@@ -47,7 +50,7 @@ bench-gas: setup ## Measure gas of whole transactions on Anvil, beside the bars 
 	@scripts/bench-gas
 
 # With the whole workspace, so that dependencies have the features that `make build` compiled.
-bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS=--json, --only=execution|restart|many|http|priority)
+bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS=--help lists the options, --quick takes less than a minute)
 	@cargo bench --workspace --locked --bench engine -- $(BENCH_ARGS)
 
 bench-economics: ## Measure the analyses at the sizes they are meant for (BENCH_ARGS=--only=certify|cut|attack|cascade|paths, --seconds=60)
@@ -59,7 +62,12 @@ gas-table: ## Print the README's gas table from the committed snapshots
 slither: setup ## Static analysis of the contracts; every finding is mended or argued (needs Python)
 	scripts/slither
 
-fuzz: setup ## Fuzz tests and invariants of the contracts at length
+# How long each target of the engine runs, and where its numbers begin.
+fuzz: export FUZZ_SECONDS ?= 120
+fuzz: export FUZZ_SEED ?= $(shell date +%s)
+fuzz: setup components build ## Fuzz manifests, inputs, components (FUZZ_SECONDS, FUZZ_SEED) and the contracts, at length
+	@echo "FUZZ_SEED=$(FUZZ_SEED)"
+	cargo $(CARGO_TEST) --release --workspace --locked --test fuzz
 	cd contracts && FOUNDRY_PROFILE=long forge test
 
 deny: ## Check licences, duplicates and sources of dependencies (needs cargo-deny)

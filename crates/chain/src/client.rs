@@ -71,16 +71,26 @@ impl ChainClient {
     /// # Errors
     /// [`RpcFailure::WrongChain`] for another chain, [`RpcFailure::Unreachable`] and others when it does not answer as it should.
     pub async fn connect_with(rpc: Url, expected_chain_id: u64, config: ClientConfig) -> Result<Self, RpcError> {
+        let client = Self::connect_any(rpc, config).await?;
+        match client.chain_id {
+            found if found == expected_chain_id => Ok(client),
+            found => Err(client.failure(RpcFailure::WrongChain { expected: expected_chain_id, found })),
+        }
+    }
+
+    /// Connects to whatever chain the endpoint serves.
+    ///
+    /// # Errors
+    /// [`RpcFailure::Unreachable`] and others when it does not answer as it should.
+    pub async fn connect_any(rpc: Url, config: ClientConfig) -> Result<Self, RpcError> {
         let endpoint = Endpoint::from(&rpc);
         let transport = Transport::new(rpc, config.request_timeout, config.answer_bytes_max)
             .map_err(|failure| RpcError { endpoint: endpoint.clone(), failure })?;
         // The flag only chooses how often alloy's own watchers poll, and none is used.
         let provider = RootProvider::new(RpcClient::new(transport, true));
-        let client = Self { provider, endpoint, chain_id: expected_chain_id };
-        match client.provider.get_chain_id().await.map_err(|error| client.error(error))? {
-            found if found == expected_chain_id => Ok(client),
-            found => Err(client.failure(RpcFailure::WrongChain { expected: expected_chain_id, found })),
-        }
+        let client = Self { provider, endpoint, chain_id: 0 };
+        let chain_id = client.provider.get_chain_id().await.map_err(|error| client.error(error))?;
+        Ok(Self { chain_id, ..client })
     }
 
     /// EIP-155 id of the chain.
@@ -205,6 +215,11 @@ impl ChainClient {
         if data.is_some() || payload.code == 3 || payload.message.contains("execution reverted") {
             return RpcFailure::Reverted(Revert::decode(&data.unwrap_or_default()));
         }
+        self.refused(payload)
+    }
+
+    /// An error of the endpoint's own.
+    pub(crate) fn refused(&self, payload: &ErrorPayload) -> RpcFailure {
         RpcFailure::Refused { code: payload.code, message: self.endpoint.scrub(&payload.message) }
     }
 }

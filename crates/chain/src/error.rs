@@ -83,6 +83,32 @@ impl RpcError {
         }
     }
 
+    /// Whether the endpoint does not have the state that was asked for: it is behind, has pruned it, or its block is not canonical.
+    pub fn is_unknown_state(&self) -> bool {
+        const WORDS: [&str; 10] = [
+            "header not found",
+            "unknown block",
+            "block not found",
+            "could not find block",
+            "missing trie node",
+            "not canonical",
+            "not currently canonical",
+            "pruned",
+            "historical state",
+            "state not available",
+        ];
+        match &self.failure {
+            // EIP-1474: resource not found.
+            RpcFailure::Refused { code: -32001, .. } => true,
+            RpcFailure::Refused { message, .. } => {
+                let message = message.to_lowercase();
+                WORDS.iter().any(|words| message.contains(words))
+                    || message.contains("state") && message.contains("not available")
+            }
+            _ => false,
+        }
+    }
+
     /// The contract's error, when one was the reason.
     pub fn revert(&self) -> Option<&Revert> {
         match &self.failure {
@@ -167,6 +193,22 @@ mod tests {
         ];
         assert!(passing.into_iter().all(|failure| error(failure).is_retryable()));
         assert!(!lasting.into_iter().any(|failure| error(failure).is_retryable()));
+    }
+
+    #[test]
+    fn missing_state_is_told_from_other_failures_in_the_words_of_the_clients() {
+        let missing = [
+            refused(-32001, "Resource not found"),
+            refused(-32000, "header not found"),
+            refused(-32000, "missing trie node 5f1d (path )"),
+            refused(-32000, "hash 5f1d is not currently canonical"),
+            refused(4444, "pruned history unavailable"),
+            refused(-32000, "required historical state unavailable (reexec=128)"),
+            refused(-32000, "state at block #5 is not available"),
+        ];
+        let others = [refused(-32000, "out of gas"), refused(-32005, "rate limit"), RpcFailure::Status(404)];
+        assert!(missing.into_iter().all(|failure| error(failure).is_unknown_state()));
+        assert!(!others.into_iter().any(|failure| error(failure).is_unknown_state()));
     }
 
     #[test]

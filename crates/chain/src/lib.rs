@@ -3,6 +3,7 @@
 //! | to | use |
 //! |---|---|
 //! | reach a chain | [`ChainClient::connect`], which refuses another chain than the expected one |
+//! | read the state after one block, by its hash | [`ChainClient::call_at`], [`ChainClient::balance_at`], [`ChainClient::storage_at`] |
 //! | know a service | [`ServiceReader`]: policy, operator tables, manifests, peers |
 //! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned |
 //! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
@@ -34,6 +35,7 @@ mod error;
 mod event;
 mod log;
 mod oracle;
+mod pinned;
 mod policy;
 mod reader;
 mod refresh;
@@ -58,6 +60,7 @@ pub use endpoint::Endpoint;
 pub use error::{RpcError, RpcFailure};
 pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
 pub use oracle::{FallbackInfo, FeedInfo, OracleInfo};
+pub use pinned::{CallOutcome, PinnedCall};
 pub use policy::Conditions;
 pub use reader::{Cursor, EventReader, ReadError, ReaderConfig, Rewind, Span};
 pub use refresh::{Due, RefreshError, TableRefresh};

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 pub mod boxscore;
 mod build;
+mod component;
 mod demo;
 mod exec;
 mod keys;
@@ -37,6 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(build::Args),
+    Component(component::Args),
     Demo(demo::Args),
     Exec(exec::Args),
     Keys(keys::Args),
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {
         Command::Build(args) => build::run(args),
+        Command::Component(args) => component::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Exec(args) => exec::run(args),
         Command::Keys(args) => keys::run(args),

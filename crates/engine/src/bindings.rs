@@ -14,6 +14,9 @@ wasmtime::component::bindgen!({
         "tandem:service/store.keys": async,
         "tandem:service/store.increment": async,
         "tandem:service/store.compare-and-swap": async,
+        "tandem:service/chain.call": async | trappable,
+        "tandem:service/chain.balance": async | trappable,
+        "tandem:service/chain.storage": async | trappable,
     },
     exports: { default: async },
     with: {

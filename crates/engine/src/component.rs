@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_types::{ComponentDigest, TaskBlock, TaskId, WorkflowId};
+use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
-use wasmtime::{Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::tandem::service::types as wit;
 use crate::capability::logging::{LINE_BYTES_MAX, LogSink};
 use crate::engine::{Compiled, Shared};
 use crate::secrets::Redactor;
-use crate::state::{self, OutOfMemory, State};
-use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError, pool};
+use crate::share::Share;
+use crate::state::{self, Ended, OutOfMemory, State};
+use crate::turn::in_turn;
+use crate::{Grants, GuestError, GuestErrorKind, LimitBreach, LimitKind, RunError};
 
 /// What a component is told of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,19 +53,77 @@ pub struct Execution {
     pub elapsed: Duration,
 }
 
+/// What an execution has from whoever starts it, the node or its caller.
+pub(crate) struct Allowance {
+    /// Fuel that it may use, its callees included.
+    pub(crate) fuel: u64,
+    /// Calls that it may make, those of its callees included.
+    pub(crate) calls: u64,
+    /// When its time is up at the latest; its own limit may be earlier.
+    pub(crate) deadline: Instant,
+    /// Its service's turns to compute, unless it computes in its caller's.
+    pub(crate) turns: Option<Arc<Semaphore>>,
+    /// Where its lines go.
+    pub(crate) log: LogSink,
+}
+
+/// How an execution ended, and what it used.
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<Vec<u8>, RunError>,
+    pub(crate) fuel: u64,
+    pub(crate) calls: u64,
+}
+
+/// What a run takes of the node at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// Instances at a time: its own, and those of the longest chain of calls.
+    pub(crate) slots: u32,
+    /// Their memory, over the chain that has the most.
+    pub(crate) memory_bytes: u64,
+}
+
+impl Needs {
+    pub(crate) fn of(grants: &Grants) -> Self {
+        let callees = || grants.calls.values().map(|callee| callee.needs);
+        Self {
+            slots: 1 + callees().map(|callee| callee.slots).max().unwrap_or(0),
+            memory_bytes: callees()
+                .map(|callee| callee.memory_bytes)
+                .max()
+                .unwrap_or(0)
+                .saturating_add(grants.limits.memory_bytes),
+        }
+    }
+}
+
 /// A component, compiled and tied to its grants. A handle: clones share everything.
 #[derive(Clone)]
 pub struct Component {
     engine: Arc<Shared>,
     compiled: Arc<Compiled>,
     grants: Arc<Grants>,
+    /// For its own secrets and those of all that it calls.
     redactor: Arc<Redactor>,
+    share: Arc<Share>,
+    needs: Needs,
 }
 
 impl Component {
-    pub(crate) fn new(engine: Arc<Shared>, compiled: Arc<Compiled>, grants: Grants) -> Self {
-        let redactor = Arc::new(Redactor::new(&grants.secrets));
-        Self { engine, compiled, grants: Arc::new(grants), redactor }
+    pub(crate) fn new(
+        engine: Arc<Shared>,
+        compiled: Arc<Compiled>,
+        share: Arc<Share>,
+        grants: Grants,
+        needs: Needs,
+    ) -> Self {
+        let callees = grants.calls.values().map(|callee| &*callee.redactor);
+        let redactor = Arc::new(Redactor::with(&grants.secrets, callees));
+        Self { engine, compiled, grants: Arc::new(grants), redactor, share, needs }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Shared> {
+        &self.engine
     }
 
     /// SHA-256 of the component's bytes.
@@ -90,58 +151,80 @@ impl Component {
         }
     }
 
-    /// Runs on the caller's thread.
+    /// Runs on the caller's thread. The slots for all calls are taken at once: runs that each hold some and wait for more would wait for ever.
     pub(crate) async fn run_here(&self, task: TaskInput) -> Result<Execution, RunError> {
-        let _slot = self.engine.slots.acquire().await.expect("the slots are never closed");
-        let started = Instant::now();
-        let mut store = self.store(&task).map_err(host)?;
-        let limits = &self.grants.limits;
+        let _slots = self.share.slots(self.needs.slots as usize).await;
+        let (started, limits) = (Instant::now(), &self.grants.limits);
+        let deadline = after(started, limits.time);
+        let log = LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), limits.log_bytes);
+        let (fuel, calls) = (limits.fuel, limits.component_calls);
+        let allowance = Allowance { fuel, calls, deadline, turns: self.turns(), log };
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
-        let call = self.call(&mut store, task).with_subscriber(Dispatch::none());
-        let outcome = match tokio::time::timeout(limits.time, call).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(limits.breach(LimitKind::Time).into()),
-        };
-        let output = outcome.map_err(|error| reason(&store, error))?;
-        let fuel = limits.fuel - store.get_fuel().map_err(host)?;
-        Ok(Execution { output, fuel, elapsed: started.elapsed() })
+        let Ran { outcome, fuel, .. } = self.run_within(task, allowance).with_subscriber(Dispatch::none()).await;
+        Ok(Execution { output: outcome?, fuel, elapsed: started.elapsed() })
     }
 
-    fn store(&self, task: &TaskInput) -> wasmtime::Result<Store<State>> {
-        let log =
-            LogSink::new(task.task_id, task.workflow.clone(), Arc::clone(&self.redactor), self.grants.limits.log_bytes);
-        let state = State::new(Arc::clone(&self.grants), self.engine.client.clone(), log, task);
-        state::store(&self.engine.wasm, state)
+    /// What keeps executions of one service from being all that is runnable; on the caller's threads, only where there are others.
+    fn turns(&self) -> Option<Arc<Semaphore>> {
+        let shared = self.engine.threads.is_some() || !self.share.is_alone();
+        shared.then(|| Arc::clone(&self.share.turns))
+    }
+
+    /// Runs in a slot that the caller has, with what it hands over.
+    pub(crate) async fn run_within(&self, task: TaskInput, mut allowance: Allowance) -> Ran {
+        let (given, turns) = (allowance.fuel, allowance.turns.take());
+        allowance.deadline = allowance.deadline.min(after(Instant::now(), self.grants.limits.time));
+        let deadline = allowance.deadline;
+        let client = self.engine.client.of(&self.share);
+        let state = State::new(Arc::clone(&self.grants), client, &task, allowance);
+        let mut store = match state::store(&self.engine.wasm, state, given) {
+            Ok(store) => store,
+            Err(error) => return Ran { outcome: Err(host(&error)), fuel: 0, calls: 0 },
+        };
+        let outcome = match tokio::time::timeout_at(deadline.into(), in_turn(turns, self.call(&mut store, task))).await
+        {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
+        };
+        let outcome = outcome.map_err(|error| reason(&store, error));
+        let left = store.get_fuel().expect("the engine counts fuel");
+        Ran { outcome, fuel: given - left, calls: store.data().calls.made() }
     }
 
     async fn call(&self, store: &mut Store<State>, task: TaskInput) -> Result<Vec<u8>, RunError> {
         let task = wit::Task { id: task.task_id.0.to_vec(), workflow: task.workflow.to_string(), input: task.input };
-        let instance =
-            self.compiled.service.instantiate_async(&mut *store).await.map_err(|error| self.crash(&error))?;
-        let answer = instance.call_run(&mut *store, &task).await.map_err(|error| self.crash(&error))?;
+        let instance = self
+            .compiled
+            .service
+            .instantiate_async(&mut *store)
+            .await
+            .map_err(|error| self.crash(&error, &store.data().log))?;
+        let answer =
+            instance.call_run(&mut *store, &task).await.map_err(|error| self.crash(&error, &store.data().log))?;
         match answer {
             Ok(output) if output.payload.len() as u64 > self.grants.limits.output_bytes => {
                 Err(self.grants.limits.breach(LimitKind::Output).into())
             }
             Ok(output) => Ok(output.payload),
-            Err(error) => Err(self.guest_error(error).into()),
+            Err(error) => Err(guest_error(error, &store.data().log).into()),
         }
     }
 
-    fn guest_error(&self, error: wit::Error) -> GuestError {
-        let kind = match error.kind {
-            wit::ErrorKind::InvalidInput => GuestErrorKind::InvalidInput,
-            wit::ErrorKind::NotReady => GuestErrorKind::NotReady,
-            wit::ErrorKind::Unavailable => GuestErrorKind::Unavailable,
-            wit::ErrorKind::Failed => GuestErrorKind::Failed,
-        };
-        GuestError { kind, message: self.redactor.redact(&error.message, LINE_BYTES_MAX) }
+    /// What the component returns is read when none of its code is on the stack any more. It is the output, or else an error's words that nobody would read.
+    fn too_much_at_once(&self, error: &wasmtime::Error) -> LimitBreach {
+        match error.is::<WasmBacktrace>() {
+            true => fixed(LimitKind::CallBytes),
+            false => self.grants.limits.breach(LimitKind::Output),
+        }
     }
 
     /// Why the component's code did not come to its end.
-    fn crash(&self, error: &wasmtime::Error) -> RunError {
+    fn crash(&self, error: &wasmtime::Error, log: &LogSink) -> RunError {
         if let Some(breach) = error.downcast_ref::<LimitBreach>() {
             return (*breach).into();
+        }
+        if let Some(Ended(error)) = error.downcast_ref() {
+            return error.clone();
         }
         if error.is::<OutOfMemory>() {
             return RunError::Host { reason: OutOfMemory.to_string() };
@@ -151,19 +234,55 @@ impl Component {
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => self.grants.limits.breach(LimitKind::Fuel).into(),
-            Some(Trap::StackOverflow) => LimitBreach { kind: LimitKind::Stack, limit: pool::STACK_BYTES as u64 }.into(),
+            Some(Trap::StackOverflow) => fixed(LimitKind::Stack).into(),
             Some(trap) => RunError::Trap { reason: trap.to_string().trim_start_matches("wasm trap: ").to_owned() },
-            None if is_full_table(error) => {
-                LimitBreach { kind: LimitKind::Handles, limit: pool::HANDLES as u64 }.into()
-            }
-            None => RunError::Trap { reason: self.redactor.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
+            None if is_of_the_machine(error) => host(error),
+            None if is_full_table(error) => fixed(LimitKind::Handles).into(),
+            None if is_too_much_at_once(error) => self.too_much_at_once(error).into(),
+            None => RunError::Trap { reason: log.redact(&error.root_cause().to_string(), LINE_BYTES_MAX) },
         }
     }
 }
 
+/// The component's own error, without the secrets of anybody that takes part in the run.
+fn guest_error(error: wit::Error, log: &LogSink) -> GuestError {
+    let kind = match error.kind {
+        wit::ErrorKind::InvalidInput => GuestErrorKind::InvalidInput,
+        wit::ErrorKind::NotReady => GuestErrorKind::NotReady,
+        wit::ErrorKind::Unavailable => GuestErrorKind::Unavailable,
+        wit::ErrorKind::Failed => GuestErrorKind::Failed,
+    };
+    GuestError { kind, message: log.redact(&error.message, LINE_BYTES_MAX) }
+}
+
+/// A limit that is the same on every node.
+fn fixed(kind: LimitKind) -> LimitBreach {
+    LimitBreach { kind, limit: kind.fixed().expect("only fixed limits are asked for") }
+}
+
+fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
+    says(error, "too much data is being copied between the host and the guest")
+}
+
+/// For what wasmtime has no type that others may know; the hostile guests in `tests/components` hold it to its words.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
+}
+
+/// A time that no clock reaches is as good as none.
+fn after(start: Instant, time: Duration) -> Instant {
+    const AGES: Duration = Duration::from_secs(10 * 365 * 86_400);
+    start + time.min(AGES)
+}
+
+/// What the machine did not give: slots, memory, address space.
+fn is_of_the_machine(error: &wasmtime::Error) -> bool {
+    error.is::<PoolConcurrencyLimitError>() || error.chain().any(|cause| cause.is::<std::io::Error>())
+}
+
 fn is_full_table(error: &wasmtime::Error) -> bool {
     use wasmtime::component::ResourceTableError;
-    matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+    matches!(error.downcast_ref(), Some(ResourceTableError::Full)) || says(error, "store handle limit exceeded")
 }
 
 /// What was refused to the component explains what it made of it.
@@ -174,7 +293,7 @@ fn reason(store: &Store<State>, error: RunError) -> RunError {
     }
 }
 
-fn host(error: wasmtime::Error) -> RunError {
+fn host(error: &wasmtime::Error) -> RunError {
     RunError::Host { reason: format!("{error:#}") }
 }
 

@@ -1,40 +1,53 @@
 //! The engine: compiles components once per digest and holds what all of them share. It refuses components that do not fit the world
 //! `tandem:service/service`, at load and by name, so that nothing is left to find out when a task comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tandem_types::{ComponentDigest, Determinism};
-use tokio::sync::Semaphore;
+use tandem_types::{CALL_DEPTH_MAX, ComponentDigest, Determinism};
 use wasmtime::component::{Component as Code, InstancePre};
 
 use crate::bindings::ServicePre;
 use crate::cache::{Cache, CacheConfig};
 use crate::capability::http::Client;
-use crate::component::Component;
+use crate::component::{Component, Needs};
 use crate::linker::Linkers;
+use crate::share::Shares;
 use crate::state::State;
 use crate::threads::ComputeThreads;
-use crate::{Grants, Limits, LoadError, pool};
+use crate::{Grants, Limits, LoadError, pool, size};
 
 /// What the whole node lends to its components.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Executions at a time, over all components; more wait for their turn. Sets how much address space is reserved.
+    /// Executions at a time, over all components; more wait for their turn. Half of them are kept for services in equal parts. Sets how much address space
+    /// is reserved.
     pub concurrent_max: u32,
+    /// HTTP connections at a time of one service; requests beyond wait, in their own time.
+    pub connections_max: u32,
+    /// Addresses of names that are not to be looked up. They are checked like what a lookup finds.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// Cap over the limits of every workflow.
     pub limits_max: Limits,
     /// Where compiled code is kept from one start to the next, if anywhere. A cache that cannot be used is said so in the log, and done without.
     pub cache: Option<CacheConfig>,
-    /// Threads of their own for components, at a lower priority than the caller's; none computes on the caller's.
+    /// How many threads of their own the components of a service may keep busy, at a lower priority than the caller's; none computes on the caller's.
     pub compute_threads: Option<NonZeroUsize>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { concurrent_max: 256, limits_max: Limits::manifest_max(), cache: None, compute_threads: None }
+        Self {
+            concurrent_max: 256,
+            connections_max: 1024,
+            hosts: BTreeMap::new(),
+            limits_max: Limits::manifest_max(),
+            cache: None,
+            compute_threads: None,
+        }
     }
 }
 
@@ -65,15 +78,18 @@ pub struct Engine(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) client: Client,
-    /// One permit per slot of the pool, so that the pool is never found full.
-    pub(crate) slots: Semaphore,
+    /// As many slots as the pool has, so that it is never found full.
+    shares: Arc<Shares>,
     pub(crate) threads: Option<ComputeThreads>,
     linkers: Linkers,
     cache: Option<Cache>,
     limits_max: Limits,
+    slots_max: u32,
     /// Compiled components that are still in use. Held while compiling, so that nothing is compiled twice; one compilation uses all cores.
-    compiled: Mutex<HashMap<(ComponentDigest, Determinism), Weak<Compiled>>>,
+    compiled: Mutex<Loaded>,
 }
+
+type Loaded = HashMap<(ComponentDigest, Determinism), Weak<Compiled>>;
 
 /// A compiled, linked and type-checked component, without grants.
 pub(crate) struct Compiled {
@@ -90,15 +106,15 @@ impl Engine {
             reason: format!("{error:#}"),
         };
         let wasm = wasmtime::Engine::new(&pool::config(&config)).map_err(refused)?;
-        let linkers = Linkers::new(&wasm).expect("the host's own functions do not clash");
         Ok(Self(Arc::new(Shared {
-            client: Client::new()?,
-            slots: Semaphore::new(config.concurrent_max as usize),
+            client: Client::new(config.hosts.clone())?,
+            shares: shares(&config),
             threads: config.compute_threads.map(ComputeThreads::start).transpose().map_err(EngineError::Threads)?,
             cache: config.cache.and_then(|config| open_cache(&config, &wasm)),
             limits_max: config.limits_max,
+            slots_max: config.concurrent_max,
             compiled: Mutex::default(),
-            linkers,
+            linkers: Linkers::default(),
             wasm,
         })))
     }
@@ -109,11 +125,37 @@ impl Engine {
     ///
     /// # Errors
     /// [`LoadError`] when the bytes are no component of the world `tandem:service/service`, or the limits are above the node's.
+    ///
+    /// # Panics
+    /// When a component that it may call was loaded by another engine.
     pub fn load(&self, bytes: &[u8], grants: Grants) -> Result<Component, LoadError> {
         self.check_limits(&grants.limits)?;
+        let needs = self.check_calls(&grants)?;
         let digest = ComponentDigest::of(bytes);
         let compiled = self.compiled((digest, grants.determinism), bytes)?;
-        Ok(Component::new(Arc::clone(&self.0), compiled, grants))
+        let share = self.0.shares.of(grants.service, needs.slots as usize);
+        Ok(Component::new(Arc::clone(&self.0), compiled, share, grants, needs))
+    }
+
+    /// What a run of the component takes of the node, those that it calls included.
+    fn check_calls(&self, grants: &Grants) -> Result<Needs, LoadError> {
+        let ours = |callee: &Component| Arc::ptr_eq(callee.engine(), &self.0);
+        assert!(grants.calls.values().all(ours), "components that call each other are of one engine");
+        let is_open = |callee: &Component| callee.grants().determinism == Determinism::Open;
+        if grants.determinism == Determinism::Strict
+            && let Some((callee, _)) = grants.calls.iter().find(|(_, callee)| is_open(callee))
+        {
+            return Err(LoadError::StrictCalls { callee: callee.clone() });
+        }
+        let needs = Needs::of(grants);
+        let (depth, slots) = (needs.slots - 1, self.0.slots_max);
+        let lent = self.0.limits_max.memory_bytes;
+        match needs {
+            _ if depth as usize > CALL_DEPTH_MAX => Err(LoadError::CallDepth { depth }),
+            Needs { slots: needed, .. } if needed > slots => Err(LoadError::CallSlots { depth, slots }),
+            Needs { memory_bytes: asked, .. } if asked > lent => Err(LoadError::CallMemory { asked, lent }),
+            _ => Ok(needs),
+        }
     }
 
     fn check_limits(&self, limits: &Limits) -> Result<(), LoadError> {
@@ -133,27 +175,31 @@ impl Engine {
         if let Some(compiled) = loaded.get(&key).and_then(Weak::upgrade) {
             return Ok(compiled);
         }
-        let compiled = Arc::new(self.compile(key, bytes)?);
+        let code = match loaded_code(&loaded, key.0) {
+            Some(code) => code,
+            None => self.code(key.0, bytes)?,
+        };
+        let compiled = Arc::new(self.link(key, &code)?);
         loaded.retain(|_, compiled| compiled.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&compiled));
         Ok(compiled)
     }
 
-    fn compile(&self, (digest, profile): (ComponentDigest, Determinism), bytes: &[u8]) -> Result<Compiled, LoadError> {
-        if bytes.starts_with(b"\0asm\x01\0\0\0") {
-            return Err(LoadError::CoreModule { digest });
-        }
-        let code = self.code(digest, bytes)?;
-        let linked = self.0.linkers.link(digest, &code, profile)?;
+    fn link(&self, (digest, profile): (ComponentDigest, Determinism), code: &Code) -> Result<Compiled, LoadError> {
+        let linked = self.0.linkers.link(digest, code, profile)?;
         let service = exported(digest, linked)?;
         Ok(Compiled { digest, service })
     }
 
     fn code(&self, digest: ComponentDigest, bytes: &[u8]) -> Result<Code, LoadError> {
+        if bytes.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadError::CoreModule { digest });
+        }
         let cache = self.0.cache.as_ref();
         if let Some(code) = cache.and_then(|cache| cache.load(&self.0.wasm, digest)) {
             return Ok(code);
         }
+        size::check(digest, bytes)?;
         let code = Code::from_binary(&self.0.wasm, bytes)
             .map_err(|error| LoadError::Invalid { digest, reason: format!("{error:#}") })?;
         if let Some(cache) = cache {
@@ -161,6 +207,17 @@ impl Engine {
         }
         Ok(code)
     }
+}
+
+/// The code of a component that is in use under another profile: profiles differ in what they link, not in what they compile.
+fn loaded_code(loaded: &Loaded, digest: ComponentDigest) -> Option<Code> {
+    let compiled = loaded.iter().filter(|((of, _), _)| *of == digest).find_map(|(_, compiled)| compiled.upgrade())?;
+    Some(compiled.service.instance_pre().component().clone())
+}
+
+fn shares(config: &EngineConfig) -> Arc<Shares> {
+    let threads = config.compute_threads.or_else(|| std::thread::available_parallelism().ok());
+    Shares::new(config.concurrent_max as usize, threads.map_or(1, NonZeroUsize::get), config.connections_max as usize)
 }
 
 /// A node without its cache is slow to start and as right as any other.

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use tandem_types::{ComponentDigest, Determinism};
+use tandem_types::{CALL_DEPTH_MAX, ComponentDigest, Determinism, WorkflowId};
 
+use crate::chain::ChainError;
 use crate::{LimitBreach, LimitKind};
 
 /// Why a component cannot be loaded.
@@ -17,6 +18,18 @@ pub enum LoadError {
         digest: ComponentDigest,
         /// What the validator says.
         reason: String,
+    },
+    /// More than any component may have: compiling takes time and memory that no other limit bounds.
+    #[error("{digest} has {found} {what}, a component may have {most}")]
+    TooLarge {
+        /// Digest of the bytes.
+        digest: ComponentDigest,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        most: u64,
     },
     /// A core module where a component is needed.
     #[error("{digest} is a core WebAssembly module, not a component")]
@@ -69,6 +82,34 @@ pub enum LoadError {
         /// What the node lends at most.
         lent: u64,
     },
+    /// A `strict` component calls one that is not.
+    #[error("a `strict` component may not call `{callee}`, which is `open`")]
+    StrictCalls {
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// Calls within calls go too deep.
+    #[error("calls go {depth} deep, {CALL_DEPTH_MAX} at most")]
+    CallDepth {
+        /// How deep.
+        depth: u32,
+    },
+    /// A run needs an instance for each component that waits for another, and the node has fewer slots.
+    #[error("calls go {depth} deep, and this node runs {slots} components at a time")]
+    CallSlots {
+        /// How deep.
+        depth: u32,
+        /// Slots of the node.
+        slots: u32,
+    },
+    /// The component and those that it calls may take more memory together than the node lends to one run.
+    #[error("the component and those that it calls may take {asked} bytes of memory, this node lends {lent}")]
+    CallMemory {
+        /// Sum of the limits of those that are in memory at a time.
+        asked: u64,
+        /// What the node lends at most.
+        lent: u64,
+    },
 }
 
 /// Whose fault it is that there is no output.
@@ -103,6 +144,17 @@ pub enum RunError {
         /// What kind of crash.
         reason: String,
     },
+    /// The node's endpoint did not answer a read of the chain as it should. The component is never told.
+    #[error("cannot read the chain: {0}")]
+    Chain(ChainError),
+    /// A component that it called, itself or through another, ended otherwise than with an output or an error of its own.
+    #[error("in workflow `{workflow}`, which is called: {error}")]
+    Callee {
+        /// The workflow that was called.
+        workflow: WorkflowId,
+        /// What ended it. Whose fault that is, is whose fault this is.
+        error: Box<RunError>,
+    },
     /// The node failed, not the component.
     #[error("the engine failed: {reason}")]
     Host {
@@ -118,17 +170,24 @@ impl From<LimitBreach> for RunError {
     }
 }
 
+// As above.
+impl From<ChainError> for RunError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(error)
+    }
+}
+
 impl RunError {
     /// Whose fault it was.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Guest(error) => error.kind.fault(),
-            Self::Limit(breach) => match breach.kind {
-                LimitKind::HttpTime | LimitKind::Time => Fault::Source,
-                _ => Fault::Component,
-            },
+            Self::Limit(breach) => breach.kind.fault(),
+            // Only names are looked up, and what they lead to is not the component's doing.
+            Self::Refused(Refusal::HttpAddress { .. }) => Fault::Source,
             Self::Refused(_) | Self::Trap { .. } => Fault::Component,
-            Self::Host { .. } => Fault::Host,
+            Self::Callee { error, .. } => error.fault(),
+            Self::Chain(_) | Self::Host { .. } => Fault::Host,
         }
     }
 
@@ -213,7 +272,35 @@ pub enum Refusal {
     /// `CONNECT`, which would open a tunnel.
     #[error("the HTTP method CONNECT is not granted to any component")]
     HttpTunnel,
+    /// A method other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
+    #[error("the HTTP method `{method}` is not granted to any component")]
+    HttpMethod {
+        /// The method, as asked for.
+        method: String,
+    },
     /// The service's store.
     #[error("the service's store is not granted")]
     Store,
+    /// The service's chain.
+    #[error("reads of the chain are not granted")]
+    Chain,
+    /// Another component of the service.
+    #[error("calls to workflow `{workflow}` are not granted")]
+    Component {
+        /// The workflow, as asked for, redacted and cut to a bearable length.
+        workflow: String,
+    },
+}
+
+impl Refusal {
+    /// With the component's own words as they may be shown.
+    pub(crate) fn shown(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::HttpHost { host } => Self::HttpHost { host: show(&host) },
+            Self::HttpAddress { host, address } => Self::HttpAddress { host: show(&host), address },
+            Self::HttpDestination { destination } => Self::HttpDestination { destination: show(&destination) },
+            Self::HttpMethod { method } => Self::HttpMethod { method: show(&method) },
+            refusal => refusal,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Runs WebAssembly components for operators: compiled once, instantiated afresh for every task, shut in.
 //!
-//! A component reaches exactly what its [`Grants`] name and nothing else: no file system, no environment, no sockets, no standard streams, HTTP only to
-//! listed hosts, and its service's [store] only where that is granted. Under the determinism profile `strict` it reaches nothing that differs between
+//! A component reaches exactly what its [`Grants`] name and nothing else: no disk, no environment, no sockets, no standard streams, HTTP only to
+//! listed hosts, and its service's [store] and [chain] only where they are granted. Under the determinism profile `strict` it reaches nothing that differs between
 //! operators, and the same task gives the same output for the same fuel. Every execution ends within its [`Limits`], with an [`Execution`] or with a [`RunError`] that says which limit was met or what
 //! was refused, and whose fault it was.
 //!
@@ -24,6 +24,7 @@
 mod bindings;
 mod cache;
 mod capability;
+pub mod chain;
 mod component;
 mod engine;
 mod error;
@@ -32,16 +33,21 @@ mod limits;
 mod linker;
 mod pool;
 mod secrets;
+mod share;
+mod size;
 mod state;
 pub mod store;
 mod threads;
+mod turn;
 
 pub use cache::CacheConfig;
 pub use capability::http::{HostError, HttpExchange, HttpHost, HttpHosts, HttpTape};
+pub use chain::{ChainError, ChainLimits, ChainState, MemoryChain};
 pub use component::{Component, Execution, TaskInput};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use error::{Fault, GuestError, GuestErrorKind, LoadError, Refusal, RunError};
 pub use grants::Grants;
-pub use limits::{LimitBreach, LimitKind, Limits};
+pub use limits::{LimitBreach, LimitKind, Limits, ScratchLimits};
 pub use secrets::Secrets;
+pub use size::{COMPONENT_BYTES_MAX, COMPONENT_FUNCTIONS_MAX, FUNCTION_BYTES_MAX};
 pub use store::{MemoryStore, ServiceStore, StoreLimits};

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::{Limits as ManifestLimits, StoreGrant};
+use tandem_types::{ChainGrant, Limits as ManifestLimits, ScratchGrant, StoreGrant};
 
-use crate::StoreLimits;
+use crate::capability::components::INPUT_BYTES_MAX as CALL_INPUT_BYTES_MAX;
+use crate::store::STORE_BATCH_MAX;
+use crate::{ChainLimits, Fault, StoreLimits, pool};
 
 /// Limits of one execution.
 ///
@@ -26,14 +28,35 @@ pub struct Limits {
     pub log_bytes: u64,
     /// HTTP requests, redirects that the component follows included.
     pub http_requests: u64,
-    /// Bytes of request bodies, summed.
+    /// Bytes of headers and bodies of requests, summed.
     pub http_request_bytes: u64,
-    /// Bytes of response bodies, summed.
+    /// Bytes of headers and bodies of responses, summed.
     pub http_response_bytes: u64,
     /// Time for one HTTP request, from the name lookup to the last byte of the response.
     pub http_time: Duration,
     /// What it may make of the service's store, where that is granted.
     pub store: StoreLimits,
+    /// What it may read of the service's chain, where that is granted.
+    pub chain: ChainLimits,
+    /// Calls to other components, those of callees included.
+    pub component_calls: u64,
+    /// What its scratch directory may hold.
+    pub scratch: ScratchLimits,
+}
+
+/// What the scratch directory of one execution may hold. With no bytes, there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScratchLimits {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl From<ScratchGrant> for ScratchLimits {
+    fn from(grant: ScratchGrant) -> Self {
+        Self { bytes: grant.bytes, files: grant.files }
+    }
 }
 
 impl Default for Limits {
@@ -58,6 +81,9 @@ impl From<ManifestLimits> for Limits {
             http_response_bytes: limits.http_response_bytes,
             http_time: Duration::from_secs(10),
             store: StoreGrant::default().into(),
+            chain: ChainGrant::default().into(),
+            component_calls: limits.component_calls,
+            scratch: ScratchLimits::default(),
         }
     }
 }
@@ -65,7 +91,12 @@ impl From<ManifestLimits> for Limits {
 impl Limits {
     /// The most that any manifest may ask for; what a node lends unless it is configured otherwise.
     pub fn manifest_max() -> Self {
-        Self { store: StoreGrant::MAX.into(), ..ManifestLimits::MAX.into() }
+        Self {
+            store: StoreGrant::MAX.into(),
+            chain: ChainGrant::MAX.into(),
+            scratch: ScratchGrant::MAX.into(),
+            ..ManifestLimits::MAX.into()
+        }
     }
 
     /// The first limit in which `self` asks for more than `cap` lends.
@@ -90,8 +121,11 @@ impl Limits {
             (LimitKind::HttpRequestBytes, self.http_request_bytes),
             (LimitKind::HttpResponseBytes, self.http_response_bytes),
             (LimitKind::HttpTime, millis(self.http_time)),
+            (LimitKind::ComponentCalls, self.component_calls),
+            (LimitKind::ScratchBytes, self.scratch.bytes),
+            (LimitKind::ScratchFiles, self.scratch.files),
         ];
-        amounts.into_iter().chain(self.store.amounts())
+        amounts.into_iter().chain(self.store.amounts()).chain(self.chain.amounts())
     }
 
     pub(crate) fn breach(&self, kind: LimitKind) -> LimitBreach {
@@ -119,6 +153,8 @@ pub enum LimitKind {
     Stack,
     /// Things of the host that the component holds at once, such as requests and streams; the same on every node.
     Handles,
+    /// Bytes that one call hands to the host; the same on every node.
+    CallBytes,
     /// [`Limits::output_bytes`].
     Output,
     /// [`Limits::log_bytes`].
@@ -143,9 +179,78 @@ pub enum LimitKind {
     StoreBytes,
     /// Keys of one command on the store; the same on every node.
     StoreBatch,
+    /// [`ChainLimits::calls`].
+    ChainCalls,
+    /// [`ChainLimits::bytes`].
+    ChainBytes,
+    /// [`ChainLimits::gas`].
+    ChainGas,
+    /// [`Limits::component_calls`].
+    ComponentCalls,
+    /// Bytes of the input of a component that is called; the same on every node.
+    CallInput,
+    /// [`ScratchLimits::bytes`].
+    ScratchBytes,
+    /// [`ScratchLimits::files`].
+    ScratchFiles,
 }
 
 impl LimitKind {
+    /// All of them, as documented.
+    pub const ALL: [Self; 26] = [
+        Self::Fuel,
+        Self::Time,
+        Self::Memory,
+        Self::TableElements,
+        Self::Stack,
+        Self::Handles,
+        Self::CallBytes,
+        Self::Output,
+        Self::Log,
+        Self::HttpRequests,
+        Self::HttpRequestBytes,
+        Self::HttpResponseBytes,
+        Self::HttpTime,
+        Self::StoreCalls,
+        Self::StoreKeys,
+        Self::StoreKeyBytes,
+        Self::StoreValueBytes,
+        Self::StoreBytes,
+        Self::StoreBatch,
+        Self::ChainCalls,
+        Self::ChainBytes,
+        Self::ChainGas,
+        Self::ComponentCalls,
+        Self::CallInput,
+        Self::ScratchBytes,
+        Self::ScratchFiles,
+    ];
+
+    /// The value, where it is the same on every node and no manifest sets it.
+    pub fn fixed(self) -> Option<u64> {
+        match self {
+            Self::Stack => Some(pool::STACK_BYTES as u64),
+            Self::Handles => Some(pool::HANDLES as u64),
+            Self::CallBytes => Some(pool::CALL_BYTES as u64),
+            Self::StoreBatch => Some(STORE_BATCH_MAX as u64),
+            Self::CallInput => Some(CALL_INPUT_BYTES_MAX as u64),
+            _ => None,
+        }
+    }
+
+    /// Whose fault it is to meet the limit. Time passes while others are slow, so it is a source's.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Time | Self::HttpTime => Fault::Source,
+            _ => Fault::Component,
+        }
+    }
+
+    /// Whether a `strict` component meets the limit on every machine or on none. The depth of calls depends on the processor, time on everything.
+    pub fn is_deterministic(self) -> bool {
+        !matches!(self, Self::Time | Self::HttpTime | Self::Stack)
+    }
+
     /// The name in configuration, metrics and JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -155,6 +260,7 @@ impl LimitKind {
             Self::TableElements => "table-elements",
             Self::Stack => "stack",
             Self::Handles => "handles",
+            Self::CallBytes => "call-bytes",
             Self::Output => "output",
             Self::Log => "log",
             Self::HttpRequests => "http-requests",
@@ -167,6 +273,13 @@ impl LimitKind {
             Self::StoreValueBytes => "store-value-bytes",
             Self::StoreBytes => "store-bytes",
             Self::StoreBatch => "store-batch",
+            Self::ChainCalls => "chain-calls",
+            Self::ChainBytes => "chain-bytes",
+            Self::ChainGas => "chain-gas",
+            Self::ComponentCalls => "component-calls",
+            Self::CallInput => "call-input",
+            Self::ScratchBytes => "scratch-bytes",
+            Self::ScratchFiles => "scratch-files",
         }
     }
 }
@@ -197,6 +310,7 @@ impl fmt::Display for LimitBreach {
             LimitKind::TableElements => write!(f, "asked for more than {limit} table elements"),
             LimitKind::Stack => write!(f, "called deeper than {bytes} of stack allow"),
             LimitKind::Handles => write!(f, "held more than {limit} handles at once"),
+            LimitKind::CallBytes => write!(f, "handed more than {bytes} to the host at once"),
             LimitKind::Output => write!(f, "returned more than {bytes} of output"),
             LimitKind::Log => write!(f, "logged more than {bytes}"),
             LimitKind::HttpRequests => write!(f, "made more than {limit} HTTP requests"),
@@ -209,6 +323,13 @@ impl fmt::Display for LimitBreach {
             LimitKind::StoreValueBytes => write!(f, "wrote a value of more than {bytes}"),
             LimitKind::StoreBytes => write!(f, "would fill the store with more than {bytes}"),
             LimitKind::StoreBatch => write!(f, "named more than {limit} keys of the store at once"),
+            LimitKind::ChainCalls => write!(f, "read the chain more than {limit} times"),
+            LimitKind::ChainBytes => write!(f, "sent and received more than {bytes} in reads of the chain"),
+            LimitKind::ChainGas => write!(f, "asked for more than {limit} gas"),
+            LimitKind::ComponentCalls => write!(f, "called other components more than {limit} times"),
+            LimitKind::CallInput => write!(f, "called a component with more than {bytes} of input"),
+            LimitKind::ScratchBytes => write!(f, "filled its scratch directory with more than {bytes}"),
+            LimitKind::ScratchFiles => write!(f, "made more than {limit} files and directories"),
         }
     }
 }

@@ -1,34 +1,40 @@
 //! The host functions that components are linked against, one table per determinism profile, and what a profile forbids. What is forbidden is not in
 //! the table; the list of it is there to say why.
 
+use std::sync::OnceLock;
+
 use tandem_types::{ComponentDigest, Determinism};
 use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::{WasiCtxView, WasiView as _};
 
 use crate::LoadError;
-use crate::bindings::tandem::service::{config, logging, secrets, store};
-use crate::capability::strict;
+use crate::bindings::tandem::service::{chain, config, logging, secrets, store};
+use crate::capability::{components, scratch, strict};
 use crate::state::State;
 
 /// What `strict` components may not import: the beginning of the name, and why.
-const NOT_STRICT: [(&str, &str); 5] = [
+const NOT_STRICT: [(&str, &str); 4] = [
     ("wasi:http/", "what a server answers cannot be reproduced"),
     ("wasi:sockets/", "what comes from a network cannot be reproduced"),
-    ("wasi:filesystem/", "what is on a disk differs between operators"),
     ("tandem:service/store", "what a service has stored differs between operators"),
     ("tandem:service/secrets", "secrets differ between operators"),
 ];
 
-/// One linker per profile.
+/// One linker per profile, made for the first component that needs it: a node that has just started is waited for.
+#[derive(Default)]
 pub(crate) struct Linkers {
-    open: Linker<State>,
-    strict: Linker<State>,
+    open: OnceLock<Linker<State>>,
+    strict: OnceLock<Linker<State>>,
 }
 
 impl Linkers {
-    pub(crate) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
-        Ok(Self { open: open(engine)?, strict: strict(engine)? })
+    fn of(&self, profile: Determinism, engine: &wasmtime::Engine) -> &Linker<State> {
+        let (linker, make): (_, fn(&_) -> _) = match profile {
+            Determinism::Open => (&self.open, open),
+            Determinism::Strict => (&self.strict, strict),
+        };
+        linker.get_or_init(|| make(engine).expect("the host's own functions do not clash"))
     }
 
     /// Links `code` with what `profile` offers.
@@ -41,14 +47,10 @@ impl Linkers {
         code: &Code,
         profile: Determinism,
     ) -> Result<InstancePre<State>, LoadError> {
-        let linker = match profile {
-            Determinism::Open => &self.open,
-            Determinism::Strict => {
-                refuse_forbidden(digest, code)?;
-                &self.strict
-            }
-        };
-        linker.instantiate_pre(code).map_err(|error| bad_import(digest, &error))
+        if profile == Determinism::Strict {
+            refuse_forbidden(digest, code)?;
+        }
+        self.of(profile, code.engine()).instantiate_pre(code).map_err(|error| bad_import(digest, &error))
     }
 }
 
@@ -80,7 +82,7 @@ fn open(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    add_file_system(&mut linker)?;
+    add_sockets(&mut linker)?;
     Ok(linker)
 }
 
@@ -95,12 +97,15 @@ fn common(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    chain::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    components::add_to_linker(&mut linker)?;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
     add_standard_library(&mut linker)?;
+    scratch::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-/// What standard libraries import whether or not the component uses it. All of it is empty. Sockets are left out on purpose.
+/// What standard libraries import whether or not the component uses it. All of it is empty.
 fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView};
     use wasmtime_wasi::random::WasiRandom;
@@ -121,11 +126,17 @@ fn add_standard_library(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// A file system without a single directory, for components that look for one and can do without.
-fn add_file_system(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+/// Sockets that cannot be made and names that are not looked up: Python's standard library imports them whether or not the component uses them. Who
+/// answers is `sealed_wasi`, which refuses.
+fn add_sockets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
-    wasi::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
-    wasi::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    wasi::sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::network::add_to_linker::<_, WasiSockets>(linker, &Default::default(), State::sockets)?;
+    wasi::sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::tcp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    wasi::sockets::udp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
     Ok(())
 }

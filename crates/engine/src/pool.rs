@@ -1,5 +1,7 @@
 //! wasmtime's configuration: memory from a pool that is laid out once, code whose behaviour does not depend on the machine.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::EngineConfig;
@@ -14,8 +16,8 @@ pub(crate) const HANDLES: usize = 1000;
 pub(crate) const CALL_BYTES: usize = 16 << 20;
 /// Most random bytes per call.
 pub(crate) const RANDOM_BYTES: u64 = 64 << 10;
-/// Core instances, memories and tables that one component may consist of.
-const PARTS: u32 = 32;
+/// Core instances that one component may consist of. CPython comes as a dozen libraries, each with its shims: 38 in all.
+const PARTS: u32 = 64;
 /// Memory that a free slot keeps for its next instance, where the kernel can tell which pages were touched.
 const WARM_BYTES: usize = 1 << 20;
 /// Most memories that are laid out for the sake of warmth: each is some gigabytes of address space, of which there are 2^47 bytes.
@@ -35,7 +37,14 @@ pub(crate) fn config(engine: &EngineConfig) -> Config {
         // Results must not depend on the machine: one NaN, no relaxed arithmetic, no threads.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .wasm_memory64(false);
+        .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
+        // Nobody looks into compiled code with a debugger, and crashes are told by their kind: a quarter of its size would be for that.
+        .debug_symbols(false)
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        // One frame says whether the component was on the stack, which tells what it hands over from what it returns.
+        .wasm_backtrace_max_frames(Some(NonZeroUsize::MIN));
     config
 }
 
@@ -49,10 +58,11 @@ fn memories(slots: u32) -> u32 {
 
 fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
     let slots = engine.concurrent_max;
+    let memories = memories(slots);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(PARTS))
-        .total_memories(memories(slots))
+        .total_memories(memories)
         .total_tables(slots.saturating_mul(8))
         .total_stacks(slots)
         .max_core_instances_per_component(PARTS)
@@ -60,7 +70,7 @@ fn pool(engine: &EngineConfig) -> PoolingAllocationConfig {
         .max_tables_per_component(8)
         .max_memory_size(usize::try_from(engine.limits_max.memory_bytes).unwrap_or(usize::MAX))
         .table_elements(usize::try_from(engine.limits_max.table_elements).unwrap_or(usize::MAX))
-        .max_unused_warm_slots(memories(slots));
+        .max_unused_warm_slots(memories);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         // Without the scan, keeping memory means to wipe all of it each time: slower than giving it back.
         pool.pagemap_scan(Enabled::Yes)

@@ -21,6 +21,11 @@ impl Secrets {
         self.0.keys().map(String::as_str)
     }
 
+    /// Adds the secrets of `others`, in place of those of the same names.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.as_str())
     }
@@ -51,11 +56,18 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     pub(crate) fn new(secrets: &Secrets) -> Self {
+        Self::with(secrets, [])
+    }
+
+    /// For a component and those that it calls: they hand each other what they know.
+    pub(crate) fn with<'a>(secrets: &Secrets, callees: impl IntoIterator<Item = &'a Self>) -> Self {
+        let theirs = callees.into_iter().flat_map(|callee| callee.patterns.iter().cloned());
         let mut patterns: Vec<_> = secrets
             .0
             .iter()
             .filter(|(_, value)| !value.is_empty())
             .flat_map(|(name, value)| spellings(value).map(move |text| (text, format!("[secret {name}]"))))
+            .chain(theirs)
             .collect();
         patterns.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         patterns.dedup_by(|a, b| a.0 == b.0);

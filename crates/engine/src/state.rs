@@ -1,19 +1,27 @@
 //! What the host keeps for one execution. Nothing of it outlives the execution.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{CallHook, ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::tandem::service::logging::Level;
-use crate::capability::http::{Client, Gate, Stop};
+use crate::capability::chain::ChainGate;
+use crate::capability::components::CallGate;
+use crate::capability::http::{CHUNK_BYTES, Gate, ServiceClient, Stop};
 use crate::capability::logging::LogSink;
+use crate::capability::scratch::{Scratch, ScratchView};
 use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
+use crate::component::Allowance;
 use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
+
+/// Longest word of a component that an error repeats, such as a host, in bytes.
+const WORD_BYTES_MAX: usize = 256;
 
 /// The host's side of one instance.
 pub(crate) struct State {
@@ -21,7 +29,12 @@ pub(crate) struct State {
     pub(crate) log: LogSink,
     pub(crate) gate: Gate,
     pub(crate) store: StoreGate,
+    pub(crate) chain: ChainGate,
+    pub(crate) calls: CallGate,
+    /// When its time is up.
+    deadline: Instant,
     strict: Strict,
+    scratch: Scratch,
     usage: Usage,
     /// Made when it is first asked for: most of what a host call could need is needed by no call.
     wasi: Option<WasiCtx>,
@@ -30,29 +43,58 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(grants: Arc<Grants>, client: Client, log: LogSink, task: &TaskInput) -> Self {
+    pub(crate) fn new(grants: Arc<Grants>, client: ServiceClient, task: &TaskInput, allowance: Allowance) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(pool::HANDLES);
         Self {
             gate: Gate::new(client, Arc::clone(&grants)),
             store: StoreGate::new(Arc::clone(&grants)),
+            chain: ChainGate::new(Arc::clone(&grants), task.block),
+            calls: CallGate::new(Arc::clone(&grants), task, allowance.calls),
+            deadline: allowance.deadline,
             strict: Strict::new(task.task_id, task.block.time),
+            scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
-            http: WasiHttpCtx::new(),
+            http: bounded_http(),
             usage: Usage::default(),
+            log: allowance.log,
             grants,
-            log,
             table,
         }
+    }
+
+    /// When its time is up, and its caller's if that is earlier.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether what a callee had too little of was this component's: time that is up, or fuel, if it had no more to give.
+    pub(crate) fn is_spent(&self, kind: LimitKind, all_fuel: bool) -> bool {
+        match kind {
+            LimitKind::Time => Instant::now() >= self.deadline,
+            LimitKind::Fuel => all_fuel,
+            _ => false,
+        }
+    }
+
+    fn check_time(&self) -> wasmtime::Result<()> {
+        if Instant::now() < self.deadline { Ok(()) } else { Err(self.grants.limits.breach(LimitKind::Time).into()) }
     }
 
     /// Why something that the component asked for was not done, if anything was: the first reason of each capability.
     pub(crate) fn stopped(&self) -> Option<RunError> {
         let http = self.gate.stopped().map(|stop| match stop {
-            Stop::Refused(refusal) => refusal.into(),
+            Stop::Refused(refusal) => refusal.shown(|text| self.log.redact(text, WORD_BYTES_MAX)).into(),
             Stop::Limit(breach) => breach.into(),
         });
-        http.or_else(|| self.store.stopped().cloned())
+        let gates = [self.store.stopped(), self.chain.stopped(), self.calls.stopped()];
+        let scratch = || self.scratch.stopped().map(RunError::from);
+        http.or_else(|| gates.into_iter().flatten().next().cloned()).or_else(scratch)
+    }
+
+    /// The execution's files.
+    pub(crate) fn scratch(&mut self) -> ScratchView<'_> {
+        ScratchView { scratch: &mut self.scratch, table: &mut self.table }
     }
 
     /// Time and randomness under the profile `strict`.
@@ -61,12 +103,23 @@ impl State {
     }
 }
 
-/// WASI with nothing behind it but clocks, randomness and the log: no directories, no environment, no arguments, no input.
+/// HTTP whose heads have a bound.
+fn bounded_http() -> WasiHttpCtx {
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(CHUNK_BYTES);
+    http
+}
+
+/// WASI with nothing behind it but clocks, randomness and the log: no directories, no environment, no arguments, no input, no sockets.
 fn sealed_wasi(log: &LogSink) -> WasiCtx {
     WasiCtx::builder()
         .stdout(GuestStream { sink: log.clone(), level: Level::Info })
         .stderr(GuestStream { sink: log.clone(), level: Level::Warn })
         .max_random_size(pool::RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .socket_addr_check(|_, _| Box::pin(async { false }))
         .build()
 }
 
@@ -91,10 +144,10 @@ struct Usage {
 
 impl Usage {
     /// Adds a growth to what is in use, unless it is above the limit or the object's own maximum.
-    fn grow(used: &mut u64, growth: Growth, breach: LimitBreach) -> wasmtime::Result<bool> {
+    fn grow(used: &mut u64, growth: Growth, limit: u64, kind: LimitKind) -> wasmtime::Result<bool> {
         let after = used.saturating_add((growth.desired - growth.current) as u64);
-        if after > breach.limit {
-            return Err(breach.into());
+        if after > limit {
+            return Err(LimitBreach { kind, limit }.into());
         }
         if growth.maximum.is_some_and(|maximum| growth.desired > maximum) {
             return Ok(false);
@@ -111,6 +164,11 @@ struct Growth {
     maximum: Option<usize>,
 }
 
+/// An error of a host function that ends the execution, whatever the component would make of it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Ended(pub(crate) RunError);
+
 /// The machine has no memory left for a component that may have it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("this machine has no memory left for the component")]
@@ -119,32 +177,90 @@ pub(crate) struct OutOfMemory;
 /// A request above an object's own maximum fails as WebAssembly has it; one above the limit ends the execution, so that it is always known why.
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let breach = self.grants.limits.breach(LimitKind::Memory);
-        Usage::grow(&mut self.usage.memory_bytes, Growth { current, desired, maximum }, breach)
+        let (growth, limit) = (Growth { current, desired, maximum }, self.grants.limits.memory_bytes);
+        Usage::grow(&mut self.usage.memory_bytes, growth, limit, LimitKind::Memory)
     }
 
-    /// A machine that is out of memory must not show in a result, because other operators' are not. A growth above the memory's own maximum is the
-    /// guest's affair; wasmtime tells it from the rest by its words only.
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        if error.to_string() == "memory growth exceeds memory type's limits" { Ok(()) } else { Err(OutOfMemory.into()) }
+    /// What the limit and the memory's own maximum admit fails for want of memory only: memories with pages of one byte, which have another reason, are
+    /// off. And a machine that is out of memory must not show in a result, because other operators' are not.
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(OutOfMemory.into())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let breach = self.grants.limits.breach(LimitKind::TableElements);
-        Usage::grow(&mut self.usage.table_elements, Growth { current, desired, maximum }, breach)
+        let (growth, limit) = (Growth { current, desired, maximum }, self.grants.limits.table_elements);
+        Usage::grow(&mut self.usage.table_elements, growth, limit, LimitKind::TableElements)
     }
 }
 
-/// A store that stops at the limits of `state`'s workflow. Long computations let others run in between.
-pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> wasmtime::Result<Store<State>> {
+/// A store that stops at the limits of `state`'s workflow, and with `fuel`. Long computations let others run in between.
+pub(crate) fn store(engine: &wasmtime::Engine, state: State, fuel: u64) -> wasmtime::Result<Store<State>> {
     /// Fuel between two pauses, well under a millisecond of work.
     const PAUSE_FUEL: u64 = 500_000;
-    let fuel = state.grants.limits.fuel;
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
+    // Calls of the host cost next to no fuel, so a loop of them may not pause for long. The clock is looked at after each.
+    store.call_hook(|context, transition| match transition {
+        CallHook::ReturningFromHost => context.data().check_time(),
+        _ => Ok(()),
+    });
     store.set_hostcall_fuel(pool::CALL_BYTES);
     store.set_max_component_handles(pool::HANDLES);
     store.fuel_async_yield_interval(Some(PAUSE_FUEL))?;
     store.set_fuel(fuel)?;
     Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wasmtime::{Engine, Memory, MemoryType};
+
+    use super::*;
+    use crate::capability::http::Client;
+    use crate::secrets::Redactor;
+    use crate::share::Shares;
+    use crate::{EngineConfig, Limits, Secrets};
+
+    /// The store of an execution with the default limits.
+    fn world() -> Store<State> {
+        let config = EngineConfig { concurrent_max: 1, ..EngineConfig::default() };
+        let engine = Engine::new(&pool::config(&config)).expect("there is address space for a slot");
+        let (task, redactor) = (TaskInput::manual(Vec::new()), Arc::new(Redactor::new(&Secrets::default())));
+        let log = LogSink::new(task.task_id, task.workflow.clone(), redactor, 0);
+        let client = Client::new(Default::default()).expect("TLS can be set up").of(&Shares::new(1, 1, 1).of(None, 1));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let allowance = Allowance { fuel: 1, calls: 0, deadline, turns: None, log };
+        store(&engine, State::new(Arc::default(), client, &task, allowance), 1).expect("fuel is on")
+    }
+
+    /// Asks for `pages` more than one, as a component does.
+    async fn grow(pages: u64, maximum: Option<u32>) -> wasmtime::Error {
+        let mut store = world();
+        let memory = Memory::new_async(&mut store, MemoryType::new(1, maximum)).await.expect("a page is little");
+        memory.grow_async(&mut store, pages).await.expect_err("it is too much")
+    }
+
+    #[tokio::test]
+    async fn memory_above_its_own_maximum_is_no_fault_of_the_machine() {
+        let error = grow(2, Some(2)).await;
+        assert!(!error.is::<OutOfMemory>() && !error.is::<LimitBreach>(), "{error:#}");
+    }
+
+    #[tokio::test]
+    async fn memory_above_the_limit_is_a_breach() {
+        let limit = Limits::default().memory_bytes;
+        for pages in [limit >> 16, 1 << 16] {
+            let error = grow(pages, None).await;
+            assert_eq!(error.downcast_ref(), Some(&LimitBreach { kind: LimitKind::Memory, limit }));
+        }
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_give_is_a_fault_of_the_machine() {
+        let error = wasmtime::Error::from(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
+        let failed = world().data_mut().memory_grow_failed(error).expect_err("the execution must not go on");
+        assert!(failed.is::<OutOfMemory>());
+    }
 }

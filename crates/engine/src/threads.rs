@@ -15,6 +15,10 @@ use crate::{Component, RunError};
 #[cfg(target_os = "linux")]
 const NICER_BY: i32 = 10;
 
+/// Threads for each that a service may keep busy. What does not pause, such as a call of the host or of the kernel, is beyond turns; with threads to spare, the
+/// system divides the processors between it and the executions of other services.
+const SPARE: usize = 4;
+
 pub(crate) struct ComputeThreads {
     handle: Handle,
     /// There until it is dropped.
@@ -22,9 +26,10 @@ pub(crate) struct ComputeThreads {
 }
 
 impl ComputeThreads {
+    /// Threads of which every service may keep `count` busy.
     pub(crate) fn start(count: NonZeroUsize) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(count.get())
+            .worker_threads(count.get().saturating_mul(SPARE))
             .thread_name("tandem-compute")
             .on_thread_start(step_back)
             .enable_all()

@@ -8,6 +8,9 @@ use tandem_protocol::Settings;
 use tandem_types::{Address, ServiceId};
 use url::Url;
 
+use crate::caps::Caps;
+use crate::components::SourcesConfig;
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -64,12 +67,16 @@ pub struct Config {
 }
 
 /// What components may do at most, whatever their manifest says.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ComponentsConfig {
     /// Whether a manifest may grant hosts of this machine and its private networks. Leave it off where anything listens there that
     /// the authors of services should not reach.
     pub private_hosts: bool,
+    /// Caps over the limits of every manifest.
+    pub limits_max: Caps,
+    /// Where they may be fetched from.
+    pub sources: SourcesConfig,
 }
 
 /// Which service.
@@ -208,7 +215,8 @@ impl Config {
             ("agreement.vote-grace-ms", self.agreement.vote_grace_ms, 0, 600_000),
             ("agreement.takeover-ms", self.agreement.takeover_ms, 100, 3_600_000),
         ];
-        for (key, found, least, most) in bounds {
+        let caps = self.components.limits_max.bounds().into_iter().map(|(key, found, most)| (key, found, 1, most));
+        for (key, found, least, most) in bounds.into_iter().chain(caps) {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }
@@ -221,6 +229,7 @@ impl Config {
         for path in [data, manifests, components, &mut self.keys.directory] {
             *path = base.join(&*path);
         }
+        self.components.sources.resolve(base);
         self.keys.password_file = self.keys.password_file.take().map(|path| base.join(path));
     }
 }
@@ -270,6 +279,9 @@ components = "components"
             (TOML.replace("rpc =", "rcp ="), "rcp"),
             (TOML.replace("chain-id = 31337", "chain-id = \"x\""), "chain-id"),
             (format!("{TOML}\n[agreement]\nslot-ms = 1"), "agreement.slot-ms is 1"),
+            (format!("{TOML}\n[components.limits-max]\nmemory = 1"), "memory"),
+            (format!("{TOML}\n[components.limits-max]\nfuel = 0"), "components.limits-max.fuel is 0"),
+            (format!("{TOML}\n[components.limits-max]\nmemory-mib = 4096"), "expected 1 to 1024"),
         ];
         for (text, message) in cases {
             let error = read(&text).expect_err(message);

@@ -17,9 +17,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::agree::AgreeInput;
 use crate::clock;
-use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask};
+use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask, bearable};
 use crate::metrics::{ExecutionOutcome, Metrics};
-use crate::workflows::Workflows;
+use crate::workflows::{MissingComponent, Workflows};
 
 /// Tasks that are read from the journal and run at a time; the engine bounds how many of them compute.
 pub(crate) const ATTEMPTS_MAX: usize = 512;
@@ -29,17 +29,31 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// What every execution shares.
 pub(crate) struct Executor {
     pub(crate) service: ServiceId,
-    pub(crate) workflows: Workflows,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) journal: Journal,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
     pub(crate) attempts: Semaphore,
 }
 
-/// An execution that did not give a result.
-struct Failure {
-    kind: FailureKind,
-    message: String,
+/// Why an execution did not give a result.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// There is nothing to execute.
+    #[error(transparent)]
+    Component(#[from] MissingComponent),
+    /// The journal's row has no block, and a component's time and chain are those of the block.
+    #[error(
+        "the task was recorded by a version that did not keep the block {number} that it was asked for in, so it cannot be executed here; the other operators \
+         can, and tasks that are asked for from now on can be executed here too"
+    )]
+    NoBlock {
+        /// Number of the block.
+        number: u64,
+    },
+    /// The execution ended without an output.
+    #[error(transparent)]
+    Run(#[from] RunError),
 }
 
 impl Executor {
@@ -105,7 +119,7 @@ impl Executor {
     async fn attempt(&self, recorded: &RecordedTask) -> Result<bool, JournalError> {
         let outcome = match self.execute(recorded).await {
             Ok((component, execution)) => self.result(recorded, component, execution),
-            Err(Failure { kind, message }) => Outcome::Failed { kind, message, fuel: 0 },
+            Err(failure) => failure.outcome(),
         };
         self.count(recorded.task_id, &outcome);
         let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
@@ -128,20 +142,11 @@ impl Executor {
 
     async fn execute(&self, recorded: &RecordedTask) -> Result<(ComponentDigest, Execution), Failure> {
         let Task { manifest, workflow, .. } = &recorded.task;
-        let Some(component) = self.workflows.component(*manifest, workflow) else {
-            let message = format!("manifest {manifest} with workflow `{workflow}` is not among this node's manifests");
-            return Err(Failure { kind: FailureKind::Host, message });
-        };
-        let Some(block) = recorded.block() else {
-            let message = "an earlier version recorded the task without its block".to_owned();
-            return Err(Failure { kind: FailureKind::Host, message });
-        };
+        let component = self.workflows.component(*manifest, workflow)?;
+        let block = recorded.block().ok_or(Failure::NoBlock { number: recorded.block_number })?;
         let input =
             TaskInput { task_id: recorded.task_id, workflow: workflow.clone(), block, input: recorded.input.clone() };
-        match component.run(input).await {
-            Ok(execution) => Ok((component.digest(), execution)),
-            Err(error) => Err(Failure { kind: kind(&error), message: error.to_string() }),
-        }
+        Ok((component.digest(), component.run(input).await?))
     }
 
     fn result(&self, recorded: &RecordedTask, component: ComponentDigest, execution: Execution) -> Outcome {
@@ -183,11 +188,67 @@ pub(crate) fn own_result(task: &Task, entry: BatchEntry, payload_bytes: usize) -
     OwnResult { entry, requirement: task.requirement, deadline, payload_bytes }
 }
 
-fn kind(error: &RunError) -> FailureKind {
-    match error.fault() {
-        Fault::Task => FailureKind::Task,
-        Fault::Component => FailureKind::Component,
-        Fault::Source => FailureKind::Source,
-        Fault::Host => FailureKind::Host,
+impl Failure {
+    /// No longer than the journal keeps it: it is logged with every attempt, and some of it are others' words.
+    fn outcome(&self) -> Outcome {
+        Outcome::Failed { kind: self.kind(), message: bearable(&self.to_string()).to_owned(), fuel: 0 }
+    }
+
+    /// Whose fault it is. What this node lacks may come while the task is open: another reading of the chain brings the block.
+    fn kind(&self) -> FailureKind {
+        let fault = match self {
+            Self::Component(MissingComponent::OnlyCalled(_)) => return FailureKind::Task,
+            Self::Component(MissingComponent::Manifest { .. }) | Self::NoBlock { .. } => return FailureKind::Host,
+            Self::Component(MissingComponent::Awaited(_)) => return FailureKind::Source,
+            Self::Component(MissingComponent::Unusable(unusable)) => unusable.fault,
+            Self::Run(error) => error.fault(),
+        };
+        match fault {
+            Fault::Task => FailureKind::Task,
+            Fault::Component => FailureKind::Component,
+            Fault::Source => FailureKind::Source,
+            Fault::Host => FailureKind::Host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::FAILURE_MESSAGE_BYTES_MAX;
+    use crate::workflows::Unusable;
+
+    #[test]
+    fn long_message_is_cut_at_a_character_before_it_is_logged() {
+        let failure = Failure::from(RunError::Trap { reason: "é".repeat(FAILURE_MESSAGE_BYTES_MAX) });
+        let Outcome::Failed { message, .. } = failure.outcome() else { panic!("it is a failure") };
+        assert!((FAILURE_MESSAGE_BYTES_MAX - 1..=FAILURE_MESSAGE_BYTES_MAX).contains(&message.len()), "{message}");
+        assert!(failure.to_string().starts_with(&message));
+    }
+
+    #[test]
+    fn component_that_cannot_run_is_tried_again_only_where_this_node_lends_too_little() {
+        for (fault, kind, is_retryable) in
+            [(Fault::Component, FailureKind::Component, false), (Fault::Host, FailureKind::Host, true)]
+        {
+            let unusable = Unusable { reason: "bad magic".to_owned(), fault };
+            let failure = Failure::from(MissingComponent::Unusable(unusable));
+            assert!(failure.kind() == kind && failure.kind().is_retryable() == is_retryable);
+            assert_eq!(failure.to_string(), "the workflow's component cannot run on this node: bad magic");
+        }
+    }
+
+    #[test]
+    fn task_without_a_block_is_this_nodes_failure_and_says_so() {
+        let failure = Failure::NoBlock { number: 77 };
+        assert!(failure.kind() == FailureKind::Host && failure.kind().is_retryable());
+        assert!(failure.to_string().contains("did not keep the block 77"), "{failure}");
+    }
+
+    #[test]
+    fn task_for_a_workflow_that_is_only_called_is_not_tried_again() {
+        let failure = Failure::from(MissingComponent::OnlyCalled("price".parse().expect("a name")));
+        assert!(failure.kind() == FailureKind::Task && !failure.kind().is_retryable());
+        assert!(failure.to_string().contains("workflow `price` has the trigger `call`"), "{failure}");
     }
 }

@@ -8,7 +8,9 @@
 
 mod agree;
 mod api;
+pub mod caps;
 mod clock;
+pub mod components;
 mod conditions;
 pub mod config;
 mod executor;
@@ -16,9 +18,12 @@ pub mod journal;
 pub mod keys;
 pub mod metrics;
 pub mod node;
+pub mod pinned_chain;
+mod slots;
 mod source;
 mod status;
 mod submit;
+mod supply;
 pub mod transport;
 mod upkeep;
 pub mod workflows;

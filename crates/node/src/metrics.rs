@@ -98,6 +98,10 @@ pub struct Metrics {
     pub peers_connected: Gauge64,
     /// Operators of the table besides this one.
     pub peers: Gauge64,
+    /// Workflows that wait for their component.
+    pub components_awaited: Gauge64,
+    /// Workflows whose component cannot run on this node.
+    pub components_unusable: Gauge64,
 }
 
 impl Default for Metrics {
@@ -124,6 +128,8 @@ impl Default for Metrics {
             tables: Counter::default(),
             peers_connected: Gauge::default(),
             peers: Gauge::default(),
+            components_awaited: Gauge::default(),
+            components_unusable: Gauge::default(),
         };
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
@@ -152,6 +158,10 @@ impl Metrics {
         registry.register("tables", "Operator tables that this node wrote", self.tables.clone());
         registry.register("peers_connected", "Operators that are connected", self.peers_connected.clone());
         registry.register("peers", "Operators of the table besides this one", self.peers.clone());
+        let awaited = self.components_awaited.clone();
+        registry.register("components_awaited", "Workflows that wait for their component", awaited);
+        let unusable = self.components_unusable.clone();
+        registry.register("components_unusable", "Workflows whose component cannot run on this node", unusable);
     }
 
     /// Counts an execution.

@@ -13,7 +13,7 @@ use tandem_chain::{
     TransactionManager,
 };
 use tandem_crypto::KeyRing;
-use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError};
+use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError, LoadError};
 use tandem_protocol::Agreement;
 use tandem_types::{ManifestHash, OperatorId, ServiceId};
 use tokio::net::TcpListener;
@@ -23,15 +23,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agree::{Agree, AgreeInput};
 use crate::api::Api;
+use crate::components::{ComponentStore, Fetcher, SourcesError};
 use crate::conditions::Oracle;
 use crate::config::Config;
 use crate::executor::{ATTEMPTS_MAX, Executor};
 use crate::journal::{Identity, Journal, JournalError, OpenError};
 use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
+use crate::pinned_chain::PinnedChain;
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
+use crate::supply::Supply;
 use crate::transport::{BindError, Incoming, PeerKey, Transport, TransportLimits};
 use crate::upkeep::Upkeep;
 use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
@@ -61,6 +64,9 @@ pub enum NodeError {
     /// A manifest or component is missing or wrong.
     #[error("cannot serve a manifest")]
     Workflows(#[from] WorkflowsError),
+    /// Components cannot be fetched as the configuration says.
+    #[error("cannot fetch components as configured")]
+    Sources(#[from] SourcesError),
     /// The manifest in force is not among the node's.
     #[error("the manifest in force, {hash} at {uri}, is not among this node's manifests")]
     ManifestMissing {
@@ -111,8 +117,19 @@ impl NodeError {
             Self::Workflows(WorkflowsError::Secret { .. }) => {
                 Some("set it in the environment of `tandem operator run`")
             }
+            Self::Workflows(WorkflowsError::Missing { .. }) => Some(
+                "put it into the directory storage.components, or configure a mirror under components.sources: the manifest names no source",
+            ),
+            Self::Sources(SourcesError::Password { .. }) => Some("set it in the environment of `tandem operator run`"),
             Self::Workflows(WorkflowsError::PrivateHost { .. }) => {
                 Some("set components.private-hosts = true only if its author may reach what listens there")
+            }
+            Self::Workflows(WorkflowsError::Load { source, .. })
+                if matches!(**source, LoadError::LimitAboveNode { .. }) =>
+            {
+                Some(
+                    "ask the service for a lower limit in its manifest, or raise components.limits-max in operator.toml",
+                )
             }
             Self::Http { .. } => Some("choose another address for network.http"),
             Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
@@ -155,7 +172,9 @@ pub struct Node {
     service: Arc<ServiceReader>,
     transactions: Arc<TransactionManager>,
     journal: Journal,
-    workflows: Workflows,
+    engine: Engine,
+    workflows: Arc<Workflows>,
+    fetcher: Arc<Fetcher>,
     transport: (Transport, Incoming),
     http: TcpListener,
 }
@@ -175,7 +194,9 @@ impl Node {
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(engine_config(&config))?;
-        let workflows = load_workflows(&engine, &config, secrets, &journal)?;
+        let chain = PinnedChain::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
+        let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
+        let workflows = Arc::new(load_workflows(&engine, &config, secrets, (&journal, chain))?);
         check_manifest(&service, &workflows).await?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
@@ -184,7 +205,8 @@ impl Node {
         let service = Arc::new(service);
         let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
         addresses.write(&config.storage.data)?;
-        Ok(Self { config, operator, keys: ring, service, transactions, journal, workflows, transport, http })
+        let keys = ring;
+        Ok(Self { config, operator, keys, service, transactions, journal, engine, workflows, fetcher, transport, http })
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.
@@ -222,7 +244,9 @@ impl Node {
             service,
             transactions,
             journal,
+            engine,
             workflows,
+            fetcher,
             transport: (transport, incoming),
             http,
         } = self;
@@ -257,6 +281,14 @@ impl Node {
             status: status.clone(),
             poll,
         };
+        let supply = Supply {
+            workflows: Arc::clone(&workflows),
+            engine,
+            fetcher,
+            store: ComponentStore::new(&config.storage.components),
+            metrics: metrics.clone(),
+            status: status.clone(),
+        };
         let execute = Executor {
             service: id,
             workflows,
@@ -275,13 +307,17 @@ impl Node {
         let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
         let mut loops = JoinSet::new();
         let of = || stop.clone();
-        let (a, b, c, d, e, f, g) = (of(), of(), of(), of(), of(), of(), of());
+        let (a, b, c, d, e, f, g, h) = (of(), of(), of(), of(), of(), of(), of(), of());
         loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
         loops.spawn(async move { Ok(submitter.run(due, c).await?) });
         loops.spawn(async move { Ok(source.run(d).await?) });
         loops.spawn(async move {
             oracle.run(f).await;
+            Ok(())
+        });
+        loops.spawn(async move {
+            supply.run(h).await;
             Ok(())
         });
         if config.chain.refresh_tables {
@@ -302,6 +338,7 @@ fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig {
         cache: Some(CacheConfig::new(config.storage.data.join("compiled"))),
         compute_threads: Some(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        limits_max: config.components.limits_max.limits(),
         ..EngineConfig::default()
     }
 }
@@ -311,14 +348,17 @@ fn load_workflows(
     engine: &Engine,
     config: &Config,
     secrets: &SecretSource<'_>,
-    journal: &Journal,
+    (journal, chain): (&Journal, PinnedChain),
 ) -> Result<Workflows, WorkflowsError> {
     let sources = Sources {
+        service: config.service.into(),
         manifests: &config.storage.manifests,
-        components: &config.storage.components,
+        components: &ComponentStore::new(&config.storage.components),
+        fetch: config.components.sources.kind(),
         private_hosts: config.components.private_hosts,
         secrets,
         store: Arc::new(journal.clone()),
+        chain: Arc::new(chain),
     };
     Workflows::load(engine, &sources)
 }

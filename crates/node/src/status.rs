@@ -1,6 +1,6 @@
 //! What the node knows of itself at the moment, for its HTTP API. Written by the loops, read by anyone who may reach the port.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -24,6 +24,10 @@ struct Shared {
     read_at: AtomicU64,
     block: AtomicU64,
     head: AtomicU64,
+    /// Workflows that wait for their component.
+    awaited: AtomicUsize,
+    /// Workflows whose component cannot run here.
+    unusable: AtomicUsize,
     table: Mutex<Option<Arc<KeyTable>>>,
 }
 
@@ -47,8 +51,9 @@ pub(crate) struct StatusPage {
 
 impl Status {
     pub(crate) fn new(service: ServiceId, operator: OperatorId, slot_ms: u64) -> Self {
-        let (read_at, block, head) = Default::default();
-        Self(Arc::new(Shared { service, operator, slot_ms, read_at, block, head, table: Mutex::default() }))
+        let (read_at, block, head, awaited, unusable) = Default::default();
+        let table = Mutex::default();
+        Self(Arc::new(Shared { service, operator, slot_ms, read_at, block, head, awaited, unusable, table }))
     }
 
     /// The chain was read at `now`: everything up to `block` of `head`.
@@ -61,6 +66,16 @@ impl Status {
     /// The chain answered at `now`, and had nothing new.
     pub(crate) fn alive(&self, now: Timestamp) {
         self.0.read_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// So many workflows wait for their component.
+    pub(crate) fn set_awaited(&self, workflows: usize) {
+        self.0.awaited.store(workflows, Ordering::Relaxed);
+    }
+
+    /// So many workflows have a component that cannot run here.
+    pub(crate) fn set_unusable(&self, workflows: usize) {
+        self.0.unusable.store(workflows, Ordering::Relaxed);
     }
 
     pub(crate) fn set_table(&self, table: Arc<KeyTable>) {
@@ -83,6 +98,12 @@ impl Status {
                 problems.push("this operator is not in the operator table");
             }
             Some(_) => {}
+        }
+        if self.0.awaited.load(Ordering::Relaxed) > 0 {
+            problems.push("a workflow waits for its component; the log says why");
+        }
+        if self.0.unusable.load(Ordering::Relaxed) > 0 {
+            problems.push("a workflow's component cannot run here; the log says why");
         }
         problems
     }

@@ -1,18 +1,24 @@
 //! The manifests that this operator holds, with their components compiled and granted. A task names its manifest by hash, so what runs
-//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run.
+//! for it is never in doubt; a manifest or component that is not here, or differs from its hash, is not run. A component that is not here and can be
+//! fetched is awaited: its workflow has to wait, and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
-    Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
 };
-use tandem_types::{ComponentDigest, Manifest, ManifestError, ManifestHash, Workflow, WorkflowId};
+use tandem_types::{
+    ComponentDigest, ComponentSource, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId,
+};
+use tokio::sync::futures::Notified;
 use zeroize::Zeroizing;
 
-/// Largest component that is read, in bytes.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+use crate::components::{ComponentStore, NotFetched, StoreError};
+use crate::slots::{Key, Slot, Slots};
+
+pub use crate::slots::{MissingComponent, Unusable};
 
 /// Why a manifest cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +39,21 @@ pub enum WorkflowsError {
         /// Why.
         source: Box<ManifestError>,
     },
-    /// A component file is larger than any component.
-    #[error("{path} has {bytes} bytes, a component may have {COMPONENT_BYTES_MAX}")]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
+    /// A component file is not what its name says, and there is nobody to ask for the right one.
+    #[error("workflow `{workflow}`")]
+    Store {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Why.
+        source: StoreError,
     },
-    /// A component file has other content than its name says.
-    #[error("{path} holds {found}, not the component that its name says")]
-    Digest {
-        /// Which.
-        path: PathBuf,
-        /// Digest of its content.
-        found: ComponentDigest,
+    /// A component is not here, and there is nobody to ask for it.
+    #[error("workflow `{workflow}`")]
+    Missing {
+        /// Which workflow.
+        workflow: WorkflowId,
+        /// Which component.
+        source: NotFetched,
     },
     /// A component cannot be run as its manifest asks.
     #[error("workflow `{workflow}`")]
@@ -85,25 +91,78 @@ pub enum WorkflowsError {
 
 /// Where manifests and components are, and what they may have.
 pub struct Sources<'a> {
+    /// The service.
+    pub service: ServiceId,
     /// Directory of the manifests, `*.json`.
     pub manifests: &'a Path,
-    /// Directory of the components, `<sha256>.wasm`.
-    pub components: &'a Path,
+    /// The components, `<sha256>.wasm`.
+    pub components: &'a ComponentStore,
+    /// Whether components that are not here can be fetched: from a manifest's sources, or from mirrors, which have any.
+    pub fetch: Fetch,
     /// Whether hosts of this machine and its private networks may be granted.
     pub private_hosts: bool,
     /// Looks up secrets.
     pub secrets: &'a SecretSource<'a>,
     /// The service's store.
     pub store: Arc<dyn ServiceStore>,
+    /// The service's chain.
+    pub chain: Arc<dyn ChainState>,
 }
 
 /// Looks up a secret by name; the binary hands in the environment.
 pub type SecretSource<'a> = dyn Fn(&str) -> Option<Zeroizing<String>> + 'a;
 
+/// Where components that are not here may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// From nowhere.
+    Nothing,
+    /// From the sources that a manifest names.
+    Named,
+    /// From mirrors too.
+    Anything,
+}
+
+/// A workflow that has no component yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Awaited {
+    /// Its manifest.
+    pub(crate) manifest: ManifestHash,
+    /// Its name.
+    pub(crate) workflow: WorkflowId,
+    /// The component that it needs.
+    pub(crate) digest: ComponentDigest,
+    /// Where that can be had.
+    pub(crate) sources: Vec<ComponentSource>,
+    /// Whose components it calls.
+    calls: BTreeSet<WorkflowId>,
+    grants: Grants,
+}
+
+impl Awaited {
+    fn key(&self) -> Key {
+        (self.manifest, self.workflow.clone())
+    }
+}
+
+/// What came of a component that was handed to its workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Supplied {
+    /// It runs from now on.
+    Ready,
+    /// One that it calls has to come first.
+    Waits,
+    /// It never runs here.
+    Unusable,
+}
+
 /// Components by manifest and workflow.
 #[derive(Default)]
 pub struct Workflows {
-    components: HashMap<(ManifestHash, WorkflowId), Component>,
+    slots: Slots,
+    /// Workflows that no task may name.
+    only_called: HashSet<(ManifestHash, WorkflowId)>,
+    awaited: Vec<Awaited>,
     manifests: Vec<ManifestHash>,
 }
 
@@ -111,7 +170,8 @@ impl Workflows {
     /// Reads every manifest in `manifests`, and compiles what they name from `components`.
     ///
     /// # Errors
-    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen.
+    /// [`WorkflowsError`]; one manifest that cannot be served stops the start, so that it is seen. A component that can be fetched stops nothing, and
+    /// neither does one that was fetched and cannot run: others wrote it, and the other workflows need the node.
     pub fn load(engine: &Engine, sources: &Sources<'_>) -> Result<Self, WorkflowsError> {
         let mut loaded = Self::default();
         for path in manifest_files(sources.manifests)? {
@@ -119,18 +179,110 @@ impl Workflows {
             let manifest = Manifest::from_json(&bytes)
                 .map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?;
             let hash = manifest.hash();
-            for workflow in &manifest.workflows {
-                let component = load_component(engine, sources, workflow)?;
-                loaded.components.insert((hash, workflow.name.clone()), component);
+            let order = manifest.in_call_order();
+            for workflow in
+                order.map_err(|source| WorkflowsError::Manifest { path: path.clone(), source: Box::new(source) })?
+            {
+                loaded.add(hash, workflow, (engine, sources))?;
             }
+            let only_called = manifest.workflows.into_iter().filter(|workflow| workflow.trigger == Trigger::Call);
+            loaded.only_called.extend(only_called.map(|workflow| (hash, workflow.name)));
             loaded.manifests.push(hash);
         }
         Ok(loaded)
     }
 
-    /// The component that runs for a workflow of a manifest.
-    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Option<&Component> {
-        self.components.get(&(manifest, workflow.clone()))
+    /// Those that are called come before those that call them.
+    fn add(
+        &mut self,
+        manifest: ManifestHash,
+        workflow: &Workflow,
+        (engine, sources): (&Engine, &Sources<'_>),
+    ) -> Result<(), WorkflowsError> {
+        let awaited = Awaited {
+            manifest,
+            workflow: workflow.name.clone(),
+            digest: workflow.component.digest,
+            sources: workflow.component.sources.clone(),
+            calls: workflow.calls.clone(),
+            grants: grants(workflow, sources)?,
+        };
+        let supplied = match kept(workflow, sources)? {
+            Some(bytes) => match self.supply(engine, &awaited, &bytes) {
+                Ok(supplied) => supplied,
+                Err(error) if can_be_fetched(workflow, sources) => self.give_up(&awaited, (&error).into()),
+                Err(source) => {
+                    return Err(WorkflowsError::Load { workflow: awaited.workflow, source: Box::new(source) });
+                }
+            },
+            None => {
+                self.explain(&awaited, format!("{} is not fetched yet", awaited.digest));
+                Supplied::Waits
+            }
+        };
+        if supplied == Supplied::Waits {
+            self.awaited.push(awaited);
+        }
+        Ok(())
+    }
+
+    /// The component that runs for tasks of a workflow of a manifest.
+    ///
+    /// # Errors
+    /// [`MissingComponent`].
+    pub fn component(&self, manifest: ManifestHash, workflow: &WorkflowId) -> Result<Component, MissingComponent> {
+        let key = (manifest, workflow.clone());
+        if self.only_called.contains(&key) {
+            return Err(MissingComponent::OnlyCalled(key.1));
+        }
+        self.slots.component(key)
+    }
+
+    /// The workflows that had no component when they were loaded.
+    pub(crate) fn awaited(&self) -> &[Awaited] {
+        &self.awaited
+    }
+
+    /// Compiles the component that a workflow waits for, and ends its wait, unless it calls one that is not ready.
+    ///
+    /// # Errors
+    /// [`LoadError`] of the component itself; the caller says whether it is given up.
+    pub(crate) fn supply(&self, engine: &Engine, awaited: &Awaited, bytes: &[u8]) -> Result<Supplied, LoadError> {
+        match self.slots.callees(awaited.manifest, &awaited.calls) {
+            Ok(calls) => {
+                let component = engine.load(bytes, Grants { calls, ..awaited.grants.clone() })?;
+                self.slots.set(awaited.key(), Slot::Ready(component));
+                Ok(Supplied::Ready)
+            }
+            Err(Slot::Unusable(unusable)) => Ok(self.give_up(awaited, unusable)),
+            Err(slot) => {
+                self.slots.set(awaited.key(), slot);
+                Ok(Supplied::Waits)
+            }
+        }
+    }
+
+    /// Ends when a workflow that waited is supplied or given up after this call.
+    pub(crate) fn settled(&self) -> Notified<'_> {
+        self.slots.settled()
+    }
+
+    /// Says why a workflow has to wait still.
+    pub(crate) fn explain(&self, awaited: &Awaited, reason: String) {
+        self.slots.set(awaited.key(), Slot::Awaited(reason));
+    }
+
+    /// Ends the wait of a workflow whose component never runs here, and of nothing else.
+    pub(crate) fn give_up(&self, awaited: &Awaited, unusable: Unusable) -> Supplied {
+        let Awaited { workflow, digest, .. } = awaited;
+        tracing::error!(%workflow, %digest, reason = %unusable, "the component cannot run here");
+        self.slots.set(awaited.key(), Slot::Unusable(unusable));
+        Supplied::Unusable
+    }
+
+    /// How many workflows have a component that cannot run here.
+    pub(crate) fn unusable(&self) -> usize {
+        self.slots.unusable()
     }
 
     /// The manifests that are served.
@@ -149,24 +301,38 @@ fn manifest_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowsError> {
     Ok(paths)
 }
 
-fn load_component(engine: &Engine, sources: &Sources<'_>, workflow: &Workflow) -> Result<Component, WorkflowsError> {
+/// Whether there is anybody to ask for a workflow's component.
+fn can_be_fetched(workflow: &Workflow, sources: &Sources<'_>) -> bool {
+    match sources.fetch {
+        Fetch::Nothing => false,
+        Fetch::Named => !workflow.component.sources.is_empty(),
+        Fetch::Anything => true,
+    }
+}
+
+/// A workflow's component, if it is here; none if it can be fetched instead.
+fn kept(workflow: &Workflow, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, WorkflowsError> {
+    let name = || workflow.name.clone();
     let digest = workflow.component.digest;
-    let path = component_path(sources.components, digest);
-    let bytes = read(&path)?;
-    let grants = grants(workflow, sources)?;
-    let component = engine
-        .load(&bytes, grants)
-        .map_err(|source| WorkflowsError::Load { workflow: workflow.name.clone(), source: Box::new(source) })?;
-    if component.digest() == digest {
-        Ok(component)
-    } else {
-        Err(WorkflowsError::Digest { path, found: component.digest() })
+    let can_be_fetched = can_be_fetched(workflow, sources);
+    match sources.components.read(digest) {
+        Ok(Some(bytes)) => Ok(Some(bytes)),
+        Ok(None) if can_be_fetched => Ok(None),
+        Ok(None) => {
+            let source = NotFetched { digest, reasons: Vec::new() };
+            Err(WorkflowsError::Missing { workflow: name(), source })
+        }
+        Err(error) if error.is_corrupt() && can_be_fetched => {
+            tracing::warn!(%error, "a component is corrupt and is fetched again");
+            Ok(None)
+        }
+        Err(source) => Err(WorkflowsError::Store { workflow: name(), source }),
     }
 }
 
 /// Where a component is kept: under its digest.
 pub fn component_path(directory: &Path, digest: ComponentDigest) -> PathBuf {
-    directory.join(format!("{:x}.wasm", digest.0))
+    ComponentStore::new(directory).path(digest)
 }
 
 fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, WorkflowsError> {
@@ -186,33 +352,42 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         hosts.push(host);
     }
     Ok(Grants {
+        service: Some(sources.service),
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
         store: workflow.store.map(|_| Arc::clone(&sources.store)),
+        chain: workflow.chain.map(|_| Arc::clone(&sources.chain)),
+        calls: BTreeMap::new(),
         http_hosts: HttpHosts::from_iter(hosts),
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            chain: workflow.chain.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
+            ..workflow.limits.into()
+        },
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WorkflowsError> {
-    let failed = |source| WorkflowsError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > COMPONENT_BYTES_MAX {
-        return Err(WorkflowsError::TooLarge { path: path.to_owned(), bytes });
-    }
-    std::fs::read(path).map_err(failed)
+    std::fs::read(path).map_err(|source| WorkflowsError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
-    use tandem_engine::EngineConfig;
+    use tandem_engine::{EngineConfig, Fault};
 
     use super::*;
+    use crate::caps::Caps;
 
     /// Loads a manifest for a component that need not be there, with the given line in its workflow.
     fn load(line: &str, private_hosts: bool) -> String {
+        let outcome = load_capped(line, private_hosts, &Caps::default());
+        outcome.map_or_else(|error| error.to_string(), |_| "loaded".to_owned())
+    }
+
+    fn load_capped(line: &str, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let component = b"no component";
         let digest = ComponentDigest::of(component);
@@ -222,18 +397,26 @@ mod tests {
         let manifest = Manifest::from_toml(&text).expect("the manifest is valid");
         std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
         std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
-        let secrets = |_: &str| None;
-        let sources = Sources {
-            manifests: directory.path(),
-            components: directory.path(),
-            private_hosts,
-            secrets: &secrets,
+        load_all(directory.path(), private_hosts, caps)
+    }
+
+    fn load_all(directory: &Path, private_hosts: bool, caps: &Caps) -> Result<Workflows, WorkflowsError> {
+        let components = ComponentStore::new(directory);
+        let sources = Sources { private_hosts, ..sources(directory, &components, Fetch::Nothing) };
+        let config = EngineConfig { concurrent_max: 2, limits_max: caps.limits(), ..EngineConfig::default() };
+        Workflows::load(&Engine::new(config).expect("there is address space"), &sources)
+    }
+
+    fn sources<'a>(directory: &'a Path, components: &'a ComponentStore, fetch: Fetch) -> Sources<'a> {
+        Sources {
+            service: ServiceId { chain_id: 1, manager: tandem_types::Address::ZERO },
+            manifests: directory,
+            components,
+            fetch,
+            private_hosts: false,
+            secrets: &|_| None,
             store: Arc::new(tandem_engine::MemoryStore::default()),
-        };
-        let engine = Engine::new(EngineConfig { concurrent_max: 1, ..EngineConfig::default() });
-        match Workflows::load(&engine.expect("there is address space"), &sources) {
-            Ok(_) => "loaded".to_owned(),
-            Err(error) => error.to_string(),
+            chain: Arc::new(tandem_engine::MemoryChain::default()),
         }
     }
 
@@ -250,7 +433,108 @@ mod tests {
     }
 
     #[test]
+    fn manifest_that_asks_for_more_than_the_node_lends_is_refused() {
+        let caps = Caps { memory_mib: Some(32), ..Caps::default() };
+        let error = load_capped("limits = { memory-mib = 33 }", false, &caps).err().expect("it asks for more");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("limit `memory` of 34603008 is above this node's 33554432"));
+        let lower = load_capped("limits = { memory-mib = 32 }", false, &caps).err().expect("it is no component");
+        assert!(
+            !matches!(lower, WorkflowsError::Load { source, .. } if matches!(*source, LoadError::LimitAboveNode { .. }))
+        );
+    }
+
+    #[test]
     fn what_is_no_component_is_refused() {
         assert_eq!(load("", false), "workflow `w`");
+    }
+
+    fn errand() -> (Vec<u8>, ComponentDigest) {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/target/wasm32-wasip2/release/errand.wasm");
+        let component = std::fs::read(path).expect("run `make components` first");
+        let digest = ComponentDigest::of(&component);
+        (component, digest)
+    }
+
+    fn caller_and_callee(caller: ComponentDigest, callee: &str) -> Manifest {
+        let text = format!(
+            "name = \"x\"\n[[workflow]]\nname = \"asked\"\ntrigger = \"request\"\ncalls = [\"called\"]\n\
+             component = {{ digest = \"{caller}\" }}\n[[workflow]]\nname = \"called\"\ntrigger = \"call\"\n\
+             component = {{ {callee} }}\n"
+        );
+        Manifest::from_toml(&text).expect("the manifest is valid")
+    }
+
+    #[test]
+    fn caller_waits_for_what_it_calls() {
+        let (component, digest) = errand();
+        let missing = ComponentDigest::of(b"elsewhere");
+        let manifest =
+            caller_and_callee(digest, &format!("digest = \"{missing}\", sources = [\"https://a.example/b\"]"));
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+        std::fs::write(component_path(directory.path(), digest), &component).expect("it is writable");
+        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() }).expect("it starts");
+        let components = ComponentStore::new(directory.path());
+        let workflows = Workflows::load(&engine, &sources(directory.path(), &components, Fetch::Named));
+        let workflows = workflows.expect("what is not here can be fetched");
+        let asked = "asked".parse().expect("a name");
+        let why = |workflows: &Workflows| workflows.component(manifest.hash(), &asked).map(|_| ());
+        let reason = "it calls `called`, which has no component yet".to_owned();
+        assert_eq!(why(&workflows), Err(MissingComponent::Awaited(reason)));
+        let [called, caller] = workflows.awaited() else { panic!("both wait: {:?}", workflows.awaited()) };
+        assert_eq!(workflows.supply(&engine, caller, &component), Ok(Supplied::Waits));
+        // Whoever fetched it has compared it with the digest.
+        assert_eq!(workflows.supply(&engine, called, &component), Ok(Supplied::Ready));
+        assert_eq!(workflows.supply(&engine, caller, &component), Ok(Supplied::Ready));
+        assert_eq!(why(&workflows), Ok(()));
+    }
+
+    #[test]
+    fn component_that_was_fetched_and_cannot_run_does_not_stop_the_start() {
+        let (component, digest) = errand();
+        let bad = b"no component";
+        let bad_digest = ComponentDigest::of(bad);
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        std::fs::write(component_path(directory.path(), bad_digest), bad).expect("it is writable");
+        let engine = Engine::new(EngineConfig { concurrent_max: 2, ..EngineConfig::default() }).expect("it starts");
+        let components = ComponentStore::new(directory.path());
+        let load = |sources_of_callee: &str, fetch| {
+            let manifest = caller_and_callee(digest, &format!("digest = \"{bad_digest}\"{sources_of_callee}"));
+            std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+            (manifest.hash(), Workflows::load(&engine, &sources(directory.path(), &components, fetch)))
+        };
+        let fetched = ", sources = [\"https://a.example/b\"]";
+        for (sources_of_callee, fetch) in [(fetched, Fetch::Named), ("", Fetch::Anything)] {
+            let (manifest, workflows) = load(sources_of_callee, fetch);
+            let workflows = workflows.expect("the other workflows run");
+            let asked = workflows.component(manifest, &"asked".parse().expect("a name"));
+            let Err(MissingComponent::Unusable(Unusable { reason, fault })) = asked.map(|_| ()) else {
+                panic!("its callee cannot run")
+            };
+            assert!(reason.starts_with("it calls `called`, which cannot run here: sha256:"), "{reason}");
+            assert_eq!((fault, workflows.unusable(), workflows.awaited().len()), (Fault::Component, 2, 0));
+        }
+        for (sources_of_callee, fetch) in [("", Fetch::Named), (fetched, Fetch::Nothing)] {
+            let (_, workflows) = load(sources_of_callee, fetch);
+            assert!(matches!(workflows, Err(WorkflowsError::Load { workflow, .. }) if workflow.as_str() == "called"));
+        }
+    }
+
+    #[test]
+    fn workflow_that_is_only_called_runs_for_no_task() {
+        let (component, digest) = errand();
+        let manifest = caller_and_callee(digest, &format!("digest = \"{digest}\""));
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        std::fs::write(directory.path().join("m.json"), manifest.to_canonical_json()).expect("it is writable");
+        std::fs::write(component_path(directory.path(), digest), component).expect("it is writable");
+        let loaded = load_all(directory.path(), false, &Caps::default()).expect("it can be served");
+        let component = |name: &str| loaded.component(manifest.hash(), &name.parse().expect("a name"));
+        assert_eq!(component("asked").map(|component| component.grants().calls.len()), Ok(1));
+        let called = "called".parse().expect("a name");
+        assert_eq!(component("called").map(|_| ()), Err(MissingComponent::OnlyCalled(called)));
+        assert!(matches!(component("other").map(|_| ()), Err(MissingComponent::Manifest { .. })));
     }
 }

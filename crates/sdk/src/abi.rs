@@ -12,6 +12,7 @@
 //! ```
 
 use crate::Error;
+use crate::keccak::keccak256;
 
 /// Bytes of a word.
 const WORD: usize = 32;
@@ -122,6 +123,17 @@ pub fn encode(values: &[Value<'_>]) -> Vec<u8> {
     }
     head.append(&mut tail);
     head
+}
+
+/// The first four bytes of the hash of a function's or an error's signature, such as `transfer(address,uint256)`: types as the ABI has them, no names, no spaces.
+pub fn selector(signature: &str) -> [u8; 4] {
+    let [a, b, c, d, ..] = keccak256(signature.as_bytes());
+    [a, b, c, d]
+}
+
+/// What `abi.encodeWithSignature` writes.
+pub fn encode_call(signature: &str, arguments: &[Value<'_>]) -> Vec<u8> {
+    [selector(signature).as_slice(), &encode(arguments)].concat()
 }
 
 /// `bytes` at the right of a word.
@@ -291,6 +303,13 @@ mod tests {
         assert_eq!(reader.text(), Ok(""));
         assert_eq!(reader.word(), Ok([0xff; 32]));
         assert_eq!(bytes.len() % WORD, 0);
+    }
+
+    /// From ERC-20.
+    #[test]
+    fn call_is_selector_and_arguments() {
+        let call = encode_call("balanceOf(address)", &[Value::address([0x11; 20])]);
+        assert_eq!(hex(&call), format!("70a08231{:0>64}", "11".repeat(20)));
     }
 
     #[test]

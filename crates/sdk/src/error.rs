@@ -60,6 +60,18 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl From<bindings::Error> for Error {
+    fn from(error: bindings::Error) -> Self {
+        let kind = match error.kind {
+            wit::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+            wit::ErrorKind::NotReady => ErrorKind::NotReady,
+            wit::ErrorKind::Unavailable => ErrorKind::Unavailable,
+            wit::ErrorKind::Failed => ErrorKind::Failed,
+        };
+        Self { kind, message: error.message }
+    }
+}
+
 impl From<Error> for bindings::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind {

@@ -1,8 +1,9 @@
 //! What authors of Tandem components import.
 //!
 //! A component is a function from a [`Task`] to bytes. Everything that it may reach goes through this crate, and only as far as the service's manifest
-//! grants it: [`config`] and [`secrets`] by name, [`http`] to listed hosts, [`log`] for the operator's eyes, the service's [`store`] for what must last.
-//! There is no file system, no environment and no socket, and nothing else is kept from one task to the next.
+//! grants it: [`config`] and [`secrets`] by name, [`http`] to listed hosts, [`log`] for the operator's eyes, the service's [`store`] for what must last, its [`chain`] for what contracts
+//! and accounts have, and the [`components`] of the service's other workflows.
+//! There is no file system but `/scratch` where that is granted, no environment and no socket, and nothing else is kept from one task to the next.
 //!
 //! All honest operators must return the same bytes. Time, randomness, secrets and whatever a server changes its mind about must not find a way into
 //! the output.
@@ -23,10 +24,13 @@
 pub mod abi;
 #[doc(hidden)]
 pub mod bindings;
+pub mod chain;
+pub mod components;
 pub mod config;
 mod error;
 mod host;
 pub mod http;
+mod keccak;
 pub mod log;
 pub mod secrets;
 pub mod store;

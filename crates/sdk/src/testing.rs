@@ -1,4 +1,4 @@
-//! A host for tests: runs a component's functions on the author's machine, with the settings, secrets and HTTP answers that a test lays out.
+//! A host for tests: runs a component's functions on the author's machine, with the settings, secrets, HTTP answers and state of the chain that a test lays out.
 //!
 //! It reaches no network and no environment, and it enforces no limits: `tandem exec` and `tandem test` run the component as operators do.
 //!
@@ -15,12 +15,19 @@
 //! assert_eq!(host.run(|| run(task("1"))), Ok(b"one".to_vec()));
 //! ```
 
+mod chain;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::Task;
+use crate::bindings::Output;
+use crate::bindings::tandem::service::components::CallError;
 use crate::bindings::tandem::service::logging::Level;
 use crate::http::{HttpError, Method, Request, Response};
+use crate::{Error, Task};
+
+use chain::Chain;
+pub(crate) use chain::{chain_balance, chain_call, chain_id, chain_storage, task_block};
 
 thread_local! {
     static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
@@ -32,9 +39,14 @@ pub struct Host {
     config: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
     answers: Vec<Answer>,
+    chain: Option<Chain>,
+    components: BTreeMap<String, Run>,
     logged: RefCell<Vec<String>>,
     asked: RefCell<Vec<Request>>,
 }
+
+/// What a component exports.
+type Run = fn(Task) -> Result<Vec<u8>, Error>;
 
 #[derive(Debug, Clone)]
 struct Answer {
@@ -83,6 +95,13 @@ impl Host {
 
     fn outcome(mut self, method: Method, url: &str, outcome: Result<Response, HttpError>) -> Self {
         self.answers.push(Answer { method, url: url.to_owned(), outcome });
+        self
+    }
+
+    /// Lets `run` be what the component of `workflow` does when it is called. It finds this host around it, with these settings and grants.
+    #[must_use]
+    pub fn component(mut self, workflow: &str, run: fn(Task) -> Result<Vec<u8>, Error>) -> Self {
+        self.components.insert(workflow.to_owned(), run);
         self
     }
 
@@ -154,6 +173,12 @@ pub(crate) fn log(level: Level, message: &str) {
     ask(|host| host.logged.borrow_mut().push(format!("{level}: {message}")));
 }
 
+pub(crate) fn call(workflow: &str, input: &[u8]) -> Result<Output, CallError> {
+    let run = ask(|host| host.components.get(workflow).copied()).ok_or(CallError::NotGranted)?;
+    let outcome = run(Task { workflow: workflow.to_owned(), ..task(input) });
+    outcome.map(|payload| Output { payload }).map_err(|error| CallError::Failed(error.into()))
+}
+
 /// A URL that no answer was laid out for is a host that was not granted.
 pub(crate) fn send(request: &Request) -> Result<Response, HttpError> {
     ask(|host| {
@@ -166,7 +191,7 @@ pub(crate) fn send(request: &Request) -> Result<Response, HttpError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, config, http, log, secrets};
+    use crate::{config, http, log, secrets};
 
     #[test]
     fn component_finds_what_was_laid_out() {

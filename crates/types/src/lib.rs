@@ -12,6 +12,7 @@ mod id;
 mod manifest;
 mod point;
 mod policy;
+mod source;
 mod table;
 mod task;
 mod token;
@@ -23,10 +24,12 @@ pub use id::{
     BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
 };
 pub use manifest::{
-    Component, Delivery, Determinism, HttpGrant, Limits, Manifest, ManifestError, StoreGrant, Trigger, Workflow,
+    CALL_DEPTH_MAX, CallChain, ChainGrant, Component, Delivery, Determinism, HttpGrant, Limits, Manifest,
+    ManifestError, ScratchGrant, StoreGrant, Trigger, Workflow,
 };
 pub use point::{G1Point, G2Point};
 pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};
+pub use source::{ComponentSource, OciReference, SourceError};
 pub use table::{OPERATORS_PER_TABLE_MAX, OperatorEntry, OperatorTable, TableError};
 pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskBlock, TaskResult};
 pub use token::{Bps, BpsError, Demand, DemandError, PerToken, Token, Weight, WeightError};

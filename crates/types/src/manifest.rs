@@ -4,16 +4,24 @@
 //! keys are refused, so that a misspelt limit is never a missing limit. Secrets appear by name only: their values belong to each
 //! operator and never enter a manifest.
 
+mod calls;
+mod chain;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alloy_primitives::keccak256;
 use serde::{Deserialize, Serialize};
 
-use crate::{ComponentDigest, ManifestHash, WorkflowId};
+use crate::{ComponentDigest, ComponentSource, ManifestHash, WorkflowId};
+
+pub use calls::{CALL_DEPTH_MAX, CallChain};
+pub use chain::ChainGrant;
 
 /// Most workflows that one manifest may hold.
 const WORKFLOWS_MAX: usize = 64;
+/// Most sources that one component may name.
+const SOURCES_MAX: usize = 8;
 /// Largest manifest in bytes, written either way.
 const MANIFEST_BYTES_MAX: usize = 256 * 1024;
 
@@ -35,6 +43,14 @@ pub enum ManifestError {
     /// Two workflows have one name.
     #[error("workflow `{0}` is there twice")]
     DuplicateWorkflow(WorkflowId),
+    /// A component names more than 8 sources.
+    #[error("workflow `{workflow}`: the component has {found} sources, expected at most {SOURCES_MAX}")]
+    Sources {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// How many it names.
+        found: usize,
+    },
     /// A limit is zero or above what any operator may be asked for.
     #[error("workflow `{workflow}`: limit `{limit}` is {found}, expected 1 to {max}")]
     Limit {
@@ -60,6 +76,41 @@ pub enum ManifestError {
         "workflow `{0}` is `strict` and uses the store, which differs between operators: use `determinism = \"open\"` or remove it"
     )]
     StrictStore(WorkflowId),
+    /// A result of a `strict` component must not rest on what cannot be reproduced.
+    #[error(
+        "workflow `{workflow}` is `strict` and calls `{callee}`, which is `open`: use `determinism = \"strict\"` there or `determinism = \"open\"` here"
+    )]
+    StrictCalls {
+        /// The caller.
+        workflow: WorkflowId,
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// What is called is not there.
+    #[error("workflow `{workflow}` calls `{callee}`, which is not in the manifest")]
+    UnknownCallee {
+        /// The caller.
+        workflow: WorkflowId,
+        /// What it calls.
+        callee: WorkflowId,
+    },
+    /// A call would never end.
+    #[error("workflows call each other in a circle: {0}")]
+    CallCircle(CallChain),
+    /// Calls within calls go too deep.
+    #[error("calls go {} deep, {CALL_DEPTH_MAX} at most: {chain}", chain.0.len() - 1)]
+    CallDepth {
+        /// The workflows that call each other.
+        chain: CallChain,
+    },
+    /// Callers and callees are in memory together.
+    #[error("a run may take {mib} MiB of memory, {} at most: {chain} together", Limits::MAX.memory_mib)]
+    CallMemory {
+        /// The workflows that are in memory at a time.
+        chain: CallChain,
+        /// Sum of their limits, in MiB.
+        mib: u64,
+    },
 }
 
 /// A service's manifest.
@@ -101,6 +152,15 @@ pub struct Workflow {
     /// The service's store, if the component may use that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreGrant>,
+    /// The service's chain, if the component may read that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainGrant>,
+    /// Workflows whose components this one may call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub calls: BTreeSet<WorkflowId>,
+    /// A private directory for each run, if the component may have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<ScratchGrant>,
     /// What one run may use.
     #[serde(default)]
     pub limits: Limits,
@@ -112,14 +172,26 @@ pub struct Workflow {
 pub enum Trigger {
     /// `createTask` on the ServiceManager.
     Request,
+    /// A component of another workflow. Nothing is delivered.
+    Call,
 }
 
 /// A component by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Component {
     /// SHA-256 of its bytes. Operators keep components by digest, so that where they came from is no matter of trust.
     pub digest: ComponentDigest,
+    /// Where operators can have it from, in the order in which they ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<ComponentSource>,
+}
+
+impl From<ComponentDigest> for Component {
+    /// A component that operators get in some other way.
+    fn from(digest: ComponentDigest) -> Self {
+        Self { digest, sources: Vec::new() }
+    }
 }
 
 /// Where results go.
@@ -206,6 +278,31 @@ impl StoreGrant {
     }
 }
 
+/// What a component may keep in `/scratch` while it runs. `scratch = {}` grants it with the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ScratchGrant {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+impl Default for ScratchGrant {
+    fn default() -> Self {
+        Self { bytes: 16 * 1024 * 1024, files: 1_000 }
+    }
+}
+
+impl ScratchGrant {
+    /// The largest values that a manifest may ask for.
+    pub const MAX: Self = Self { bytes: 256 * 1024 * 1024, files: 10_000 };
+
+    fn named(&self) -> [(&'static str, u64); 2] {
+        [("scratch.bytes", self.bytes), ("scratch.files", self.files)]
+    }
+}
+
 /// What one run of a component may use. Every operator enforces the same numbers, so that a breach is seen by all alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -222,6 +319,16 @@ pub struct Limits {
     pub http_requests: u64,
     /// Bytes of all HTTP responses together.
     pub http_response_bytes: u64,
+    /// Calls to components of other workflows, those of callees included. Not in the published form where it is the default.
+    #[serde(skip_serializing_if = "is_default_component_calls")]
+    pub component_calls: u64,
+}
+
+/// Calls of a run, unless the manifest says otherwise.
+const COMPONENT_CALLS: u64 = 16;
+
+fn is_default_component_calls(calls: &u64) -> bool {
+    *calls == COMPONENT_CALLS
 }
 
 impl Default for Limits {
@@ -233,6 +340,7 @@ impl Default for Limits {
             output_bytes: 16 * 1024,
             http_requests: 16,
             http_response_bytes: 4 * 1024 * 1024,
+            component_calls: COMPONENT_CALLS,
         }
     }
 }
@@ -246,9 +354,10 @@ impl Limits {
         output_bytes: crate::PAYLOAD_BYTES_MAX as u64,
         http_requests: 1_000,
         http_response_bytes: 256 * 1024 * 1024,
+        component_calls: 1_000,
     };
 
-    fn named(&self) -> [(&'static str, u64); 6] {
+    fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("fuel", self.fuel),
             ("time-ms", self.time_ms),
@@ -256,6 +365,7 @@ impl Limits {
             ("output-bytes", self.output_bytes),
             ("http-requests", self.http_requests),
             ("http-response-bytes", self.http_response_bytes),
+            ("component-calls", self.component_calls),
         ]
     }
 }
@@ -312,7 +422,7 @@ impl Manifest {
             }
             workflow.check()?;
         }
-        Ok(())
+        self.check_calls()
     }
 }
 
@@ -321,9 +431,16 @@ impl Workflow {
         if self.determinism == Determinism::Strict {
             self.check_strict()?;
         }
+        let found = self.component.sources.len();
+        if found > SOURCES_MAX {
+            return Err(ManifestError::Sources { workflow: self.name.clone(), found });
+        }
         let limits = self.limits.named().into_iter().zip(Limits::MAX.named());
         let store = self.store.iter().flat_map(|store| store.named().into_iter().zip(StoreGrant::MAX.named()));
-        for ((limit, found), (_, max)) in limits.chain(store) {
+        let chain = self.chain.iter().flat_map(|chain| chain.named().into_iter().zip(ChainGrant::MAX.named()));
+        let scratch =
+            self.scratch.iter().flat_map(|scratch| scratch.named().into_iter().zip(ScratchGrant::MAX.named()));
+        for ((limit, found), (_, max)) in limits.chain(store).chain(chain).chain(scratch) {
             if !(1..=max).contains(&found) {
                 return Err(ManifestError::Limit { workflow: self.name.clone(), limit, found, max });
             }
@@ -386,6 +503,26 @@ limits = { fuel = 5 }
     }
 
     #[test]
+    fn chain_is_granted_by_name_only_and_to_strict_components_too() {
+        let chain = |text: &str| Manifest::from_toml(text).expect("the manifest is valid").workflows[0].chain;
+        assert_eq!(chain(TOML), None);
+        let strict = "determinism = \"strict\"\nchain = { gas = 5 }";
+        let granted =
+            TOML.replace("secrets = [\"SPORTRADAR_API_KEY\"]\nhttp = { hosts = [\"api.sportradar.com\"] }", strict);
+        assert_eq!(chain(&granted), Some(ChainGrant { gas: 5, ..ChainGrant::default() }));
+    }
+
+    #[test]
+    fn sources_are_part_of_the_hash_only_where_there_are_any() {
+        let plain = Manifest::from_toml(TOML).expect("the manifest is valid");
+        let toml = TOML.replace("aaaa\" }", "aaaa\", sources = [\"oci://ghcr.io/team/scores:1\"] }");
+        let hinted = Manifest::from_toml(&toml).expect("the manifest is valid");
+        assert!(!String::from_utf8_lossy(&plain.to_canonical_json()).contains("sources"));
+        assert_eq!(hinted.workflows[0].component.sources[0].as_str(), "oci://ghcr.io/team/scores:1");
+        assert_ne!(hinted.hash(), plain.hash());
+    }
+
+    #[test]
     fn faults_are_named() {
         let cases = [
             (TOML.replace("fuel = 5", "fuell = 5"), "fuell"),
@@ -393,6 +530,11 @@ limits = { fuel = 5 }
             (TOML.replace("fuel = 5", "memory-mib = 4096"), "expected 1 to 1024"),
             (TOML.replace("name = \"score\"", "name = \"Score\""), "is not a name"),
             (TOML.replace("sha256:a", "sha256:"), "is not a component digest"),
+            (TOML.replace("aaaa\" }", "aaaa\", sources = [\"ftp://a/b\"] }"), "is not a source of components"),
+            (
+                TOML.replace("aaaa\" }", &format!("aaaa\", sources = [{}] }}", "\"https://a/b\",".repeat(9))),
+                "the component has 9 sources, expected at most 8",
+            ),
             (
                 TOML.replace("trigger = \"request\"", "trigger = \"request\"\ndeterminism = \"strict\""),
                 "is `strict` and lists HTTP hosts",
@@ -407,7 +549,11 @@ limits = { fuel = 5 }
                 "is `strict` and uses the store",
             ),
             (TOML.replace("secrets =", "store = { keys = 0 }\nsecrets ="), "limit `store.keys` is 0"),
+            (TOML.replace("secrets =", "scratch = { bytes = 0 }\nsecrets ="), "limit `scratch.bytes` is 0"),
+            (TOML.replace("secrets =", "scratch = { files = 10001 }\nsecrets ="), "expected 1 to 10000"),
             (TOML.replace("secrets =", "store = { value-bytes = 9999999 }\nsecrets ="), "expected 1 to 1048576"),
+            (TOML.replace("secrets =", "chain = { calls = 0 }\nsecrets ="), "limit `chain.calls` is 0"),
+            (TOML.replace("secrets =", "chain = { gas = 30000000 }\nsecrets ="), "expected 1 to 16777216"),
             (format!("{TOML}{}", &TOML[TOML.find("[[").expect("it has a workflow")..]), "is there twice"),
             ("name = \"x\"\nworkflow = []".to_owned(), "0 workflows"),
             (format!("#{}", "x".repeat(MANIFEST_BYTES_MAX)), "larger than"),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
 use super::code;
+use super::language::Options;
 use crate::Failure;
 
 /// The target of components.
@@ -17,15 +18,6 @@ const TARGET: &str = "wasm32-wasip2";
 /// Settings of Cargo's release profile that make components small.
 pub(super) const SMALL: [(&str, &str); 5] =
     [("opt-level", "\"z\""), ("codegen-units", "1"), ("lto", "true"), ("strip", "true"), ("panic", "\"abort\"")];
-
-/// How to build.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
-    /// With [`SMALL`], in a directory of its own.
-    pub(super) small: bool,
-    /// With `Cargo.lock` as it is.
-    pub(super) locked: bool,
-}
 
 /// One line of what Cargo says in JSON; the rest of it is not of interest.
 #[derive(Deserialize)]
@@ -39,13 +31,6 @@ struct Message {
 
 /// Builds the project in `root`, and gives the component's file.
 pub(super) fn build(root: &Path, options: Options) -> Result<PathBuf, Failure> {
-    if !root.join("Cargo.toml").is_file() {
-        return Err(Failure::new(
-            code::USAGE,
-            anyhow!("there is no Cargo.toml in {}, beside tandem.toml", root.display()),
-        )
-        .hint("`tandem build` builds projects in Rust; other components are run with `tandem exec --component FILE`"));
-    }
     check_target(root)?;
     let mut child = command(root, options).spawn().map_err(|error| no_tool("cargo", error))?;
     let stdout = child.stdout.take().expect("it is piped");

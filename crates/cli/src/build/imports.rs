@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tandem_types::{Determinism, Workflow};
+use tandem_types::{Determinism, Workflow, WorkflowId};
 use wasmparser::{Parser, Payload};
 
 /// One capability that a component asks for.
@@ -18,7 +18,7 @@ pub(super) struct Import {
 }
 
 /// Names of the interfaces that `component` imports, with versions, in its own order.
-pub(super) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+pub(crate) fn names(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
     let mut names = Vec::new();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {
@@ -68,12 +68,24 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
             workflow.http.hosts.iter().map(String::as_str).collect(),
             "no host is listed: add http = { hosts = [\"api.example.com\"] }",
         ),
+        ("tandem:service/chain", _) => match &workflow.chain {
+            Some(chain) => (true, format!("{} reads of the task's block, {} bytes", chain.calls, chain.bytes)),
+            None => (false, "no reads: add chain = {}".to_owned()),
+        },
+        ("tandem:service/components", _) => list(
+            workflow.calls.iter().map(WorkflowId::as_str).collect(),
+            "no workflow is listed: add calls = [\"NAME\"]",
+        ),
         ("tandem:service/logging", _) => (true, "lines for the operator's log".to_owned()),
         (_, "wasi:clocks") if strict => (true, "the task's time".to_owned()),
         (_, "wasi:random") if strict => (true, "the same for every operator".to_owned()),
         (_, "wasi:clocks") => (true, "each operator's own clock: keep it out of the output".to_owned()),
         (_, "wasi:random") => (true, "another for each operator: keep it out of the output".to_owned()),
-        (_, "wasi:cli" | "wasi:filesystem") => (true, "for Rust's standard library, with nothing behind it".to_owned()),
+        (_, "wasi:filesystem") if workflow.scratch.is_some() => (true, "the scratch directory".to_owned()),
+        (_, "wasi:cli" | "wasi:filesystem") => {
+            (true, "for the language's own library, with nothing behind it".to_owned())
+        }
+        (_, "wasi:sockets") => (true, "for the language's own library; every socket is refused".to_owned()),
         (_, "wasi:io") => (true, "streams of the others".to_owned()),
         _ => (true, "see wit/service.wit".to_owned()),
     };
@@ -108,6 +120,9 @@ mod tests {
             ("tandem:service/secrets@0.1.0", "", false, "none is named"),
             ("wasi:http/types@0.2.12", "http = { hosts = [\"a.b\"] }", true, "a.b"),
             ("wasi:http/outgoing-handler@0.2.12", "", false, "no host is listed"),
+            ("tandem:service/chain@0.1.0", "chain = { calls = 5 }", true, "5 reads"),
+            ("tandem:service/components@0.1.0", "", false, "add calls"),
+            ("tandem:service/chain@0.1.0", "", false, "add chain = {}"),
             ("wasi:clocks/wall-clock@0.2.12", "", true, "operator's own"),
             ("wasi:clocks/wall-clock@0.2.12", "determinism = \"strict\"", true, "the task's time"),
         ];

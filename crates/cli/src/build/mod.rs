@@ -2,6 +2,11 @@
 
 mod cargo;
 mod imports;
+mod inputs;
+mod javascript;
+mod language;
+mod python;
+mod tools;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,11 +14,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use tandem_engine::{Limits, Secrets};
-use tandem_types::{ComponentDigest, WorkflowId};
+use tandem_types::{ComponentDigest, Determinism, WorkflowId};
 
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::{Failure, exec, report};
 use imports::Import;
+use language::{Language, Options};
+
+pub(crate) use imports::names as imports;
 
 /// Exit codes; [`EXIT_CODES`] explains them.
 mod code {
@@ -27,7 +35,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  the component is built, and tandem.toml names it
   1  this machine failed
-  2  bad usage: arguments, tandem.toml, or no Rust for components
+  2  bad usage: arguments, tandem.toml, or no tools for components
   7  what was built is not a component that operators can run
   8  the project does not compile
   9  --locked was given, and tandem.toml names another component";
@@ -71,6 +79,8 @@ pub(crate) struct Built {
     /// Its size without `--optimize`.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes_before: Option<usize>,
+    #[serde(skip)]
+    language: Language,
     /// What it asks for, and what it gets.
     imports: Vec<Import>,
     /// The workflows that run it.
@@ -107,7 +117,7 @@ impl Args {
 /// Builds the project's component; its manifest names it afterwards.
 pub(crate) fn build(args: &Args, project: &mut Project) -> Result<Built, Failure> {
     let old = project.digest(args.workflow.as_ref())?;
-    let (bytes, bytes_before) = compile(args, project.root())?;
+    let (bytes, bytes_before) = compile(args, project, old)?;
     let component = check(project, old, &bytes)?;
     let manifest_updated = component != old;
     if manifest_updated && args.locked {
@@ -125,6 +135,7 @@ pub(crate) fn build(args: &Args, project: &mut Project) -> Result<Built, Failure
         path,
         bytes: bytes.len(),
         bytes_before,
+        language: Language::of(project.root())?,
         imports: imports::granted(&names, workflow),
         workflows: project.workflows_of(component).map(|workflow| workflow.name.clone()).collect(),
         manifest_updated,
@@ -132,9 +143,15 @@ pub(crate) fn build(args: &Args, project: &mut Project) -> Result<Built, Failure
 }
 
 /// The component's bytes, and its size without `--optimize`.
-fn compile(args: &Args, root: &Path) -> Result<(Vec<u8>, Option<usize>), Failure> {
+fn compile(args: &Args, project: &Project, old: ComponentDigest) -> Result<(Vec<u8>, Option<usize>), Failure> {
+    let language = Language::of(project.root())?;
+    if args.optimize.is_some() {
+        language.check_optimizes()?;
+    }
+    let strict = project.workflows_of(old).any(|workflow| workflow.determinism == Determinism::Strict);
+    let profile = if strict { Determinism::Strict } else { Determinism::Open };
     let compile = |small| {
-        let path = cargo::build(root, cargo::Options { small, locked: args.locked })?;
+        let path = language.build(project.root(), Options { small, locked: args.locked, profile })?;
         Ok::<_, Failure>(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)
     };
     let plain = compile(false)?;
@@ -147,11 +164,12 @@ fn compile(args: &Args, root: &Path) -> Result<(Vec<u8>, Option<usize>), Failure
 /// Whether operators can run the component as every workflow that has it asks.
 fn check(project: &Project, old: ComponentDigest, bytes: &[u8]) -> Result<ComponentDigest, Failure> {
     // A node's caps hold: no operator would run it otherwise.
-    let engine = exec::engine(Limits::manifest_max())?;
+    let engine = exec::engine(Limits::manifest_max(), usize::MAX)?;
+    let component = |digest| if digest == old { Ok(bytes.to_vec()) } else { exec::built(project, digest) };
     for workflow in project.workflows_of(old) {
         // A component is checked without its secrets: they are the operators' own.
-        let grants = project::grants(workflow, Secrets::default())?;
-        exec::load(&engine, bytes, grants).map_err(|failure| match failure.code {
+        let parts = project.parts(&workflow.name, |_| Ok(Secrets::default()), component)?;
+        exec::load_all(&engine, parts).map_err(|failure| match failure.code {
             code::NOT_A_SERVICE => failure.context(format!("operators cannot run workflow `{}`", workflow.name)),
             _ => failure,
         })?;
@@ -180,7 +198,10 @@ fn names(workflows: &[WorkflowId]) -> String {
 }
 
 fn size(built: &Built) -> String {
-    let kib = |bytes: usize| format!("{:.1} KiB", bytes as f64 / 1024.0);
+    let kib = |bytes: usize| match bytes {
+        1_048_576.. => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} KiB", bytes as f64 / 1024.0),
+    };
     match built.bytes_before {
         None => kib(built.bytes),
         Some(before) => {
@@ -193,6 +214,7 @@ fn size(built: &Built) -> String {
 /// How to keep the size: operators compare digests, so the next build has to have the same settings.
 fn advice(built: &Built) -> String {
     match built.bytes_before {
+        _ if built.language != Language::Rust => String::new(),
         None => "\nSmaller: tandem build --optimize size\n".to_owned(),
         Some(_) => {
             let lines = cargo::SMALL.iter().map(|(key, value)| format!("  {key} = {value}\n")).collect::<String>();
@@ -211,6 +233,7 @@ mod tests {
             path: "/p/target/tandem/x.wasm".into(),
             bytes: 61_440,
             bytes_before,
+            language: Language::Rust,
             imports: vec![Import { name: "wasi:http".to_owned(), granted: false, grant: "no host".to_owned() }],
             workflows: vec!["a".parse().expect("a name"), "b".parse().expect("a name")],
             manifest_updated: true,

@@ -176,6 +176,8 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         anvil: Anvil::find(&working).map_err(missing)?,
         directory: directory.to_owned(),
         component: bytes,
+        manifest: None,
+        sources: Vec::new(),
         api_key,
         log: std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
     })

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tandem_engine::{Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
-use tandem_types::{ComponentDigest, Determinism, WorkflowId};
+use tandem_engine::{COMPONENT_BYTES_MAX, Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
+use tandem_node::pinned_chain::PinnedChain;
+use tandem_types::{ComponentDigest, Determinism, ScratchGrant, TaskBlock, Trigger, Workflow, WorkflowId};
+use tokio::runtime::Runtime;
+use url::Url;
 
-use super::code;
-use crate::Failure;
-use crate::project::{self, Project};
+use super::{chain, code};
+use crate::project::{self, Part, Project};
+use crate::{Failure, component};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
-/// Largest component that is read.
-const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -33,9 +34,14 @@ Exit codes:
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The component, a .wasm file, instead of the project's own. It is granted nothing but what the arguments say.
-    #[arg(long, value_name = "FILE")]
+    /// The component instead of the project's own: a .wasm file, https://... with --digest, or oci://REGISTRY/REPOSITORY:TAG. It is granted nothing but
+    /// what the arguments say.
+    #[arg(long, value_name = "FILE|URL")]
     component: Option<PathBuf>,
+
+    /// The digest that the component must have.
+    #[arg(long, value_name = "sha256:HEX", requires = "component")]
+    digest: Option<ComponentDigest>,
 
     /// The workflow whose component, settings and grants are taken, when tandem.toml has several.
     #[arg(long, value_name = "NAME", conflicts_with = "component")]
@@ -44,6 +50,10 @@ pub(crate) struct Args {
     /// Build the project and run it again after every change, until Ctrl-C.
     #[arg(long, conflicts_with = "component")]
     pub(super) watch: bool,
+
+    /// What the task begins with [default: the workflow's trigger, else request].
+    #[arg(long, value_enum)]
+    trigger: Option<Kind>,
 
     /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
     #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
@@ -65,9 +75,21 @@ pub(crate) struct Args {
     #[arg(long)]
     store: bool,
 
-    /// Run it under the profile `strict`, as a task of a block with this Unix time: no network, no secrets, the same output every time.
+    /// Give the component a scratch directory, /scratch.
+    #[arg(long)]
+    scratch: bool,
+
+    /// Let the component read the chain behind this JSON-RPC endpoint, in the state after one block, whose time is the task's.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<Url>,
+
+    /// With --rpc: the block [default: the latest].
+    #[arg(long, value_name = "NUMBER", requires = "rpc")]
+    block: Option<u64>,
+
+    /// Run it under the profile `strict`: no network, no secrets, the same output every time. As a task of a block with this Unix time, or of that of --rpc.
     #[arg(long, value_name = "UNIX_SECONDS", conflicts_with_all = ["secret_env", "allow_host", "store"])]
-    strict: Option<u64>,
+    strict: Option<Option<u64>>,
 
     /// Fuel that the component may use, about one unit per instruction [default: 1000000000].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -86,23 +108,77 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
+/// Kinds of triggers, as in manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// `createTask` on the service's contract: the input is the task's, as it is
+    Request,
+    /// A call from another component of the service: the input is what that hands over
+    Call,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Call => "call",
+        }
+    }
+}
+
+impl From<Trigger> for Kind {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Request => Self::Request,
+            Trigger::Call => Self::Call,
+        }
+    }
+}
+
 /// One run, with all that it needs.
 pub(super) struct Job {
-    /// The component's bytes.
-    pub(super) component: Vec<u8>,
+    /// The components that take part, those that are called before those that call them; the last one is asked.
+    pub(super) parts: Vec<Part>,
     /// What it is asked.
     pub(super) task: TaskInput,
-    /// What it gets.
-    pub(super) grants: Grants,
 }
 
 impl Args {
     /// Reads everything that the run needs.
-    pub(super) fn job(&self) -> Result<Job, Failure> {
-        match &self.component {
-            Some(path) => self.job_of_file(path),
-            None => self.job_of_project(&Project::find()?),
+    pub(super) fn job(&self, runtime: &Runtime) -> Result<Job, Failure> {
+        self.check_strict()?;
+        let open = |rpc: &Url| runtime.block_on(chain::open(rpc.clone(), self.block));
+        let chain = self.rpc.as_ref().map(open).transpose()?;
+        let job = match &self.component {
+            Some(path) => self.job_of_file(path)?,
+            None => self.job_of_project(&Project::find()?)?,
+        };
+        Ok(self.placed(job, chain))
+    }
+
+    /// The time of a strict run comes from one place.
+    fn check_strict(&self) -> Result<(), Failure> {
+        match (self.strict, &self.rpc) {
+            (Some(None), None) => {
+                Err(usage(anyhow!("--strict without --rpc needs the time of the task's block, in Unix seconds")))
+            }
+            (Some(Some(_)), Some(_)) => {
+                Err(usage(anyhow!("--rpc gives the time of the task's block: give --strict none")))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// `job` in the block that was asked for, with the chain if the component may read it: a project's only as far as tandem.toml grants it.
+    fn placed(&self, mut job: Job, chain: Option<(PinnedChain, TaskBlock)>) -> Job {
+        job.task.block.time = self.strict.flatten().unwrap_or_default();
+        if let Some((chain, block)) = chain {
+            job.task.block = block;
+            for part in job.parts.iter_mut().filter(|part| part.reads_chain) {
+                part.grants.chain = Some(Arc::new(chain.clone()));
+            }
+        }
+        job
     }
 
     /// Whether grants come from tandem.toml, for hints.
@@ -116,18 +192,51 @@ impl Args {
     }
 
     fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
+        let component = self.read_component(path)?;
+        let task = TaskInput::manual(self.read_input()?);
+        let grants = self.extend(Grants::default())?;
+        let part =
+            Part { name: task.workflow.clone(), calls: Default::default(), reads_chain: true, component, grants };
+        Ok(Job { parts: vec![part], task })
+    }
+
+    fn read_component(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        if let Some(source) = component::source(path)? {
+            return component::fetch(&source, self.digest);
+        }
         let component = read(path, COMPONENT_BYTES_MAX)
             .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
-        let task = self.timed(TaskInput::manual(self.read_input()?));
-        Ok(Job { component, task, grants: self.extend(Grants::default())? })
+        let found = ComponentDigest::of(&component);
+        match self.digest.filter(|digest| *digest != found) {
+            Some(digest) => Err(usage(anyhow!("{} is {found}, not {digest}", path.display()))),
+            None => Ok(component),
+        }
     }
 
     fn job_of_project(&self, project: &Project) -> Result<Job, Failure> {
         let workflow = project.workflow(self.workflow.as_ref())?;
-        let component = built(project, workflow.component.digest)?;
-        let task = self.timed(TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) });
-        let grants = project::grants(workflow, project::secrets(workflow)?)?;
-        Ok(Job { component, task, grants: self.extend(grants)? })
+        self.check_trigger(workflow)?;
+        let mut parts = project.parts(&workflow.name, project::secrets, |digest| built(project, digest))?;
+        if let Some(asked) = parts.last_mut() {
+            asked.grants = self.extend(std::mem::take(&mut asked.grants))?;
+        }
+        if self.strict.is_some() {
+            parts.iter_mut().for_each(|part| part.grants.determinism = Determinism::Strict);
+        }
+        let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) };
+        Ok(Job { parts, task })
+    }
+
+    /// A workflow has one trigger: what another would bring is not what its component expects.
+    fn check_trigger(&self, workflow: &Workflow) -> Result<(), Failure> {
+        let own = Kind::from(workflow.trigger);
+        match self.trigger {
+            Some(kind) if kind != own => {
+                let error = anyhow!("workflow `{}` does not begin with `{}`", workflow.name, kind.name());
+                Err(usage(error).hint(format!("leave --trigger out, or say --trigger {}", own.name())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {
@@ -148,12 +257,6 @@ impl Args {
         Ok(input)
     }
 
-    /// `task`, in a block of the time that was asked for.
-    fn timed(&self, mut task: TaskInput) -> TaskInput {
-        task.block.time = self.strict.unwrap_or_default();
-        task
-    }
-
     /// `grants`, with what the arguments add and set otherwise.
     fn extend(&self, mut grants: Grants) -> Result<Grants, Failure> {
         let Limits { fuel, time, memory_bytes, .. } = grants.limits;
@@ -168,6 +271,9 @@ impl Args {
         grants.limits.memory_bytes = self.memory_limit.map_or(memory_bytes, |mib| mib << 20);
         if self.strict.is_some() {
             grants.determinism = Determinism::Strict;
+        }
+        if self.scratch {
+            grants.limits.scratch = ScratchGrant::default().into();
         }
         if self.store {
             grants.store = Some(Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>);

@@ -48,6 +48,9 @@ struct Details<'a> {
     limit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit_value: Option<u64>,
+    /// The workflow that was called, when it was its component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<&'a str>,
     /// The HTTP host that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<&'a str>,
@@ -111,6 +114,7 @@ fn details(error: &RunError) -> Details<'_> {
         },
         RunError::Refused(refusal) => Details { kind: "refused", host: host(refusal), ..Details::default() },
         RunError::Trap { .. } => Details { kind: "crash", ..Details::default() },
+        RunError::Callee { workflow, error } => Details { workflow: Some(workflow.as_str()), ..details(error) },
         _ => Details { kind: "host", ..Details::default() },
     }
 }

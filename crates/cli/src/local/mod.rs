@@ -14,8 +14,8 @@ use tandem_chain::{
     TransactionManager,
 };
 use tandem_types::{
-    Address, Bps, Component, ComponentDigest, Delivery, Determinism, Epoch, HttpGrant, Limits, Manifest, PerToken,
-    Policy, Requirement, Trigger, U256, Workflow,
+    Address, Bps, Component, ComponentDigest, ComponentSource, Delivery, Determinism, Epoch, HttpGrant, Limits,
+    Manifest, PerToken, Policy, Requirement, Trigger, U256, Workflow,
 };
 
 pub use operator::{Operator, StatusPage, TaskPage};
@@ -55,6 +55,10 @@ pub struct Options {
     pub directory: PathBuf,
     /// The component.
     pub component: Vec<u8>,
+    /// What the service runs, if not the scores; its workflow `score` is the one that is asked.
+    pub manifest: Option<Manifest>,
+    /// Where operators fetch it from; when there is nothing, they find it in their directory.
+    pub sources: Vec<ComponentSource>,
     /// The operators' key for the boxscores.
     pub api_key: String,
     /// What the operators log, in the form of RUST_LOG.
@@ -196,12 +200,15 @@ impl Network {
     /// Writes manifest and component where the operators look, and announces the manifest.
     async fn publish(&self, options: &Options) -> anyhow::Result<()> {
         let digest = ComponentDigest::of(&options.component);
-        let manifest = manifest(digest, &self.boxscores);
+        let component = Component { digest, sources: options.sources.clone() };
+        let manifest = options.manifest.clone().unwrap_or_else(|| scores(component, &self.boxscores));
         let (manifests, components) = (options.directory.join("manifests"), options.directory.join("components"));
         for directory in [&manifests, &components] {
             std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         }
-        std::fs::write(tandem_node::workflows::component_path(&components, digest), &options.component)?;
+        if options.sources.is_empty() {
+            std::fs::write(tandem_node::workflows::component_path(&components, digest), &options.component)?;
+        }
         let path = manifests.join("sports-scores.json");
         std::fs::write(&path, manifest.to_canonical_json())?;
         let announced =
@@ -237,17 +244,20 @@ async fn manager(anvil: &Anvil, account: tandem_chain::Account) -> anyhow::Resul
     Ok(TransactionManager::start(anvil.client().clone(), account, config).await?)
 }
 
-fn manifest(digest: ComponentDigest, boxscores: &Boxscores) -> Manifest {
+fn scores(component: Component, boxscores: &Boxscores) -> Manifest {
     let workflow = Workflow {
         name: WORKFLOW.parse().expect("the name is valid"),
         trigger: Trigger::Request,
-        component: Component { digest },
+        component,
         delivery: Delivery::Handler,
         determinism: Determinism::Open,
         config: [("base_url".to_owned(), boxscores.url())].into(),
         secrets: [SECRET.to_owned()].into(),
         http: HttpGrant { hosts: [boxscores.host()].into() },
         store: None,
+        chain: None,
+        calls: Default::default(),
+        scratch: None,
         limits: Limits::default(),
     };
     Manifest { name: "sports-scores".to_owned(), workflows: vec![workflow] }

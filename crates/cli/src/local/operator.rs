@@ -11,6 +11,7 @@ use tandem_chain::admin::{self, Deployment};
 use tandem_chain::staking::Registration;
 use tandem_chain::{Account, ChainClient, Password, TransactionConfig, TransactionManager};
 use tandem_crypto::Strength;
+use tandem_node::components::SourcesConfig;
 use tandem_node::config::{
     AgreementConfig, ChainConfig, ComponentsConfig, Config, KeysConfig, NetworkConfig, ServiceConfig, StorageConfig,
 };
@@ -254,7 +255,11 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             manifests: options.directory.join("manifests"),
             components: options.directory.join("components"),
         },
-        components: ComponentsConfig { private_hosts: true },
+        components: ComponentsConfig {
+            private_hosts: true,
+            sources: SourcesConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..SourcesConfig::default() },
+            ..ComponentsConfig::default()
+        },
         agreement: AGREEMENT,
     }
 }

@@ -2,6 +2,7 @@
 
 mod name;
 mod sdk;
+mod template;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use crate::{Failure, report};
+use template::Template;
 
 /// Exit code for arguments that cannot be.
 const USAGE: u8 = 2;
@@ -27,33 +29,18 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Template::Service)]
     template: Template,
 
-    /// Use the SDK in this directory, instead of a copy of the one that fits this binary
+    /// Use the SDK for Rust in this directory, instead of a copy of the one that fits this binary
     #[arg(long, value_name = "DIR")]
     sdk: Option<PathBuf>,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Template {
-    /// A service in Rust that turns a name into a greeting
-    Service,
-}
-
-/// A template's files: paths in the project, and contents with `{{name}}`, `{{lib}}` and `{{sdk}}` in them.
-const SERVICE: [(&str, &str); 5] = [
-    (".gitignore", include_str!("../../templates/service/gitignore")),
-    ("Cargo.toml", include_str!("../../templates/service/Cargo.toml")),
-    ("README.md", include_str!("../../templates/service/README.md")),
-    ("src/lib.rs", include_str!("../../templates/service/src/lib.rs")),
-    ("tandem.toml", include_str!("../../templates/service/tandem.toml")),
-];
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let name = name::of(&args.path).map_err(|error| Failure::new(USAGE, error).hint(name::RULE))?;
     check_is_free(&args.path)?;
-    let sdk = args.sdk.as_deref().map(sdk_path).transpose()?;
+    let sdk = args.sdk.as_deref().map(|path| sdk_path(path, args.template)).transpose()?;
     write(&args.path, &files(args.template, &name, sdk.as_deref()))?;
-    Ok(report::print(&next_steps(&args.path, &name))?)
+    Ok(report::print(&next_steps(&args, &name))?)
 }
 
 fn check_is_free(path: &Path) -> Result<(), Failure> {
@@ -73,7 +60,11 @@ fn check_is_free(path: &Path) -> Result<(), Failure> {
 }
 
 /// The SDK's directory, whatever the working directory.
-fn sdk_path(directory: &Path) -> Result<String, Failure> {
+fn sdk_path(directory: &Path, template: Template) -> Result<String, Failure> {
+    if !template.is_rust() {
+        return Err(Failure::new(USAGE, anyhow!("--sdk is for templates in Rust"))
+            .hint("leave it out: the project gets the SDK that fits this binary"));
+    }
     let manifest = directory.join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).unwrap_or_default();
     if !text.contains("name = \"tandem-sdk\"") {
@@ -91,18 +82,17 @@ fn sdk_path(directory: &Path) -> Result<String, Failure> {
 
 /// All of the project, with the SDK inside unless it is elsewhere.
 fn files(template: Template, name: &str, sdk: Option<&str>) -> BTreeMap<String, String> {
-    let texts = match template {
-        Template::Service => SERVICE,
-    };
     let fill = |text: &str| {
         text.replace("{{name}}", name)
             .replace("{{lib}}", &name.replace('-', "_"))
             .replace("{{sdk}}", &toml::Value::from(sdk.unwrap_or(VENDOR)).to_string())
     };
-    let mut files: BTreeMap<_, _> = texts.iter().map(|(path, text)| ((*path).to_owned(), fill(text))).collect();
-    files.insert("Cargo.lock".to_owned(), sdk::lock());
+    let mut files = template.files(fill);
+    if template.is_rust() {
+        files.insert("Cargo.lock".to_owned(), sdk::lock());
+    }
     if sdk.is_none() {
-        files.extend(sdk::files().into_iter().map(|(path, text)| (format!("{VENDOR}/{path}"), text)));
+        files.extend(template.sdk().into_iter().map(|(path, text)| (format!("{VENDOR}/{path}"), text)));
     }
     files
 }
@@ -118,12 +108,16 @@ fn write(root: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn next_steps(path: &Path, name: &str) -> String {
+fn next_steps(args: &Args, name: &str) -> String {
+    let path = args.path.display();
+    let template::Words { test, input, source } = args.template.words();
+    let exec = format!("tandem exec --input {input}");
+    let width = test.len().max(exec.len()) + 2;
     format!(
-        "Made {name} in {path}.\n\nNext:\n  cd {path}\n  cargo test                      # its tests, on this machine\n  \
-         tandem build                    # make the component\n  tandem exec --input World       # run it once\n\n\
-         The service is src/lib.rs, what it may use is in tandem.toml, and README.md says how it goes on.\n",
-        path = path.display()
+        "Made {name} in {path}.\n\nNext:\n  cd {path}\n  {test:width$}# its tests, on this machine\n  \
+         {build:width$}# make the component\n  {exec:width$}# run it once\n\n\
+         The service is {source}, what it may use is in tandem.toml, and README.md says how it goes on.\n",
+        build = "tandem build",
     )
 }
 
@@ -133,18 +127,22 @@ mod tests {
 
     use super::*;
 
+    const TEMPLATES: [Template; 4] = [Template::Service, Template::Oracle, Template::Js, Template::Python];
+
     #[test]
     fn nothing_is_left_to_fill_in() {
-        for (path, text) in files(Template::Service, "my-service", None) {
+        for (path, text) in TEMPLATES.into_iter().flat_map(|template| files(template, "my-service", None)) {
             assert!(path.starts_with(VENDOR) || !text.contains("{{"), "{path}:\n{text}");
         }
     }
 
     #[test]
     fn manifest_is_valid() {
-        let files = files(Template::Service, "my-service", None);
-        let manifest = Manifest::from_toml(&files["tandem.toml"]).expect("the template is a manifest");
-        assert_eq!((manifest.name.as_str(), manifest.workflows.len()), ("my-service", 1));
+        for template in TEMPLATES {
+            let files = files(template, "my-service", None);
+            let manifest = Manifest::from_toml(&files["tandem.toml"]).expect("the template is a manifest");
+            assert_eq!((manifest.name.as_str(), manifest.workflows.len()), ("my-service", 1));
+        }
     }
 
     #[test]

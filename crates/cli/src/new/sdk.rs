@@ -1,4 +1,4 @@
-//! The SDK as it is written into a project: a crate that stands by itself, from the sources that this binary was built with. So a project needs neither
+//! The SDK as it is written into a project: what stands by itself, from the sources that this binary was built with. So a project needs neither
 //! Tandem's repository nor a registry that has the SDK, and it is always the one that fits the engine in this binary.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,9 @@ pub(super) const NAME: &str = "tandem-sdk";
 
 /// Path and content of every source file and of the WIT package.
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.in"));
+/// The same of the SDKs that are no crates.
+const JS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/js.in"));
+const PYTHON: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/python.in"));
 const MANIFEST: &str = include_str!("../../../sdk/Cargo.toml");
 const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
 const LOCK: &str = include_str!("../../../../Cargo.lock");
@@ -21,6 +24,20 @@ pub(super) fn files() -> BTreeMap<String, String> {
     let sources = SOURCES.iter().map(|(path, text)| ((*path).to_owned(), text.replace("\"../../wit", "\"wit")));
     let manifest = ("Cargo.toml".to_owned(), format!("{NOTE}{}", to_text(&manifest())));
     sources.chain([manifest]).collect()
+}
+
+/// The SDK for JavaScript.
+pub(super) fn js() -> BTreeMap<String, String> {
+    owned(JS)
+}
+
+/// The SDK for Python.
+pub(super) fn python() -> BTreeMap<String, String> {
+    owned(PYTHON)
+}
+
+fn owned(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
 /// The SDK's manifest without its workspace, tests and lints.

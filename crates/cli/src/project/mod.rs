@@ -1,12 +1,13 @@
 //! An author's project: the directory with `tandem.toml`, and the components that were built in it. Builds and runs nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{Grants, HttpHost, HttpHosts, Limits, MemoryStore, Secrets, ServiceStore};
 use tandem_node::workflows::component_path;
-use tandem_types::{ComponentDigest, Manifest, Workflow, WorkflowId};
+use tandem_types::{ComponentDigest, Manifest, ManifestError, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -21,6 +22,20 @@ const USAGE: u8 = 2;
 const MANIFEST: &str = "tandem.toml";
 /// Where built components are, each under its digest, as operators keep them.
 const STORE: &str = "target/tandem";
+
+/// A component with what it gets, ready to load.
+pub(crate) struct Part {
+    /// The workflow that it belongs to.
+    pub(crate) name: WorkflowId,
+    /// The workflows that it calls.
+    pub(crate) calls: BTreeSet<WorkflowId>,
+    /// Whether it may be given the chain.
+    pub(crate) reads_chain: bool,
+    /// Its bytes.
+    pub(crate) component: Vec<u8>,
+    /// What it gets, but for the components that it calls.
+    pub(crate) grants: Grants,
+}
 
 /// A project, as its files were when it was opened.
 #[derive(Debug)]
@@ -47,9 +62,8 @@ impl Project {
             .with_context(|| format!("cannot read {}", path.display()))
             .map_err(|error| Failure::new(USAGE, error))?;
         let manifest = Manifest::from_toml(&text).map_err(|error| {
-            Failure::new(USAGE, error)
-                .context(format!("{} is not a manifest", path.display()))
-                .hint("unknown keys are refused, so that a misspelt limit is never a missing one")
+            let hint = hint(&error);
+            Failure::new(USAGE, error).context(format!("{} is not a manifest", path.display())).hint(hint)
         })?;
         Ok(Self { root: root.to_owned(), text, manifest })
     }
@@ -72,12 +86,18 @@ impl Project {
         Some(newer.strip_prefix(&self.root).unwrap_or(newer).to_owned())
     }
 
-    /// The workflow called `name`; without a name, the only one.
+    /// The workflow called `name`; without a name, the only one that has a trigger of its own, or the only one.
     pub(crate) fn workflow(&self, name: Option<&WorkflowId>) -> Result<&Workflow, Failure> {
         let workflows = &self.manifest.workflows;
         let found = match name {
             Some(name) => self.manifest.workflow(name),
-            None => workflows.first().filter(|_| workflows.len() == 1),
+            None => {
+                let triggered = || workflows.iter().filter(|workflow| workflow.trigger != Trigger::Call);
+                triggered()
+                    .next()
+                    .filter(|_| triggered().count() == 1)
+                    .or(workflows.first().filter(|_| workflows.len() == 1))
+            }
         };
         found.ok_or_else(|| {
             let names: Vec<_> = workflows.iter().map(|workflow| workflow.name.as_str()).collect();
@@ -87,6 +107,34 @@ impl Project {
             };
             Failure::new(USAGE, error).hint(format!("choose with --workflow: {}", names.join(", ")))
         })
+    }
+
+    /// The component of the workflow called `name` and those of all that it calls, these before their callers, with what tandem.toml grants them. Where their bytes
+    /// and secrets come from is the caller's to say.
+    pub(crate) fn parts(
+        &self,
+        name: &WorkflowId,
+        secrets: impl Fn(&Workflow) -> Result<Secrets, Failure>,
+        bytes: impl Fn(ComponentDigest) -> Result<Vec<u8>, Failure>,
+    ) -> Result<Vec<Part>, Failure> {
+        let store: Arc<dyn ServiceStore> = Arc::new(MemoryStore::default());
+        let part = |workflow: &Workflow| {
+            let of = |failure: Failure| match &workflow.name {
+                callee if callee != name => failure.context(format!("`{name}` calls workflow `{callee}`")),
+                _ => failure,
+            };
+            let mut grants = grants(workflow, secrets(workflow)?)?;
+            grants.store = workflow.store.map(|_| Arc::clone(&store));
+            let component = bytes(workflow.component.digest).map_err(of)?;
+            let (name, calls) = (workflow.name.clone(), workflow.calls.clone());
+            Ok(Part { name, calls, reads_chain: workflow.chain.is_some(), component, grants })
+        };
+        self.callees_first(name)?.into_iter().map(part).collect()
+    }
+
+    /// The workflow called `name` and all that it calls, these before their callers.
+    pub(crate) fn callees_first(&self, name: &WorkflowId) -> Result<Vec<&Workflow>, Failure> {
+        self.manifest.callees_first(name).map_err(|error| Failure::new(USAGE, error))
     }
 
     /// The workflows that run the component `digest`.
@@ -130,9 +178,35 @@ impl Project {
     }
 }
 
+/// What to do about a text that is no manifest.
+fn hint(error: &ManifestError) -> &'static str {
+    match error {
+        ManifestError::TooLarge(_) => "keep data out of it: components get theirs over HTTP, or from the store",
+        ManifestError::Toml(_) | ManifestError::Json(_) => {
+            "unknown keys are refused, so that a misspelt limit is never a missing one"
+        }
+        ManifestError::Workflows(_) => "a service has at least one: [[workflow]] with name, trigger and component",
+        ManifestError::Sources { .. } => "keep those that operators reach best",
+        ManifestError::DuplicateWorkflow(_) => "give every workflow a name of its own",
+        ManifestError::Limit { .. } => "choose a number of that range, or leave the limit out for its default",
+        ManifestError::StrictHttp(_) | ManifestError::StrictSecrets(_) | ManifestError::StrictStore(_) => {
+            "strict components compute what anyone can compute again; docs/reference/components.md compares both"
+        }
+        ManifestError::StrictCalls { .. } => "what a strict component is told by an open one cannot be computed again",
+        ManifestError::UnknownCallee { .. } => {
+            "add a [[workflow]] of that name, with trigger = \"call\", or mend the name under calls"
+        }
+        ManifestError::CallCircle(_) => "take one of these names out of the calls of the workflow before it",
+        ManifestError::CallDepth { .. } => "let one component do the work of two that call each other",
+        ManifestError::CallMemory { .. } => "lower limits = { memory-mib = N } of the workflows that are called",
+    }
+}
+
 /// What goes into the component.
 fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "rs" || extension == "wit") || path.ends_with("Cargo.toml")
+    const ENDINGS: [&str; 6] = ["rs", "js", "mjs", "json", "py", "wit"];
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending)) || path.ends_with("Cargo.toml")
 }
 
 /// Digests may be written with capital letters, which `Display` does not.
@@ -151,17 +225,30 @@ fn replace_ignoring_case(text: &str, old: &str, new: &str) -> String {
 pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Failure> {
     let host = |text: &String| {
         text.parse::<HttpHost>().map_err(|error| {
-            Failure::new(USAGE, error).context(format!("http.hosts of workflow `{}` in {MANIFEST}", workflow.name))
+            Failure::new(USAGE, error)
+                .context(format!("http.hosts of workflow `{}` in {MANIFEST}", workflow.name))
+                .hint("write api.example.com or api.example.com:8443, without a scheme and without a path")
         })
     };
     Ok(Grants {
+        service: None,
         determinism: workflow.determinism,
         config: workflow.config.clone(),
         secrets,
-        store: workflow.store.map(|_| Arc::new(MemoryStore::default()) as Arc<dyn ServiceStore>),
+        // Shared by all that run together.
+        store: None,
+        // Whoever runs it says which chain.
+        chain: None,
+        // Loaded by themselves.
+        calls: Default::default(),
         http_hosts: workflow.http.hosts.iter().map(host).collect::<Result<HttpHosts, _>>()?,
         http_tape: None,
-        limits: Limits { store: workflow.store.unwrap_or_default().into(), ..workflow.limits.into() },
+        limits: Limits {
+            store: workflow.store.unwrap_or_default().into(),
+            chain: workflow.chain.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
+            ..workflow.limits.into()
+        },
     })
 }
 
@@ -213,6 +300,25 @@ mod tests {
         let after = std::fs::read_to_string(directory.path().join(MANIFEST)).expect("the file can be read");
         assert_eq!(after, before.replace(OLD, &new.to_string()));
         assert_eq!(project.workflows_of(new).count(), 2);
+    }
+
+    #[test]
+    fn workflow_with_a_trigger_is_meant_before_those_that_are_called() {
+        let (directory, mut project) = project(&[("a", OLD), ("b", OLD)]);
+        let path = directory.path().join(MANIFEST);
+        let text = project.text.replacen("trigger = \"request\"", "trigger = \"call\"", 1);
+        std::fs::write(path, text.replace("name = \"b\"", "name = \"b\"\ncalls = [\"a\"]"))
+            .expect("the file can be written");
+        project = Project::open(directory.path()).expect("the manifest is valid");
+        assert_eq!(project.workflow(None).expect("there is one").name.as_str(), "b");
+        let bytes = |_| Ok(b"bytes".to_vec());
+        let name = "b".parse().expect("a name");
+        let parts = project.parts(&name, |_| Ok(Secrets::default()), bytes).expect("all is there");
+        let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let missing = |_| Err(Failure::new(USAGE, anyhow!("it is not built")));
+        let failure = project.parts(&name, |_| Ok(Secrets::default()), missing).err().expect("nothing is there");
+        assert_eq!(format!("{:#}", failure.error), "`b` calls workflow `a`: it is not built");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 /// Most files that are looked at; a project that holds more holds something else.
 const FILES_MAX: usize = 10_000;
 /// Directories of tools, beside the hidden ones.
-const PASSED_OVER: [&str; 2] = ["target", "node_modules"];
+const PASSED_OVER: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
 /// What is remembered of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Snapshot {
     }
 
     /// The files, in the order of their paths.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PathBuf, &Stamp)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PathBuf, &Stamp)> {
         self.0.iter()
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
-use tandem_engine::{Component, Engine, Grants, HttpTape, Limits, Secrets, TaskInput};
+use tandem_engine::{Component, Engine, HttpTape, Limits, Secrets, TaskInput};
 use tandem_types::{Workflow, WorkflowId};
 use zeroize::Zeroizing;
 
@@ -108,7 +108,7 @@ fn verdicts(args: &Args) -> Result<Vec<Verdict>, Failure> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let engine = exec::engine(Limits::manifest_max())?;
+    let engine = exec::engine(Limits::manifest_max(), usize::MAX)?;
     // All of them before the first is run, so that the component is compiled once.
     let trials: Vec<_> =
         files.into_iter().map(|file| Trial::new(&engine, &project, file, args.record)).collect::<Result<_, _>>()?;
@@ -168,14 +168,23 @@ struct Trial {
 impl Trial {
     fn new(engine: &Engine, project: &Project, file: File, recording: bool) -> Result<Self, Failure> {
         let workflow = project.workflow(file.case.workflow.as_ref())?;
-        let secrets = if recording { project::secrets(workflow)? } else { stand_ins(workflow) };
+        let secrets =
+            |workflow: &Workflow| if recording { project::secrets(workflow) } else { Ok(stand_ins(workflow)) };
+        // One tape for all that take part: it knows the secrets of each.
+        let mut known = Secrets::default();
+        for workflow in project.callees_first(&workflow.name)? {
+            known.extend(secrets(workflow)?);
+        }
         let tape = match recording {
-            true => HttpTape::record(&secrets),
-            false => HttpTape::replay(file.case.exchanges.iter().cloned().map(Into::into).collect(), &secrets),
+            true => HttpTape::record(&known),
+            false => HttpTape::replay(file.case.exchanges.iter().cloned().map(Into::into).collect(), &known),
         };
-        let mut grants = Grants { http_tape: Some(tape.clone()), ..project::grants(workflow, secrets)? };
-        grants.config.extend(file.case.config.clone());
-        let component = exec::load(engine, &exec::built(project, workflow.component.digest)?, grants)?;
+        let mut parts = project.parts(&workflow.name, secrets, |digest| exec::built(project, digest))?;
+        parts.iter_mut().for_each(|part| part.grants.http_tape = Some(tape.clone()));
+        if let Some(asked) = parts.last_mut() {
+            asked.grants.config.extend(file.case.config.clone());
+        }
+        let component = exec::load_all(engine, parts)?;
         let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(file.case.input.0.clone()) };
         Ok(Self { file, recording, tape, component, task })
     }

@@ -46,6 +46,8 @@ fn fails(directory: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     for part in parts {
         assert!(stderr.contains(part), "`{part}` is not in:\n{stderr}");
     }
+    // What to do: in a hint of ours, or where the parser of arguments says it.
+    assert!(stderr.contains("\nhint: ") || stderr.contains("try '--help'"), "no hint:\n{stderr}");
 }
 
 /// Projects of one name would take each other's component from the shared directory: one test compiles at a time, over all processes.
@@ -140,6 +142,8 @@ fn arguments_add_to_what_the_manifest_grants() {
     let (_directory, root, _turn) = project();
     let result = succeeds(&root.join("src"), &["exec", "--input", "World", "--config", "greeting=Good day"]);
     assert!(result.contains("Good day, World!"), "{result}");
+    assert!(succeeds(&root, &["exec", "--input", "World", "--trigger", "request"]).contains("Hello, World!"));
+    fails(&root, &["exec", "--input", "World", "--trigger", "eclipse"], 2, &["--trigger", "request"]);
     fails(&root, &["exec", "--input", "World", "--fuel", "1000"], 4, &["used all of its 1000 fuel"]);
 }
 
@@ -173,7 +177,7 @@ type Fault = (&'static str, &'static str, &'static str, &'static [&'static str],
 /// What can be wrong with a project, and what an author is told of it: what, where, and what to do.
 #[test]
 fn faults_of_a_project_are_told() {
-    let cases: [Fault; 12] = [
+    let cases: [Fault; 13] = [
         (
             "tandem.toml",
             "config =",
@@ -183,6 +187,14 @@ fn faults_of_a_project_are_told() {
             &["tandem.toml is not a manifest", "confg", "hint: unknown keys are refused"],
         ),
         ("tandem.toml", "\"request\"", "\"cron\"", &["exec", "--input", "x"], 2, &["cron", "request"]),
+        (
+            "tandem.toml",
+            "# secrets = [\"API_KEY\"]",
+            "determinism = \"strict\"\nsecrets = [\"API_KEY\"]",
+            &["build"],
+            2,
+            &["is `strict` and names secrets", "hint: strict components compute what anyone can compute again"],
+        ),
         (
             "tandem.toml",
             "# http = { hosts = [\"api",

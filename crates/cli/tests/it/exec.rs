@@ -77,6 +77,20 @@ fn json(command: Command) -> (Value, i32) {
     (value, output.status.code().expect("tandem exits"))
 }
 
+/// A proxy would see what components send, and would be asked for names that were checked here.
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    proxy.set_nonblocking(true).expect("it listens");
+    let url = format!("http://{}", proxy.local_addr().expect("it is bound"));
+    let mut command = scores(boxscore::CLOSED, &[]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env(name, &url);
+    }
+    assert!(output(command).status.success());
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+}
+
 #[test]
 fn known_game_is_printed_in_hex_and_utf8() {
     let output = output(scores(boxscore::CLOSED, &[]));
@@ -242,7 +256,9 @@ fn what_is_no_service_is_refused() {
     assert_fails(tandem(&["--input", "", "--component", module]), 7, &["core WebAssembly module", "wasm32-wasip2"]);
     let sockets = component("sockets");
     let sockets = sockets.to_str().expect("the path is text");
-    assert_fails(tandem(&["--input", "", "--component", sockets]), 7, &["imports `wasi:sockets/"]);
+    let strict = tandem(&["--input", "", "--component", sockets, "--strict", "0"]);
+    assert_fails(strict, 7, &["imports `wasi:", "`strict` forbids", "hint: run it without --strict"]);
+    assert_fails(tandem(&["--input", "connect 127.0.0.1:1", "--component", sockets]), 3, &["PermissionDenied"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The commands of `docs/guide/first-service.md`, one after the other, as a reader types them. A `text` block after a command lists what it has to print;
+//! The commands of the authors' guides in `docs/guide`, one after the other, as a reader types them. A `text` block after a command lists what it has to print;
 //! `…` stands for anything. A comment `file:` before a block says which file the reader puts it into.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,9 @@ use std::process::Command;
 
 use crate::authoring::{compiling, target_directory, text};
 
-const GUIDE: &str = include_str!("../../../../docs/guide/first-service.md");
+const FIRST_SERVICE: &str = include_str!("../../../../docs/guide/first-service.md");
+const JAVASCRIPT: &str = include_str!("../../../../docs/guide/javascript.md");
+const PYTHON: &str = include_str!("../../../../docs/guide/python.md");
 
 /// One step of the guide.
 #[derive(Debug, PartialEq)]
@@ -89,28 +91,44 @@ impl Terminal {
             .output()
             .expect("bash starts");
         assert!(output.status.success(), "{command}:\n{}", text(&output.stderr));
-        self.printed = text(&output.stdout).to_owned();
+        self.printed = format!("{}\n{}", text(&output.stderr), text(&output.stdout));
         let place = std::fs::read_to_string(self.home.join("where")).expect("the shell says where it is");
         self.directory = PathBuf::from(place.trim_end());
     }
 }
 
-#[test]
-fn every_command_does_what_the_guide_says() {
-    let _turn = compiling();
+fn follow(guide: &str) {
     let home = tempfile::tempdir().expect("there is room for a project");
     let mut terminal =
         Terminal { home: home.path().to_owned(), directory: home.path().to_owned(), printed: String::new() };
-    steps(GUIDE).into_iter().for_each(|step| terminal.take(step));
+    steps(guide).into_iter().for_each(|step| terminal.take(step));
 }
 
 #[test]
-fn guide_has_commands_and_expects_something_of_each() {
-    let steps = steps(GUIDE);
-    let commands = steps.iter().filter(|step| matches!(step, Step::Run(_))).count();
-    assert!(commands >= 7, "{steps:?}");
-    for pair in steps.windows(2) {
-        assert!(!matches!(pair, [Step::Run(_), Step::Run(_) | Step::Write(..)]), "{pair:?}");
+fn every_command_does_what_the_guide_says() {
+    let _turn = compiling();
+    follow(FIRST_SERVICE);
+}
+
+#[test]
+fn javascript_guide_does_what_it_says() {
+    follow(JAVASCRIPT);
+}
+
+#[test]
+fn python_guide_does_what_it_says() {
+    follow(PYTHON);
+}
+
+#[test]
+fn guides_have_commands_and_expect_something_of_each() {
+    for (guide, least) in [(FIRST_SERVICE, 7), (JAVASCRIPT, 5), (PYTHON, 5)] {
+        let steps = steps(guide);
+        let commands = steps.iter().filter(|step| matches!(step, Step::Run(_))).count();
+        assert!(commands >= least, "{steps:?}");
+        for pair in steps.windows(2) {
+            assert!(!matches!(pair, [Step::Run(_), Step::Run(_) | Step::Write(..)]), "{pair:?}");
+        }
     }
 }
 

@@ -2,15 +2,18 @@
 
 mod arguments;
 mod authoring;
+mod capabilities;
 mod demo;
 mod ether;
 mod exec;
 mod guide;
+mod languages;
 mod membership;
 mod network;
 mod pages;
 mod recorded;
 mod rotation;
+mod sources;
 mod staking;
 mod upkeep;
 mod workspace;

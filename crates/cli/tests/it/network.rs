@@ -24,6 +24,8 @@ pub(crate) fn options(directory: &Path, operators: usize, log: &str) -> Options 
         anvil: Anvil::find(Path::new(ROOT)).expect("run scripts/setup-foundry first"),
         directory: directory.to_owned(),
         component: std::fs::read(&component).expect("run `make components` first"),
+        manifest: None,
+        sources: Vec::new(),
         api_key: API_KEY.to_owned(),
         log: log.to_owned(),
     }

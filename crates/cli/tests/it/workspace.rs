@@ -20,15 +20,15 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// Foreign vocabularies, and the one crate that may speak each.
-const FENCED: [(&str, &str); 7] = [
-    ("wasmtime", "tandem-engine"),
-    ("wasmparser", "tandem-cli"),
-    ("wasmtime-wasi-http", "tandem-engine"),
-    ("alloy", "tandem-chain"),
-    ("quinn", "tandem-node"),
-    ("rusqlite", "tandem-node"),
-    ("clap", "tandem-cli"),
+/// Foreign vocabularies, and the crates that may speak each.
+const FENCED: [(&str, &[&str]); 7] = [
+    ("wasmtime", &["tandem-engine"]),
+    ("wasmparser", &["tandem-cli", "tandem-engine"]),
+    ("wasmtime-wasi-http", &["tandem-engine"]),
+    ("alloy", &["tandem-chain"]),
+    ("quinn", &["tandem-node"]),
+    ("rusqlite", &["tandem-node"]),
+    ("clap", &["tandem-cli"]),
 ];
 
 /// What pure crates must not have.
@@ -63,8 +63,8 @@ fn dependencies_point_one_way() {
 #[test]
 fn foreign_vocabularies_are_fenced() {
     for (name, dependencies) in dependencies() {
-        for (foreign, home) in FENCED {
-            assert!(name == home || !dependencies.contains(foreign), "{name} depends on {foreign}");
+        for (foreign, homes) in FENCED {
+            assert!(homes.contains(&name.as_str()) || !dependencies.contains(foreign), "{name} depends on {foreign}");
         }
     }
 }

@@ -1,48 +1,51 @@
-//! One execution, from task to output, through the public interface: alone, and on two threads.
+//! One execution, from task to output, through the public interface, beside plain wasmtime in each of its settings.
 
-use std::time::{Duration, Instant};
-
-use tandem_engine::Component;
-use tokio::runtime::{Builder, Runtime};
+use tandem_engine::{Component, TaskInput};
+use tokio::runtime::Runtime;
 
 use crate::guests::{self, Guest};
-use crate::plain::Plain;
-use crate::table::{Bar, Row, Table, median, processor};
+use crate::options::Effort;
+use crate::plain::{Fuel, Plain};
+use crate::scaling::threads;
+use crate::table::{Bar, Row, Table, median};
+use crate::time::processor;
 
-const ROUNDS: usize = 601;
 const BATCH: u32 = 50;
-/// How long the threads run in one round.
-const WINDOW: Duration = Duration::from_millis(150);
+/// Tandem, and what it is compared with.
+const CONTENDERS: [&str; 5] = [
+    "Tandem",
+    "  plain wasmtime without fuel",
+    "  plain wasmtime without fuel, on a stack of its own",
+    "  plain wasmtime",
+    "  plain wasmtime, on a stack of its own",
+];
 
-pub(crate) fn measure(table: &mut Table) {
+pub(crate) fn measure(table: &mut Table, effort: Effort) {
     let (engine, one) = (guests::engine(), threads(1));
-    for (guest, rows) in [
-        (Guest::echo(), ["echo of 256 bytes", "  plain wasmtime, on a stack of its own"]),
-        (Guest::shipped(), ["sports-scores, to its first check", "  plain wasmtime, on a stack of its own"]),
-    ] {
+    for guest in [Guest::echo(), Guest::shipped()] {
         let component = guests::load(&engine, &guest.bytes);
-        let plain = Plain::new(&guest.bytes);
-        let [ours, direct, yielding] = times(&one, &guest, &component, &plain);
-        let best = direct.min(yielding);
-        table.push(Row { what: rows[0], unit: "us", tandem: ours, beside: Some(best), bar: Bar::RatioAtMost(1.25) });
-        table.push(Row { what: rows[1], unit: "us", tandem: yielding, beside: Some(best), bar: Bar::None });
+        let plain = [Fuel::Off, Fuel::On].map(|fuel| Plain::new(&guest.bytes, fuel));
+        let times = times(&one, &guest, &component, &plain, effort.pick(151, 601));
+        let best = times[1..].iter().copied().fold(f64::INFINITY, f64::min);
+        for (at, (name, time)) in CONTENDERS.into_iter().zip(times).enumerate() {
+            let (what, bar) = match at {
+                0 => (guest.title(), Bar::RatioAtMost(1.25)),
+                _ => (name.to_owned(), Bar::None),
+            };
+            table.push(Row { what, unit: "us", tandem: time, beside: Some(best), bar });
+        }
     }
-    let guest = Guest::echo();
-    let component = guests::load(&engine, &guest.bytes);
-    scaling(table, &guest, &component);
 }
 
-pub(crate) fn threads(count: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(count).enable_all().build().expect("threads start")
-}
-
-/// Microseconds per execution: Tandem, plain wasmtime on the caller's stack, plain wasmtime on its own stack.
-fn times(runtime: &Runtime, guest: &Guest, component: &Component, plain: &Plain) -> [f64; 3] {
-    let mut samples: [Vec<f64>; 3] = Default::default();
-    for _ in 0..ROUNDS {
-        samples[0].push(batch(runtime, ours(component.clone(), guest)));
-        samples[1].push(batch(runtime, direct(plain.clone(), guest)));
-        samples[2].push(batch(runtime, yielding(plain.clone(), guest)));
+/// Microseconds per execution of each contender.
+fn times(runtime: &Runtime, guest: &Guest, component: &Component, plain: &[Plain; 2], rounds: usize) -> [f64; 5] {
+    let mut samples: [Vec<f64>; 5] = Default::default();
+    for _ in 0..rounds {
+        samples[0].push(batch(runtime, tandem(component.clone(), guest.task())));
+        for (at, plain) in plain.iter().enumerate() {
+            samples[1 + 2 * at].push(batch(runtime, direct(plain.clone(), guest.task())));
+            samples[2 + 2 * at].push(batch(runtime, waiting(plain.clone(), guest.task())));
+        }
     }
     // The first round warms up.
     samples.map(|sample| median(sample[1..].to_vec()))
@@ -59,62 +62,18 @@ fn batch(runtime: &Runtime, work: impl Future<Output = ()> + Send + 'static) -> 
     seconds * 1e6 / f64::from(BATCH)
 }
 
-fn ours(component: Component, guest: &Guest) -> impl Future<Output = ()> + Send + use<> {
-    let task = guest.task();
-    async move {
-        for _ in 0..BATCH {
-            std::hint::black_box(component.run(task.clone()).await).ok();
-        }
+async fn tandem(component: Component, task: TaskInput) {
+    for _ in 0..BATCH {
+        std::hint::black_box(component.run(task.clone()).await).ok();
     }
 }
 
-async fn repeat(plain: Plain, task: tandem_engine::TaskInput) {
+async fn direct(plain: Plain, task: TaskInput) {
+    (0..BATCH).for_each(|_| plain.run(task.clone()));
+}
+
+async fn waiting(plain: Plain, task: TaskInput) {
     for _ in 0..BATCH {
         plain.run_async(task.clone()).await;
     }
-}
-
-fn direct(plain: Plain, guest: &Guest) -> impl Future<Output = ()> + Send + use<> {
-    let task = guest.task();
-    async move { (0..BATCH).for_each(|_| plain.run(task.clone())) }
-}
-
-fn yielding(plain: Plain, guest: &Guest) -> impl Future<Output = ()> + Send + use<> {
-    repeat(plain, guest.task())
-}
-
-/// Executions per second on one thread and on two.
-fn scaling(table: &mut Table, guest: &Guest, component: &Component) {
-    let runtimes = [threads(1), threads(2)];
-    let mut samples: [Vec<f64>; 2] = Default::default();
-    for _ in 0..15 {
-        for (runtime, sample) in runtimes.iter().zip(&mut samples) {
-            sample.push(rate(runtime, guest, component));
-        }
-    }
-    let [one, two] = samples.map(median);
-    let row = |what, tandem, beside, bar| Row { what, unit: "/s", tandem, beside, bar };
-    table.push(row("echo on one thread", one, None, Bar::None));
-    table.push(row("echo on two threads, beside one", two, Some(one), Bar::RatioAtLeast(1.6)));
-}
-
-/// Executions per second, four at a time per thread, as many as a node has in flight when it is busy.
-pub(crate) fn rate(runtime: &Runtime, guest: &Guest, component: &Component) -> f64 {
-    let until = Instant::now() + WINDOW;
-    let lanes: Vec<_> = (0..8).map(|_| runtime.spawn(lane(component.clone(), guest.task(), until))).collect();
-    let started = Instant::now();
-    let count: u64 = lanes.into_iter().map(|lane| runtime.block_on(lane).expect("nothing panics")).sum();
-    count as f64 / started.elapsed().as_secs_f64()
-}
-
-async fn lane(component: Component, task: tandem_engine::TaskInput, until: Instant) -> u64 {
-    let mut count = 0;
-    while Instant::now() < until {
-        component.run(task.clone()).await.expect("it echoes");
-        count += 1;
-        if count % 64 == 0 {
-            tokio::task::yield_now().await;
-        }
-    }
-    count
 }

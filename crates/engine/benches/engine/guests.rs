@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 /// A component and a task for it.
 pub(crate) struct Guest {
+    name: &'static str,
     pub(crate) bytes: Vec<u8>,
     pub(crate) input: Vec<u8>,
 }
@@ -16,12 +17,17 @@ impl Guest {
     pub(crate) fn echo() -> Self {
         let mut input = b"echo ".to_vec();
         input.resize(256, b'x');
-        Self { bytes: bytes("hostile"), input }
+        Self { name: "echo of 256 bytes", bytes: bytes("hostile"), input }
     }
 
     /// The component that ships, up to where it would send a request: it refuses a game id of 256 bytes.
     pub(crate) fn shipped() -> Self {
-        Self { bytes: bytes("sports_scores"), input: vec![b'x'; 256] }
+        Self { name: "sports-scores, to its first check", bytes: bytes("sports_scores"), input: vec![b'x'; 256] }
+    }
+
+    /// What it does, and its size.
+    pub(crate) fn title(&self) -> String {
+        format!("{} ({} KB)", self.name, self.bytes.len() / 1000)
     }
 
     pub(crate) fn task(&self) -> TaskInput {

@@ -2,69 +2,112 @@
 
 use std::path::Path;
 
-use tandem_engine::{CacheConfig, Component, Engine, EngineConfig};
+use tandem_engine::{CacheConfig, Component, Engine, EngineConfig, TaskInput};
+use tokio::runtime::Runtime;
 
-use crate::execution::threads;
 use crate::guests::{self, Guest};
-use crate::table::{Bar, Row, Table, median, processor};
+use crate::memory;
+use crate::options::Effort;
+use crate::plain::Plain;
+use crate::scaling::threads;
+use crate::table::{Bar, Row, Table, median};
+use crate::time::processor;
 
-const COMPONENTS: u32 = 500;
-const ROUNDS: usize = 15;
-
-pub(crate) fn measure(table: &mut Table) {
-    // Compiled once per build directory: 500 compilations are not what is measured.
-    let cache = CacheConfig::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-engine"));
-    let config = EngineConfig { cache: Some(cache), ..EngineConfig::default() };
-    let engine = Engine::new(config).expect("there is address space");
-    let guest = Guest::echo();
-    let before = resident_mib();
-    let components: Vec<_> = (0..COMPONENTS).map(|number| guests::load(&engine, &guest.variant(number))).collect();
-    let idle = (resident_mib() - before) / f64::from(COMPONENTS);
-    let [one, all] = in_turn(&guest, &components);
-    let warm = (resident_mib() - before) / f64::from(COMPONENTS);
-    let row = |what, unit, tandem, beside, bar| Row { what, unit, tandem, beside, bar };
-    table.push(row(
-        "one of 500 components in turn, beside always the same",
-        "us",
-        all,
-        Some(one),
-        Bar::RatioAtMost(2.0),
-    ));
-    table.push(row("memory of a loaded component", "MiB", idle, None, Bar::AtMost(1.0)));
-    table.push(row("memory of a component that ran", "MiB", warm, None, Bar::AtMost(1.0)));
+/// Slots of an engine whose pool keeps 100 memories warm on this machine, which is what wasmtime does when it is not told otherwise.
+fn slots_of_100_warm() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+    50 / u32::try_from(cores).unwrap_or(1)
 }
 
-/// Microseconds per execution of one component, and of all in turn.
-fn in_turn(guest: &Guest, components: &[Component]) -> [f64; 2] {
+pub(crate) fn measure(table: &mut Table, effort: Effort) {
+    let (count, rounds) = effort.pick((120, 5), (500, 15));
+    let guest = Guest::echo();
+    let engine = engine(EngineConfig::default().concurrent_max);
+    let before = [memory::in_use(), memory::private()];
+    let components = load(&engine, &guest, count);
+    let idle = [memory::in_use() - before[0], memory::private() - before[1]];
+    turn(&threads(1), &guest, &components, components.len());
+    let ran = memory::in_use() - before[0];
+    let few_warm = load(&self::engine(slots_of_100_warm()), &guest, count);
+    let plain = Plain::several(&guest.bytes, count).into_iter().map(Contender::Plain).collect();
+    let [tandem, few_warm, plain] = in_turn(&guest, &[components, few_warm, plain], rounds);
+
+    let mut row = |what: String, figures: [f64; 3], bar| {
+        let [one, all, faults] = figures;
+        table.push(Row { what, unit: "us", tandem: all, beside: Some(one), bar });
+        let what = "    page faults of each execution".to_owned();
+        table.push(Row { what, unit: "", tandem: faults, beside: None, bar: Bar::None });
+    };
+    let what = format!("one of {count} components in turn, beside always the same");
+    row(what, tandem, Bar::RatioAtMost(2.0));
+    row("  with 100 warm memories, as wasmtime has them by default".to_owned(), few_warm, Bar::None);
+    row("  plain wasmtime, with as many as Tandem".to_owned(), plain, Bar::None);
+    let mut each = |what: &str, total: f64, bar| {
+        table.push(Row { what: what.to_owned(), unit: "MiB", tandem: total / f64::from(count), beside: None, bar });
+    };
+    each("memory of a loaded component", idle[0], Bar::AtMost(1.0));
+    each("  of it private", idle[1], Bar::None);
+    each("memory of a component that ran", ran, Bar::AtMost(1.0));
+}
+
+/// A component in either engine.
+#[derive(Clone)]
+enum Contender {
+    Tandem(Component),
+    Plain(Plain),
+}
+
+impl Contender {
+    async fn run(&self, task: TaskInput) {
+        match self {
+            Self::Tandem(component) => drop(component.run(task).await.expect("it echoes")),
+            Self::Plain(plain) => plain.run_async(task).await,
+        }
+    }
+}
+
+/// Compiled once per build directory: so many compilations are not what is measured.
+fn engine(concurrent_max: u32) -> Engine {
+    let cache = CacheConfig::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-engine"));
+    let config = EngineConfig { concurrent_max, cache: Some(cache), ..EngineConfig::default() };
+    Engine::new(config).expect("there is address space")
+}
+
+fn load(engine: &Engine, guest: &Guest, count: u32) -> Vec<Contender> {
+    let load = |number| {
+        if number % 100 == 99 {
+            eprint!("{} ", number + 1);
+        }
+        Contender::Tandem(guests::load(engine, &guest.variant(number)))
+    };
+    (0..count).map(load).collect()
+}
+
+/// For each contender: microseconds of processor time per execution of one component, and of all in turn; page faults per execution of all in turn.
+fn in_turn(guest: &Guest, contenders: &[Vec<Contender>; 3], rounds: usize) -> [[f64; 3]; 3] {
     let runtime = threads(1);
-    let mut samples: [Vec<f64>; 2] = Default::default();
-    for _ in 0..ROUNDS {
-        for (components, sample) in [&components[..1], components].into_iter().zip(&mut samples) {
-            let (turn, task) = (components.to_vec(), guest.task());
-            let timed = async move {
-                let before = processor();
-                for component in turn.iter().cycle().take(COMPONENTS as usize) {
-                    component.run(task.clone()).await.expect("it echoes");
-                }
-                processor() - before
-            };
-            let seconds = runtime.block_on(runtime.spawn(timed)).expect("nothing panics");
-            sample.push(seconds * 1e6 / f64::from(COMPONENTS));
+    let mut samples: [[Vec<f64>; 3]; 3] = Default::default();
+    for _ in 0..rounds {
+        for (components, samples) in contenders.iter().zip(&mut samples) {
+            let [one, _] = turn(&runtime, guest, &components[..1], components.len());
+            let [all, faults] = turn(&runtime, guest, components, components.len());
+            samples.iter_mut().zip([one, all, faults]).for_each(|(sample, figure)| sample.push(figure));
         }
     }
     // The first round touches every component's code for the first time.
-    samples.map(|sample| median(sample[1..].to_vec()))
+    samples.map(|samples| samples.map(|sample| median(sample[1..].to_vec())))
 }
 
-/// Memory of this process that is in use.
-pub(crate) fn resident_mib() -> f64 {
-    status_mib("VmRSS:")
-}
-
-/// A line of `/proc/self/status`; zero where there is none.
-pub(crate) fn status_mib(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    let kib: f64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
-    kib / 1024.0
+/// Microseconds of processor time, and page faults, per execution.
+fn turn(runtime: &Runtime, guest: &Guest, components: &[Contender], count: usize) -> [f64; 2] {
+    let (components, task) = (components.to_vec(), guest.task());
+    let timed = async move {
+        let before = [processor() * 1e6, memory::faults()];
+        for component in components.iter().cycle().take(count) {
+            component.run(task.clone()).await;
+        }
+        [processor() * 1e6 - before[0], memory::faults() - before[1]]
+    };
+    let figures = runtime.block_on(runtime.spawn(timed)).expect("nothing panics");
+    figures.map(|figure| figure / count as f64)
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// What is asked of a figure.
@@ -20,7 +19,7 @@ pub(crate) enum Bar {
 
 /// One measurement.
 pub(crate) struct Row {
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) unit: &'static str,
     pub(crate) tandem: f64,
     /// Plain wasmtime's figure, or what else the figure is compared with.
@@ -30,7 +29,7 @@ pub(crate) struct Row {
 
 impl Row {
     fn ratio(&self) -> Option<f64> {
-        self.beside.map(|beside| self.tandem / beside)
+        self.beside.filter(|beside| *beside > 0.0).map(|beside| self.tandem / beside)
     }
 
     fn is_met(&self) -> Option<bool> {
@@ -69,6 +68,16 @@ impl Table {
         self.0.push(row);
     }
 
+    /// How many bars there are.
+    pub(crate) fn bars(&self) -> usize {
+        self.0.iter().filter(|row| row.is_met().is_some()).count()
+    }
+
+    /// How many bars are missed.
+    pub(crate) fn missed(&self) -> usize {
+        self.0.iter().filter(|row| row.is_met() == Some(false)).count()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let row = |row: &Row| {
             json!({
@@ -82,12 +91,12 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |number: Option<f64>| number.map_or(String::new(), shown);
-        writeln!(f, "{:<58} {:>10} {:>10} {:>7}  {:<11} ", "", "Tandem", "beside", "ratio", "bar")?;
+        writeln!(f, "{:<64} {:>10} {:>10} {:>7}  {:<11} ", "", "Tandem", "beside", "ratio", "bar")?;
         for row in &self.0 {
-            let what = format!("{}, {}", row.what, row.unit);
+            let what = [row.what.as_str(), row.unit].join(if row.unit.is_empty() { "" } else { ", " });
             let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.2} x"));
             let (tandem, beside) = (shown(row.tandem), number(row.beside));
-            writeln!(f, "{what:<58} {tandem:>10} {beside:>10} {ratio:>7}  {:<11} {}", row.bar(), row.verdict())?;
+            writeln!(f, "{what:<64} {tandem:>10} {beside:>10} {ratio:>7}  {:<11} {}", row.bar(), row.verdict())?;
         }
         Ok(())
     }
@@ -112,19 +121,4 @@ pub(crate) fn quantile(sample: &mut [f64], share: f64) -> f64 {
     sample.sort_by(f64::total_cmp);
     let at = (sample.len() as f64 * share) as usize;
     sample[at.min(sample.len() - 1)]
-}
-
-/// Seconds of processor time that this thread has used. On a quiet machine the same as the clock's; on a busy one, what an execution costs nevertheless.
-pub(crate) fn processor() -> f64 {
-    seconds(ClockId::ThreadCPUTime)
-}
-
-/// The same for all threads of this process.
-pub(crate) fn processors() -> f64 {
-    seconds(ClockId::ProcessCPUTime)
-}
-
-fn seconds(clock: ClockId) -> f64 {
-    let time = clock_gettime(clock);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

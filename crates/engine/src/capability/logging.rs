@@ -21,7 +21,8 @@ struct Inner {
     task: TaskId,
     workflow: WorkflowId,
     redactor: Arc<Redactor>,
-    bytes_left: Mutex<u64>,
+    /// Shared with the sinks of callees.
+    bytes_left: Arc<Mutex<u64>>,
     /// The subscriber of the one who runs the component; while it runs there is none, see [`Component::run`](crate::Component::run).
     subscriber: Dispatch,
 }
@@ -29,7 +30,24 @@ struct Inner {
 impl LogSink {
     pub(crate) fn new(task: TaskId, workflow: WorkflowId, redactor: Arc<Redactor>, bytes_max: u64) -> Self {
         let subscriber = dispatcher::get_default(Clone::clone);
-        Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Mutex::new(bytes_max), subscriber }))
+        Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Arc::new(Mutex::new(bytes_max)), subscriber }))
+    }
+
+    /// The sink of a callee: its lines count with the caller's, and neither shows a secret of the other.
+    pub(crate) fn of(&self, callee: WorkflowId) -> Self {
+        let Inner { task, redactor, bytes_left, subscriber, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            task: *task,
+            workflow: callee,
+            redactor: Arc::clone(redactor),
+            bytes_left: Arc::clone(bytes_left),
+            subscriber: subscriber.clone(),
+        }))
+    }
+
+    /// The first `limit` bytes of `text`, without secrets.
+    pub(crate) fn redact(&self, text: &str, limit: usize) -> String {
+        self.0.redactor.redact(text, limit)
     }
 
     /// How much of an unfinished line must be kept, so that a secret across the cut is still found.

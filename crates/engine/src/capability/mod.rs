@@ -2,9 +2,12 @@
 //!
 //! A capability holds the grants of one execution and nothing of another. None falls back to something wider when it was granted nothing.
 
+pub(crate) mod chain;
+pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod logging;
+pub(crate) mod scratch;
 pub(crate) mod secrets;
 pub(crate) mod stdio;
 pub(crate) mod store;

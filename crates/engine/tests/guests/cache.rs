@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tandem_engine::{CacheConfig, Engine, EngineConfig, Grants};
+use tandem_types::Determinism;
 
 use crate::{bytes, output};
 
@@ -16,9 +17,13 @@ async fn restart(cache: &Path) {
     assert_eq!(output(&component, "echo hello").await, "hello");
 }
 
-fn entry(cache: &Path) -> PathBuf {
+fn entries(cache: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(cache).expect("it is there").map(|file| file.expect("it is readable").path());
-    let entries: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "code")).collect();
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "code")).collect()
+}
+
+fn entry(cache: &Path) -> PathBuf {
+    let entries = entries(cache);
     assert_eq!(entries.len(), 1, "one component, one entry");
     entries[0].clone()
 }
@@ -36,6 +41,24 @@ async fn known_component_is_not_compiled_again() {
     let before = inode(&cache);
     restart(&cache).await;
     assert_eq!(inode(&cache), before);
+}
+
+/// What is compiled is written to the cache: with the entry gone, a second compilation would show.
+#[tokio::test]
+async fn component_under_both_profiles_is_compiled_once() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let cache = directory.path().join("cache");
+    let config = EngineConfig { concurrent_max: 1, cache: Some(CacheConfig::new(&cache)), ..EngineConfig::default() };
+    let engine = Engine::new(config).expect("there is address space for a slot");
+    let load = |determinism| {
+        let grants = Grants { determinism, ..Grants::default() };
+        engine.load(&bytes("witness"), grants).expect("the component is strict")
+    };
+    let open = load(Determinism::Open);
+    fs::remove_file(entry(&cache)).expect("it is there");
+    let strict = load(Determinism::Strict);
+    assert_eq!(entries(&cache), [] as [PathBuf; 0]);
+    assert_ne!(output(&open, "").await, output(&strict, "").await, "each has the time of its profile");
 }
 
 #[tokio::test]

@@ -1,15 +1,19 @@
 //! The engine from outside, with guests that behave badly. They are built apart: `make components`.
 
 mod cache;
+mod chain;
+mod components;
+mod conformance;
 mod http;
 mod limits;
+mod scratch;
 mod secrecy;
 mod store;
 mod strict;
 mod threads;
 mod world;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, OnceLock};
 
 use tandem_engine::{Component, Engine, EngineConfig, Execution, Grants, RunError, TaskInput};
@@ -23,11 +27,13 @@ fn engine() -> &'static Engine {
     &ENGINE
 }
 
+/// A path below where components are built.
+fn path_of(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/target").join(name)
+}
+
 fn bytes(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../components/target/wasm32-wasip2/release")
-        .join(name)
-        .with_extension("wasm");
+    let path = path_of("wasm32-wasip2/release").join(name).with_extension("wasm");
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `make components` first", path.display()))
 }
 

@@ -19,10 +19,10 @@ fn with_secret() -> Grants {
 
 /// All that is traced on this thread, at every level.
 #[derive(Clone, Default)]
-struct Trace(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Trace(Arc<Mutex<Vec<u8>>>);
 
 impl Trace {
-    fn start(&self) -> DefaultGuard {
+    pub(crate) fn start(&self) -> DefaultGuard {
         let trace = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
@@ -32,7 +32,7 @@ impl Trace {
         tracing::subscriber::set_default(subscriber)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("traces are text")
     }
 }

@@ -2,15 +2,10 @@
 
 use tandem_engine::{Grants, LoadError};
 
-use crate::{bytes, engine, hostile, output};
+use crate::{bytes, engine, hostile, output, run};
 
 fn refused(bytes: &[u8]) -> LoadError {
     engine().load(bytes, Grants::default()).expect_err("this must not load")
-}
-
-#[test]
-fn core_module_is_refused_as_such() {
-    assert!(matches!(refused(b"\0asm\x01\0\0\0"), LoadError::CoreModule { .. }));
 }
 
 #[test]
@@ -20,22 +15,22 @@ fn garbage_is_refused() {
     }
 }
 
-#[test]
-fn truncated_component_is_refused() {
-    let whole = bytes("hostile");
-    assert!(matches!(refused(&whole[..whole.len() / 2]), LoadError::Invalid { .. }));
-}
-
-#[test]
-fn component_without_the_export_is_refused_by_name() {
-    let empty_component = b"\0asm\x0d\0\x01\0";
-    assert!(matches!(refused(empty_component), LoadError::Export { export: "run", .. }));
-}
-
-#[test]
-fn component_that_wants_sockets_is_refused_by_name() {
-    let LoadError::Import { import, .. } = refused(&bytes("sockets")) else { panic!("sockets are not offered") };
-    assert!(import.starts_with("wasi:sockets/"), "{import}");
+/// Python's standard library imports sockets. A component that imports them runs, and gets none.
+#[tokio::test]
+async fn every_socket_is_refused() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.set_nonblocking(true).expect("a socket can be set up");
+    let address = listener.local_addr().expect("the listener is bound");
+    let hosts = [address.to_string().parse().expect("an address is a host")].into();
+    // Not even to a host that HTTP may go to.
+    let grants = Grants { http_hosts: hosts, ..Grants::default() };
+    let component = engine().load(&bytes("sockets"), grants).expect("the fixture is a service");
+    for input in [format!("connect {address}"), format!("send {address}"), "listen 127.0.0.1:0".to_owned()] {
+        let error = run(&component, &input).await.expect_err("no socket is given");
+        assert_eq!(error.to_string(), "PermissionDenied", "{input}");
+    }
+    assert!(run(&component, "look-up localhost").await.is_err());
+    assert!(listener.accept().is_err(), "nobody has connected");
 }
 
 #[test]

@@ -37,6 +37,7 @@ use tandem_types::{Batch, BatchEntry, Epoch, TaskId};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{JournalError, OpenError, StorageError, StorageFault};
+pub(crate) use record::bearable;
 pub use record::{
     Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Fate, Identity, Outcome, PendingLeaf, RecordedTask, Settlement,
     TaskCounts, TaskPosition, TaskRecord, UnknownFailureKind,

@@ -8,6 +8,11 @@ use tandem_types::{B256, ComponentDigest, OperatorId, ResultLeaf, ServiceId, Tas
 /// Longest message of a failure that is kept, in bytes; the rest is cut off.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1024;
 
+/// As much of a failure's message as is kept, for those who print it.
+pub(crate) fn bearable(message: &str) -> &str {
+    &message[..message.floor_char_boundary(FAILURE_MESSAGE_BYTES_MAX)]
+}
+
 /// Whose journal it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {

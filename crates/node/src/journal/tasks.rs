@@ -5,8 +5,8 @@ use tandem_types::{ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task,
 
 use super::column::{Columns, signed};
 use super::{
-    Cursor, FAILURE_MESSAGE_BYTES_MAX, Fate, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskCounts,
-    TaskPosition, TaskRecord,
+    Cursor, Fate, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskCounts, TaskPosition, TaskRecord,
+    bearable,
 };
 
 /// Most tasks that one page of open tasks holds.
@@ -118,7 +118,7 @@ pub(super) fn record_outcome(
 fn bounded(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Failed { kind, mut message, fuel } => {
-            message.truncate(message.floor_char_boundary(FAILURE_MESSAGE_BYTES_MAX));
+            message.truncate(bearable(&message).len());
             Outcome::Failed { kind, message, fuel }
         }
         result @ Outcome::Result { .. } => result,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use url::Host;
+use url::{Host, Url};
 
 use super::client::Target;
 
@@ -93,6 +93,18 @@ impl HttpHosts {
     /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = &HttpHost> {
         self.0.iter()
+    }
+
+    /// Whether the destination of `url` is on the list. A URL that is not HTTP's, or carries a user name, is on none.
+    pub fn list(&self, url: &Url) -> bool {
+        Target::from_url(url).is_some_and(|target| self.admits(&target))
+    }
+
+    /// Whether a connection for `url`, which need not be on the list, may go to `address`: it is public, or listed as such.
+    pub fn reach(&self, url: &Url, address: IpAddr) -> bool {
+        let listed =
+            |target: &Target| self.admits(target) || !matches!(&target.host, Host::Domain(name) if is_local_name(name));
+        Target::from_url(url).is_some_and(|target| listed(&target) && self.admits_address(&target, address))
     }
 
     pub(super) fn admits(&self, target: &Target) -> bool {
@@ -200,6 +212,24 @@ mod tests {
         let target = target("http://localhost:8080/");
         assert!(listed.admits_address(&target, [127, 0, 0, 1].into()));
         assert!(!listed.admits_address(&target, [10, 0, 0, 1].into()));
+    }
+
+    #[test]
+    fn destination_without_an_entry_reaches_public_addresses_only() {
+        let cases: [(&[&str], &str, &str, bool); 7] = [
+            (&[], "https://a.example/x", "93.184.215.14", true),
+            (&[], "https://a.example/x", "10.0.0.5", false),
+            (&["10.0.0.5"], "https://a.example/x", "10.0.0.5", true),
+            (&[], "http://localhost:1/", "127.0.0.1", false),
+            (&["localhost:1"], "http://localhost:1/", "127.0.0.1", true),
+            (&["localhost:1"], "http://a.localhost:1/", "127.0.0.1", false),
+            (&["10.0.0.5"], "https://user@a.example/x", "10.0.0.5", false),
+        ];
+        for (entries, url, address, reached) in cases {
+            let address = address.parse().expect("the address is valid");
+            let url = url.parse().expect("the URL is valid");
+            assert_eq!(hosts(entries).reach(&url, address), reached, "{entries:?} {url} {address}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Sends one admitted request over a connection of its own, within its time. Resolves the name once and connects to an address that passed the check;
 //! never follows a redirect, never uses a proxy.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,14 +15,16 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use url::Host;
+use url::{Host, Url};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
 use super::meter::{Direction, Metered, Timed};
 use super::{Body, Driver, Meter, allow};
+use crate::share::Share;
 use crate::{Grants, Refusal};
 
 /// Largest head of a response, in bytes.
@@ -45,6 +48,10 @@ impl Target {
         };
         let (host, port) = allow::split(uri.authority()?.as_str())?;
         Some(Self { tls, host, port: port.unwrap_or_else(|| default_port(tls)) })
+    }
+
+    pub(super) fn from_url(url: &Url) -> Option<Self> {
+        Self::from_uri(&url.as_str().parse().ok()?)
     }
 
     pub(super) fn default_port(&self) -> u16 {
@@ -82,23 +89,40 @@ pub(super) struct Call {
     pub(super) meter: Meter,
 }
 
+/// Addresses of names that are not looked up.
+type KnownHosts = BTreeMap<String, Vec<IpAddr>>;
+
 /// Makes connections; one per engine.
-#[derive(Clone)]
 pub(crate) struct Client {
     tls: TlsConnector,
+    hosts: Arc<KnownHosts>,
+}
+
+/// The client as the components of one service have it, who share its connections.
+#[derive(Clone)]
+pub(crate) struct ServiceClient {
+    tls: TlsConnector,
+    hosts: Arc<KnownHosts>,
+    share: Arc<Share>,
 }
 
 impl Client {
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
+    pub(crate) fn new(hosts: KnownHosts) -> Result<Self, rustls::Error> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), hosts: Arc::new(hosts) })
     }
 
+    pub(crate) fn of(&self, share: &Arc<Share>) -> ServiceClient {
+        ServiceClient { tls: self.tls.clone(), hosts: Arc::clone(&self.hosts), share: Arc::clone(share) }
+    }
+}
+
+impl ServiceClient {
     pub(super) async fn send(&self, call: Call, request: Request<Body>) -> Result<(Response<Body>, Driver), Error> {
         let deadline = Instant::now() + call.grants.limits.http_time;
         match timeout_at(deadline, self.exchange(&call, request, deadline)).await {
@@ -113,16 +137,19 @@ impl Client {
         request: Request<Body>,
         deadline: Instant,
     ) -> Result<(Response<Body>, Driver), Error> {
+        call.meter.count_head(Direction::Sent, request.headers())?;
+        let place = Arc::clone(&self.share.connections).acquire_owned().await.expect("connections are never closed");
         let stream =
             within(call.options.connect_timeout, Error::ConnectionTimeout, self.connect(call, deadline)).await?;
         let (mut sender, connection) =
             http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
         // The driver must end when the component loses interest, also before there is a response.
-        let driver = AbortOnDrop(driver);
+        let driver = Connection { driver, _place: place };
         let request = origin_form(request, &call.meter);
         let answer = async { sender.send_request(request).await.map_err(Error::from) };
         let response = within(call.options.first_byte_timeout, Error::ConnectionReadTimeout, answer).await?;
+        call.meter.count_head(Direction::Received, response.headers())?;
         let response = response.map(|body| {
             let metered = Metered::new(body, call.meter.clone(), Direction::Received);
             Timed::new(metered, call.meter.clone(), deadline, call.options.between_bytes_timeout).boxed_unsync()
@@ -131,7 +158,7 @@ impl Client {
     }
 
     async fn connect(&self, call: &Call, deadline: Instant) -> Result<Box<dyn Stream>, Error> {
-        let stream = dial(&resolve(call).await?, deadline).await.map_err(Error::Connect)?;
+        let stream = dial(&self.resolve(call).await?, deadline).await.map_err(Error::Connect)?;
         // Requests are small and wait for their answer: nothing is gained by collecting bytes.
         stream.set_nodelay(true).map_err(Error::Connect)?;
         if !call.target.tls {
@@ -140,23 +167,35 @@ impl Client {
         let stream = self.tls.connect(call.target.server_name()?, stream).await.map_err(Error::Tls)?;
         Ok(Box::new(stream))
     }
+
+    /// The addresses of the target that may be connected to.
+    async fn resolve(&self, call: &Call) -> Result<Vec<SocketAddr>, Error> {
+        let port = call.target.port;
+        let found = match &call.target.host {
+            Host::Ipv4(address) => vec![(*address, port).into()],
+            Host::Ipv6(address) => vec![(*address, port).into()],
+            Host::Domain(name) => match self.hosts.get(name) {
+                Some(addresses) => addresses.iter().map(|address| (*address, port).into()).collect(),
+                None => self.look_up(name, port).await?,
+            },
+        };
+        admitted(call, found)
+    }
+
+    /// Asks the system's resolver, which cannot be told to stop: so a lookup holds its place until it has ended, whether or not anybody waits.
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        let place = Arc::clone(&self.share.lookups).acquire_owned().await.expect("lookups are never closed");
+        let name = name.to_owned();
+        let lookup = tokio::spawn(async move {
+            let _place = place;
+            tokio::net::lookup_host((name, port)).await.map(Iterator::collect)
+        });
+        lookup.await.map_err(|_| unknown_name())?.map_err(|_| unknown_name())
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// The addresses of the target that may be connected to.
-async fn resolve(call: &Call) -> Result<Vec<SocketAddr>, Error> {
-    let port = call.target.port;
-    let found = match &call.target.host {
-        Host::Ipv4(address) => vec![(*address, port).into()],
-        Host::Ipv6(address) => vec![(*address, port).into()],
-        Host::Domain(name) => {
-            tokio::net::lookup_host((name.as_str(), port)).await.map_err(|_| unknown_name())?.collect()
-        }
-    };
-    admitted(call, found)
-}
 
 /// A name may have addresses of both kinds; those that are not admitted are not tried.
 fn admitted(call: &Call, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
@@ -209,21 +248,24 @@ async fn within<T>(
     }
 }
 
-/// The task that moves a connection's bytes.
-struct AbortOnDrop(tokio::task::JoinHandle<hyper::Result<()>>);
+/// The task that moves a connection's bytes, and the place that it takes.
+struct Connection {
+    driver: tokio::task::JoinHandle<hyper::Result<()>>,
+    _place: OwnedSemaphorePermit,
+}
 
-impl AbortOnDrop {
+impl Connection {
     async fn finish(mut self) -> Result<(), Error> {
-        match (&mut self.0).await {
+        match (&mut self.driver).await {
             Ok(outcome) => outcome.map_err(Error::from),
             Err(_) => Err(Error::ConnectionTerminated),
         }
     }
 }
 
-impl Drop for AbortOnDrop {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.abort();
+        self.driver.abort();
     }
 }
 

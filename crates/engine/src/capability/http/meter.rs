@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
@@ -73,6 +74,12 @@ impl Meter {
         let mut counts = self.counts();
         counts.requests += 1;
         self.check(LimitKind::HttpRequests, counts.requests)
+    }
+
+    /// Counts what the head of a request or response takes, as it is written.
+    pub(super) fn count_head(&self, direction: Direction, headers: &HeaderMap) -> Result<(), Error> {
+        let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+        self.count_bytes(direction, bytes).map_err(|breach| self.stop(breach))
     }
 
     fn count_bytes(&self, direction: Direction, bytes: usize) -> Result<(), LimitBreach> {

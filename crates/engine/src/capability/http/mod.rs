@@ -19,12 +19,16 @@ use http_body_util::combinators::UnsyncBoxBody;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
 pub use allow::{HostError, HttpHost, HttpHosts};
-pub(crate) use client::Client;
 use client::Target;
+pub(crate) use client::{Client, ServiceClient};
 pub(crate) use meter::{Meter, Stop};
 pub use tape::{HttpExchange, HttpTape};
 
 use crate::{Grants, LimitKind, Refusal};
+
+/// The methods that components may use: those whose meaning everybody on the way agrees on.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 type Body = UnsyncBoxBody<Bytes, Error>;
 type Driver = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -32,13 +36,13 @@ type Exchange = Box<dyn Future<Output = Result<(Response<Body>, Driver), Error>>
 
 /// The gate through which all requests of one execution go.
 pub(crate) struct Gate {
-    client: Client,
+    client: ServiceClient,
     grants: Arc<Grants>,
     meter: Meter,
 }
 
 impl Gate {
-    pub(crate) fn new(client: Client, grants: Arc<Grants>) -> Self {
+    pub(crate) fn new(client: ServiceClient, grants: Arc<Grants>) -> Self {
         let meter = Meter::new(&grants.limits);
         Self { client, grants, meter }
     }
@@ -52,6 +56,9 @@ impl Gate {
         self.meter.count_request()?;
         if request.method() == Method::CONNECT {
             return Err(Refusal::HttpTunnel.into());
+        }
+        if !METHODS.contains(request.method()) {
+            return Err(Refusal::HttpMethod { method: request.method().to_string() }.into());
         }
         let target = destination(request.uri())?;
         if !self.grants.http_hosts.admits(&target) {
@@ -70,7 +77,15 @@ fn destination(uri: &Uri) -> Result<Target, Stop> {
     })
 }
 
+/// Bytes of a request's body that are written at once, and of a request's or response's headers. As many are in memory for each handle that a component
+/// holds, sent or not.
+pub(crate) const CHUNK_BYTES: usize = 16 << 10;
+
 impl WasiHttpHooks for Gate {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: Request<Body>,

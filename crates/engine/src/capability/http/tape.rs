@@ -12,7 +12,7 @@ use wasmtime_wasi_http::Error;
 
 use super::client::Call;
 use super::meter::{Direction, Metered};
-use super::{Body, Client, Driver};
+use super::{Body, Driver, ServiceClient};
 use crate::secrets::Redactor;
 use crate::{LimitKind, Secrets};
 
@@ -92,7 +92,7 @@ impl HttpTape {
     /// Answers `request`, which was admitted.
     pub(super) async fn exchange(
         &self,
-        client: &Client,
+        client: &ServiceClient,
         call: Call,
         request: Request<Body>,
     ) -> Result<(Response<Body>, Driver), Error> {
@@ -101,7 +101,7 @@ impl HttpTape {
 
     async fn listen(
         &self,
-        client: &Client,
+        client: &ServiceClient,
         call: Call,
         request: Request<Body>,
     ) -> Result<(Response<Body>, Driver), Error> {

@@ -1,0 +1,17 @@
+;; Sends a request whose body never ends.
+(module
+  ;; @include http.wat
+  (func (export "run") (param $id i32) (param $id-len i32) (param $workflow i32) (param $workflow-len i32) (param $input i32) (param $input-len i32) (result i32)
+    (local $request i32) (local $stream i32)
+    (local.set $request
+      (call $request (call $fields) (local.get $input) (local.get $input-len) (i32.const 1024) (i32.const 1)))
+    (drop (call $set-method (local.get $request) (i32.const 2) (i32.const 0) (i32.const 0)))
+    (call $request-body (local.get $request) (i32.const 32))
+    (call $body-write (i32.load (i32.const 36)) (i32.const 40))
+    (local.set $stream (i32.load (i32.const 44)))
+    (drop (call $send (local.get $request)))
+    (loop $again
+      (call $write (local.get $stream) (i32.const 4096) (i32.const 4096) (i32.const 48))
+      (if (i32.load8_u (i32.const 48)) (then unreachable))
+      (br $again))
+    unreachable))

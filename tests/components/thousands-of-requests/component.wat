@@ -1,0 +1,8 @@
+;; Asks its server again and again.
+(module
+  ;; @include http.wat
+  (func (export "run") (param $id i32) (param $id-len i32) (param $workflow i32) (param $workflow-len i32) (param $input i32) (param $input-len i32) (result i32)
+    (loop $again
+      (drop (call $get (local.get $input) (local.get $input-len)))
+      (br $again))
+    unreachable))

@@ -1,0 +1,2 @@
+;; More bytes than any component may have.
+(component)
