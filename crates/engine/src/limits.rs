@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tandem_types::{ChainGrant, Limits as ManifestLimits, ScratchGrant, StoreGrant};
+use tandem_types::{ChainGrant, Limits as ManifestLimits, ScratchGrant, StoreGrant, Workflow};
 
 use crate::capability::components::INPUT_BYTES_MAX as CALL_INPUT_BYTES_MAX;
 use crate::store::STORE_BATCH_MAX;
@@ -84,6 +84,18 @@ impl From<ManifestLimits> for Limits {
             chain: ChainGrant::default().into(),
             component_calls: limits.component_calls,
             scratch: ScratchLimits::default(),
+        }
+    }
+}
+
+/// All that a workflow's manifest says, its grants included. What is not granted has the limits of a grant that says nothing; there is no scratch directory.
+impl From<&Workflow> for Limits {
+    fn from(workflow: &Workflow) -> Self {
+        Self {
+            store: workflow.store.unwrap_or_default().into(),
+            chain: workflow.chain.unwrap_or_default().into(),
+            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
+            ..workflow.limits.into()
         }
     }
 }

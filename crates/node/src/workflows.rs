@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tandem_engine::{
-    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, Limits, LoadError, Secrets, ServiceStore,
+    ChainState, Component, Engine, Grants, HostError, HttpHost, HttpHosts, LoadError, Secrets, ServiceStore,
 };
 use tandem_types::{
     ComponentDigest, ComponentSource, Manifest, ManifestError, ManifestHash, ServiceId, Trigger, Workflow, WorkflowId,
@@ -361,12 +361,7 @@ fn grants(workflow: &Workflow, sources: &Sources<'_>) -> Result<Grants, Workflow
         calls: BTreeMap::new(),
         http_hosts: HttpHosts::from_iter(hosts),
         http_tape: None,
-        limits: Limits {
-            store: workflow.store.unwrap_or_default().into(),
-            chain: workflow.chain.unwrap_or_default().into(),
-            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
-            ..workflow.limits.into()
-        },
+        limits: workflow.into(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use tandem_engine::{Grants, HttpHost, HttpHosts, Limits, MemoryStore, Secrets, ServiceStore};
+use tandem_engine::{Grants, HttpHost, HttpHosts, MemoryStore, Secrets, ServiceStore};
 use tandem_node::workflows::component_path;
 use tandem_types::{ComponentDigest, Manifest, ManifestError, Trigger, Workflow, WorkflowId};
 use zeroize::Zeroizing;
@@ -243,12 +243,7 @@ pub(crate) fn grants(workflow: &Workflow, secrets: Secrets) -> Result<Grants, Fa
         calls: Default::default(),
         http_hosts: workflow.http.hosts.iter().map(host).collect::<Result<HttpHosts, _>>()?,
         http_tape: None,
-        limits: Limits {
-            store: workflow.store.unwrap_or_default().into(),
-            chain: workflow.chain.unwrap_or_default().into(),
-            scratch: workflow.scratch.map(Into::into).unwrap_or_default(),
-            ..workflow.limits.into()
-        },
+        limits: workflow.into(),
     })
 }
 

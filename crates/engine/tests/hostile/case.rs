@@ -103,9 +103,9 @@ impl Case {
 
     /// Its grants, as a node makes them.
     pub(crate) fn grants(&self, service: ServiceId) -> Result<Grants, String> {
-        let Workflow { http, limits, store, .. } = &self.workflow;
+        let Workflow { http, store, .. } = &self.workflow;
         let hosts: Result<HttpHosts, _> = http.hosts.iter().map(|host| host.parse()).collect();
-        let mut limits = Limits { store: store.unwrap_or_default().into(), ..Limits::from(*limits) };
+        let mut limits = Limits::from(&self.workflow);
         limits.http_time = self.expect.http_time_ms.map_or(limits.http_time, std::time::Duration::from_millis);
         Ok(Grants {
             service: Some(service),
