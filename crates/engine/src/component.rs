@@ -186,9 +186,12 @@ impl Component {
             Ok(outcome) => outcome,
             Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
         };
-        let outcome = outcome.map_err(|error| reason(&store, error));
-        let left = store.get_fuel().expect("the engine counts fuel");
-        Ran { outcome, fuel: given - left, calls: store.data().calls.made() }
+        let left = store.get_fuel().expect("the engine counts fuel").checked_sub(store.data().work().fuel());
+        let outcome = match (outcome, left) {
+            (Ok(_), None) => Err(self.grants.limits.breach(LimitKind::Fuel).into()),
+            (outcome, _) => outcome.map_err(|error| reason(&store, error)),
+        };
+        Ran { outcome, fuel: given - left.unwrap_or(0), calls: store.data().calls.made() }
     }
 
     async fn call(&self, store: &mut Store<State>, task: TaskInput) -> Result<Vec<u8>, RunError> {

@@ -39,6 +39,7 @@ mod state;
 pub mod store;
 mod threads;
 mod turn;
+mod work;
 
 pub use cache::CacheConfig;
 pub use capability::http::{HostError, HttpExchange, HttpHost, HttpHosts, HttpTape};

@@ -18,6 +18,7 @@ use crate::capability::stdio::GuestStream;
 use crate::capability::store::StoreGate;
 use crate::capability::strict::{Strict, StrictView};
 use crate::component::Allowance;
+use crate::work::{CALL_FUEL, Work};
 use crate::{Grants, LimitBreach, LimitKind, RunError, TaskInput, pool};
 
 /// Longest word of a component that an error repeats, such as a host, in bytes.
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) calls: CallGate,
     /// When its time is up.
     deadline: Instant,
+    /// How much work the host will have done when the clock is looked at next.
+    next_look: u64,
     strict: Strict,
     scratch: Scratch,
     usage: Usage,
@@ -52,6 +55,7 @@ impl State {
             chain: ChainGate::new(Arc::clone(&grants), task.block),
             calls: CallGate::new(Arc::clone(&grants), task, allowance.calls),
             deadline: allowance.deadline,
+            next_look: 0,
             strict: Strict::new(task.task_id, task.block.time),
             scratch: Scratch::new(grants.limits.scratch, task.block.time),
             wasi: None,
@@ -77,6 +81,26 @@ impl State {
         }
     }
 
+    /// What the host does for it.
+    pub(crate) fn work(&self) -> &Work {
+        self.log.work()
+    }
+
+    /// After each call of the host: whether the component may go on with so much fuel for its instructions.
+    fn called(&mut self, fuel_left: u64) -> wasmtime::Result<()> {
+        /// Work of the host between two looks at the clock, which costs as much as a small call.
+        const LOOK_FUEL: u64 = 16 * CALL_FUEL;
+        let work = self.work().call();
+        if work > fuel_left {
+            return Err(self.grants.limits.breach(LimitKind::Fuel).into());
+        }
+        if work < self.next_look {
+            return Ok(());
+        }
+        self.next_look = work + LOOK_FUEL;
+        self.check_time()
+    }
+
     fn check_time(&self) -> wasmtime::Result<()> {
         if Instant::now() < self.deadline { Ok(()) } else { Err(self.grants.limits.breach(LimitKind::Time).into()) }
     }
@@ -94,12 +118,12 @@ impl State {
 
     /// The execution's files.
     pub(crate) fn scratch(&mut self) -> ScratchView<'_> {
-        ScratchView { scratch: &mut self.scratch, table: &mut self.table }
+        ScratchView { scratch: &mut self.scratch, work: self.log.work(), table: &mut self.table }
     }
 
     /// Time and randomness under the profile `strict`.
     pub(crate) fn strict(&mut self) -> StrictView<'_> {
-        StrictView { strict: &mut self.strict, table: &mut self.table }
+        StrictView { strict: &mut self.strict, work: self.log.work(), table: &mut self.table }
     }
 }
 
@@ -194,14 +218,19 @@ impl ResourceLimiter for State {
 }
 
 /// A store that stops at the limits of `state`'s workflow, and with `fuel`. Long computations let others run in between.
+///
+/// Work of the host is not taken out of the store's fuel: to set that begins the way to the next pause anew, so that who calls the host often enough would never
+/// pause. It is held against what is left after each call, and once more at the end.
 pub(crate) fn store(engine: &wasmtime::Engine, state: State, fuel: u64) -> wasmtime::Result<Store<State>> {
     /// Fuel between two pauses, well under a millisecond of work.
     const PAUSE_FUEL: u64 = 500_000;
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
-    // Calls of the host cost next to no fuel, so a loop of them may not pause for long. The clock is looked at after each.
-    store.call_hook(|context, transition| match transition {
-        CallHook::ReturningFromHost => context.data().check_time(),
+    store.call_hook(|mut context, transition| match transition {
+        CallHook::ReturningFromHost => {
+            let left = context.get_fuel()?;
+            context.data_mut().called(left)
+        }
         _ => Ok(()),
     });
     store.set_hostcall_fuel(pool::CALL_BYTES);

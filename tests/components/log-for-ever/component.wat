@@ -1,4 +1,4 @@
-;; Logs lines of a megabyte until it is stopped. A call costs next to no fuel, so it is the clock that stops it.
+;; Logs lines of a megabyte until it is stopped. It is the fuel that stops it: the host counts what it does for the guest.
 (module
   (import "tandem:service/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
   ;; @include guest.wat

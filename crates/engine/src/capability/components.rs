@@ -99,7 +99,8 @@ async fn call(mut store: StoreContextMut<'_, State>, workflow: String, input: Ve
         Ok(admitted) => admitted,
         Err(error) => return Ok(Err(store.data_mut().calls.stop(error))),
     };
-    let (fuel_left, limits) = (store.get_fuel()?, &callee.grants().limits);
+    let (instructions_left, limits) = (store.get_fuel()?, &callee.grants().limits);
+    let fuel_left = instructions_left.saturating_sub(store.data().work().fuel());
     let allowance = Allowance {
         fuel: limits.fuel.min(fuel_left),
         calls: limits.component_calls.min(calls_left),
@@ -108,7 +109,7 @@ async fn call(mut store: StoreContextMut<'_, State>, workflow: String, input: Ve
         log: store.data().log.of(name.clone()),
     };
     let ran = callee.run_within(task, allowance).await;
-    store.set_fuel(fuel_left.saturating_sub(ran.fuel))?;
+    store.set_fuel(instructions_left.saturating_sub(ran.fuel))?;
     store.data_mut().calls.made += ran.calls;
     match ran.outcome {
         Ok(payload) => Ok(Ok(wit::Output { payload })),

@@ -5,6 +5,8 @@ use crate::state::State;
 
 impl Host for State {
     fn get(&mut self, key: String) -> Option<String> {
-        self.grants.config.get(&key).cloned()
+        let value = self.grants.config.get(&key);
+        self.work().bytes(key.len() + value.map_or(0, String::len));
+        value.cloned()
     }
 }

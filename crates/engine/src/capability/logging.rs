@@ -9,6 +9,7 @@ use tracing::{Dispatch, dispatcher};
 use crate::bindings::tandem::service::logging::{Host, Level};
 use crate::secrets::Redactor;
 use crate::state::State;
+use crate::work::Work;
 
 /// Longest line, in bytes; the rest of it is cut off.
 pub(crate) const LINE_BYTES_MAX: usize = 4096;
@@ -25,12 +26,13 @@ struct Inner {
     bytes_left: Arc<Mutex<u64>>,
     /// The subscriber of the one who runs the component; while it runs there is none, see [`Component::run`](crate::Component::run).
     subscriber: Dispatch,
+    work: Work,
 }
 
 impl LogSink {
     pub(crate) fn new(task: TaskId, workflow: WorkflowId, redactor: Arc<Redactor>, bytes_max: u64) -> Self {
-        let subscriber = dispatcher::get_default(Clone::clone);
-        Self(Arc::new(Inner { task, workflow, redactor, bytes_left: Arc::new(Mutex::new(bytes_max)), subscriber }))
+        let (subscriber, bytes_left) = (dispatcher::get_default(Clone::clone), Arc::new(Mutex::new(bytes_max)));
+        Self(Arc::new(Inner { task, workflow, redactor, bytes_left, subscriber, work: Work::default() }))
     }
 
     /// The sink of a callee: its lines count with the caller's, and neither shows a secret of the other.
@@ -42,7 +44,13 @@ impl LogSink {
             redactor: Arc::clone(redactor),
             bytes_left: Arc::clone(bytes_left),
             subscriber: subscriber.clone(),
+            work: Work::default(),
         }))
+    }
+
+    /// The work of the execution whose lines these are.
+    pub(crate) fn work(&self) -> &Work {
+        &self.0.work
     }
 
     /// The first `limit` bytes of `text`, without secrets.
@@ -104,6 +112,7 @@ enum Room {
 
 impl Host for State {
     fn log(&mut self, level: Level, message: String) {
+        self.work().bytes(message.len());
         self.log.line(level, &message);
     }
 }

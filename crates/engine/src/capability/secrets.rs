@@ -5,6 +5,8 @@ use crate::state::State;
 
 impl Host for State {
     fn get(&mut self, name: String) -> Option<String> {
-        self.grants.secrets.get(&name).map(str::to_owned)
+        let value = self.grants.secrets.get(&name);
+        self.work().bytes(name.len() + value.map_or(0, str::len));
+        value.map(str::to_owned)
     }
 }

@@ -58,6 +58,7 @@ impl Lines {
 
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.stream.sink.work().bytes(bytes.len());
         let mut pieces = bytes.split(|&byte| byte == b'\n');
         self.push(pieces.next().unwrap_or_default());
         for piece in pieces {

@@ -14,6 +14,7 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
 use crate::pool;
 use crate::state::State;
+use crate::work::Work;
 
 /// What `random` draws from; each interface has a stream of its own.
 const SECURE: &[u8] = b"tandem strict random v1";
@@ -51,12 +52,13 @@ impl Strict {
     }
 }
 
-fn bytes(stream: &mut ChaCha20Rng, len: u64) -> wasmtime::Result<Vec<u8>> {
+fn bytes(stream: &mut ChaCha20Rng, work: &Work, len: u64) -> wasmtime::Result<Vec<u8>> {
     if len > pool::RANDOM_BYTES {
         wasmtime::bail!("asked for {len} random bytes at once, {} are given", pool::RANDOM_BYTES);
     }
     let mut bytes = vec![0; usize::try_from(len)?];
     stream.fill_bytes(&mut bytes);
+    work.bytes(bytes.len());
     Ok(bytes)
 }
 
@@ -89,6 +91,7 @@ impl HasData for Access {
 /// The part of the state that this capability uses.
 pub(crate) struct StrictView<'a> {
     pub(crate) strict: &'a mut Strict,
+    pub(crate) work: &'a Work,
     pub(crate) table: &'a mut ResourceTable,
 }
 
@@ -132,7 +135,7 @@ impl Pollable for Elapsed {
 
 impl random::Host for StrictView<'_> {
     fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        bytes(self.strict.secure(), len)
+        bytes(self.strict.secure(), self.work, len)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
@@ -142,7 +145,7 @@ impl random::Host for StrictView<'_> {
 
 impl insecure::Host for StrictView<'_> {
     fn get_insecure_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        bytes(self.strict.insecure(), len)
+        bytes(self.strict.insecure(), self.work, len)
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
@@ -172,12 +175,15 @@ mod tests {
     #[test]
     fn stream_is_chacha20s() {
         let mut stream = ChaCha20Rng::from_seed([0; 32]);
-        assert_eq!(bytes(&mut stream, 8).expect("8 bytes are few"), [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]);
+        assert_eq!(
+            bytes(&mut stream, &Work::default(), 8).expect("8 bytes are few"),
+            [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]
+        );
     }
 
     #[test]
     fn words_and_bytes_are_one_stream() {
-        let expected = bytes(strict(1).secure(), 16).expect("16 bytes are few");
+        let expected = bytes(strict(1).secure(), &Work::default(), 16).expect("16 bytes are few");
         let mut again = strict(1);
         let words = [word(again.secure()), word(again.secure())].map(u64::to_le_bytes).concat();
         assert_eq!(words, expected);
@@ -192,7 +198,9 @@ mod tests {
 
     #[test]
     fn too_many_bytes_at_once_are_refused() {
-        assert!(bytes(strict(1).secure(), pool::RANDOM_BYTES).is_ok());
-        assert!(bytes(strict(1).secure(), pool::RANDOM_BYTES + 1).is_err());
+        let work = Work::default();
+        assert!(bytes(strict(1).secure(), &work, pool::RANDOM_BYTES).is_ok());
+        assert!(bytes(strict(1).secure(), &work, pool::RANDOM_BYTES + 1).is_err());
+        assert_eq!(work.fuel(), pool::RANDOM_BYTES);
     }
 }

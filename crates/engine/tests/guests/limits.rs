@@ -99,6 +99,22 @@ async fn fuel_is_the_same_every_time() {
     }
 }
 
+/// A call of the host takes the component next to no instructions.
+#[tokio::test]
+async fn what_the_host_does_uses_fuel() {
+    let fuel = async |input: &str| run(&hostile(Grants::default()), input).await.expect("it ends").fuel;
+    let (few, many) = (fuel("log 10").await, fuel("log 1000").await);
+    assert!(many > few + 990 * 1_000, "{few} for 10 calls and {many} for 1000");
+}
+
+#[tokio::test]
+async fn work_of_the_host_is_limited_as_instructions_are() {
+    let used = run(&hostile(Grants::default()), "log 1000").await.expect("it ends").fuel;
+    let with = |fuel| hostile(limited(Limits { fuel, ..Limits::default() }));
+    assert_eq!(run(&with(used), "log 1000").await.map(|ran| ran.fuel), Ok(used));
+    assert_eq!(breach(Limits { fuel: used - 1, ..Limits::default() }, "log 1000").await.kind, LimitKind::Fuel);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_executions_than_slots_wait_for_their_turn() {
     let component = hostile(Grants::default());

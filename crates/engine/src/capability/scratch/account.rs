@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tree::TreeError;
+use crate::work::Work;
 use crate::{LimitBreach, LimitKind, ScratchLimits};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -18,13 +19,14 @@ pub(super) struct Account {
     files: AtomicU64,
     serial: AtomicU64,
     breach: Mutex<Option<LimitBreach>>,
+    pub(super) work: Work,
 }
 
 impl Account {
     /// The account of an empty tree, and the place of its root, which is not the component's.
-    pub(super) fn open(limits: ScratchLimits) -> Place {
+    pub(super) fn open(limits: ScratchLimits, work: Work) -> Place {
         let (bytes, files, serial) = Default::default();
-        let account = Arc::new(Self { limits, bytes, files, serial, breach: Mutex::default() });
+        let account = Arc::new(Self { limits, bytes, files, serial, breach: Mutex::default(), work });
         Place { serial: account.next_serial(), counts: false, account }
     }
 

@@ -34,6 +34,7 @@ impl File {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len);
         let end = start.saturating_add(len).min(content.len);
         let stored = |at: usize| at.min(content.stored.len());
+        self.place.account.work.bytes(end - start);
         let mut bytes = Vec::with_capacity(end - start);
         bytes.extend_from_slice(&content.stored[stored(start)..stored(end)]);
         bytes.resize(end - start, 0);
@@ -77,13 +78,16 @@ impl File {
         content.len = after;
         content.stored.truncate(after);
         if content.stored.capacity() / 2 > content.stored.len() {
+            self.place.account.work.bytes(content.stored.len());
             content.stored.shrink_to_fit();
         }
         Ok(())
     }
 
     fn store(&self, stored: &mut Vec<u8>, start: usize, bytes: &[u8]) {
-        self.reserve(stored, start + bytes.len());
+        let end = start + bytes.len();
+        self.place.account.work.bytes(end - start.min(stored.len()));
+        self.reserve(stored, end);
         if start > stored.len() {
             stored.resize(start, 0);
         }
@@ -96,6 +100,7 @@ impl File {
     fn reserve(&self, stored: &mut Vec<u8>, len: usize) {
         let capacity = stored.capacity();
         if len > capacity {
+            self.place.account.work.bytes(stored.len());
             stored.reserve_exact(len.max(capacity + capacity / 2) - stored.len());
         }
     }

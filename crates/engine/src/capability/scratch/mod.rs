@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
 use crate::state::State;
+use crate::work::Work;
 use crate::{LimitBreach, ScratchLimits};
 use file::File;
 use stream::{CHUNK_BYTES, Reader, Writer};
@@ -62,6 +63,7 @@ impl HasData for Access {
 /// The part of the state that this capability uses.
 pub(crate) struct ScratchView<'a> {
     pub(crate) scratch: &'a mut Scratch,
+    pub(crate) work: &'a Work,
     pub(crate) table: &'a mut ResourceTable,
 }
 
@@ -151,7 +153,8 @@ impl preopens::Host for ScratchView<'_> {
         if limits.bytes == 0 {
             return Ok(Vec::new());
         }
-        let root = Arc::clone(self.scratch.root.get_or_insert_with(|| Dir::root(limits)));
+        let root = self.scratch.root.get_or_insert_with(|| Dir::root(limits, self.work.clone()));
+        let root = Arc::clone(root);
         let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
         Ok(vec![(self.push(Node::Dir(root), flags)?, DIRECTORY.to_owned())])
     }

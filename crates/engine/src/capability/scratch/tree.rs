@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::account::{Account, Charge, Place, lock};
 use super::file::File;
+use crate::work::Work;
 use crate::{LimitBreach, ScratchLimits};
 
 /// Longest name of a file or directory, in bytes.
@@ -107,8 +108,8 @@ struct Spot {
 
 impl Dir {
     /// An empty tree.
-    pub(super) fn root(limits: ScratchLimits) -> Arc<Self> {
-        Arc::new(Self::new(Account::open(limits)))
+    pub(super) fn root(limits: ScratchLimits, work: Work) -> Arc<Self> {
+        Arc::new(Self::new(Account::open(limits, work)))
     }
 
     fn new(place: Place) -> Self {
@@ -148,6 +149,7 @@ impl Dir {
 
     /// Follows `path` to its last name. `..` leads no further up than to where it began.
     fn spot(self: &Arc<Self>, path: &str) -> Result<Spot, TreeError> {
+        self.place.account.work.bytes(path.len());
         if path.len() > PATH_BYTES_MAX {
             return Err(TreeError::NameTooLong);
         }
@@ -269,6 +271,7 @@ impl Dir {
                 return true;
             }
             let entries = lock(&dir.entries);
+            self.place.account.work.steps(entries.len());
             dirs.extend(entries.values().filter_map(|entry| entry.node.dir().ok()).cloned());
         }
         false

@@ -4,7 +4,7 @@ use crate::LimitKind;
 const LIMITS: ScratchLimits = ScratchLimits { bytes: 100, files: 4 };
 
 fn root() -> Arc<Dir> {
-    Dir::root(LIMITS)
+    Dir::root(LIMITS, Work::default())
 }
 
 fn make(root: &Arc<Dir>, path: &str) -> Arc<File> {
@@ -80,7 +80,7 @@ fn opening_does_what_it_was_asked() {
 
 #[test]
 fn renaming_replaces_what_may_be_replaced() {
-    let root = Dir::root(ScratchLimits { files: 10, ..LIMITS });
+    let root = Dir::root(ScratchLimits { files: 10, ..LIMITS }, Work::default());
     for dir in ["d", "d/e", "empty"] {
         root.make_dir(dir).expect("there is room");
     }
@@ -146,7 +146,7 @@ fn what_is_removed_is_given_back_when_nobody_has_it_open() {
 #[test]
 fn deep_trees_are_taken_apart_without_a_deep_stack() {
     const DEPTH: u64 = 50_000;
-    let root = Dir::root(ScratchLimits { bytes: DEPTH, files: DEPTH });
+    let root = Dir::root(ScratchLimits { bytes: DEPTH, files: DEPTH }, Work::default());
     let mut dir = Arc::clone(&root);
     for _ in 0..DEPTH {
         dir.make_dir("d").expect("there is room");
@@ -209,7 +209,7 @@ fn the_place_that_a_rename_goes_by_may_be_what_it_replaces() {
 
 #[test]
 fn a_listing_goes_on_after_the_last_name_that_it_gave() {
-    let root = Dir::root(ScratchLimits { files: 10, ..LIMITS });
+    let root = Dir::root(ScratchLimits { files: 10, ..LIMITS }, Work::default());
     for name in ["b", "d", "f", "h"] {
         make(&root, name);
     }
@@ -231,7 +231,7 @@ fn a_listing_goes_on_after_the_last_name_that_it_gave() {
 #[test]
 fn sizes_alone_take_no_memory() {
     const SIZE: u64 = 1 << 30;
-    let root = Dir::root(ScratchLimits { bytes: SIZE + 1, files: 4 });
+    let root = Dir::root(ScratchLimits { bytes: SIZE + 1, files: 4 }, Work::default());
     let file = make(&root, "a");
     for _ in 0..1_000 {
         file.set_len(SIZE).expect("there is room");
@@ -250,7 +250,7 @@ fn sizes_alone_take_no_memory() {
 
 #[test]
 fn memory_follows_what_is_written() {
-    let root = Dir::root(ScratchLimits { bytes: 1 << 30, files: 4 });
+    let root = Dir::root(ScratchLimits { bytes: 1 << 30, files: 4 }, Work::default());
     let file = make(&root, "a");
     let mut written = 0;
     for _ in 0..20_000 {
