@@ -72,6 +72,10 @@ fn grant(name: &str, workflow: &Workflow) -> (String, bool, String) {
             Some(chain) => (true, format!("{} reads of the task's block, {} bytes", chain.calls, chain.bytes)),
             None => (false, "no reads: add chain = {}".to_owned()),
         },
+        ("tandem:service/store", _) => match &workflow.store {
+            Some(store) => (true, format!("{} keys, {} bytes, kept from task to task", store.keys, store.bytes)),
+            None => (false, "no store: add store = {}".to_owned()),
+        },
         ("tandem:service/components", _) => list(
             workflow.calls.iter().map(WorkflowId::as_str).collect(),
             "no workflow is listed: add calls = [\"NAME\"]",
@@ -123,6 +127,8 @@ mod tests {
             ("tandem:service/chain@0.1.0", "chain = { calls = 5 }", true, "5 reads"),
             ("tandem:service/components@0.1.0", "", false, "add calls"),
             ("tandem:service/chain@0.1.0", "", false, "add chain = {}"),
+            ("tandem:service/store@0.1.0", "store = { keys = 7 }", true, "7 keys"),
+            ("tandem:service/store@0.1.0", "", false, "add store = {}"),
             ("wasi:clocks/wall-clock@0.2.12", "", true, "operator's own"),
             ("wasi:clocks/wall-clock@0.2.12", "determinism = \"strict\"", true, "the task's time"),
         ];

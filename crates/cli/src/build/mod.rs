@@ -187,7 +187,7 @@ fn text(built: &Built, root: &Path) -> String {
     text.push_str("Imports\n");
     for import in &built.imports {
         let sign = if import.granted { ' ' } else { '!' };
-        writeln!(text, "  {sign} {:<24} {}", import.name, import.grant).expect("a String takes all text");
+        writeln!(text, "  {sign} {:<25} {}", import.name, import.grant).expect("a String takes all text");
     }
     text.push_str(&advice(built));
     text
