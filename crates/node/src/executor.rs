@@ -96,13 +96,16 @@ impl Executor {
             .without_max_times()
             .build();
         loop {
+            // Before the attempt, or a component that comes meanwhile would be missed.
+            let settled = self.workflows.settled();
             match self.attempt_open(task).await {
                 Ok(true) => return Ok(()),
                 Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => tracing::warn!(%task, %error, "the journal refuses an outcome"),
                 Ok(false) => {}
             }
-            tokio::time::sleep(pauses.next().unwrap_or(PAUSE_MAX)).await;
+            // A component has come, perhaps the one that the task waits for; or it is time again.
+            let _ = tokio::time::timeout(pauses.next().unwrap_or(PAUSE_MAX), settled).await;
         }
     }
 
