@@ -172,6 +172,7 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         policy: args.policy.policy(),
         stakes: args.stakes.spread(args.operators.into()),
         misled: args.kill.into()..usize::from(args.kill + args.dissent),
+        rpc: None,
         binary: std::env::current_exe().context("cannot find this program's own file")?,
         anvil: Anvil::find(&working).map_err(missing)?,
         directory: directory.to_owned(),

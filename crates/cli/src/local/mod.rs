@@ -21,6 +21,8 @@ use tandem_types::{
 pub use operator::{Operator, StatusPage, TaskPage};
 pub use oracle::PRICES;
 
+use url::Url;
+
 use crate::boxscore::Boxscores;
 
 /// Name of the workflow that answers with scores.
@@ -49,6 +51,8 @@ pub struct Options {
     pub misled: std::ops::Range<usize>,
     /// The `tandem` binary that operators run.
     pub binary: PathBuf,
+    /// Where operators find the chain, when that is not Anvil itself.
+    pub rpc: Option<Url>,
     /// The Anvil binary.
     pub anvil: PathBuf,
     /// Directory for everything that is written.
@@ -132,7 +136,8 @@ impl Network {
         let mut network = Self { operators: Vec::new(), deployment: deployed.value, owner, boxscores, anvil };
         network.publish(options).await?;
         for index in 0..options.stakes.len() {
-            network.operators.push(Operator::start(options, &network.deployment, (index, network.anvil.url()))?);
+            let rpc = options.rpc.as_ref().unwrap_or(network.anvil.url());
+            network.operators.push(Operator::start(options, &network.deployment, (index, rpc))?);
         }
         for index in 0..options.stakes.len() {
             network.enlist(index).await?;

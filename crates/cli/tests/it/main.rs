@@ -6,6 +6,7 @@ mod capabilities;
 mod demo;
 mod ether;
 mod exec;
+mod faults;
 mod guide;
 mod languages;
 mod membership;

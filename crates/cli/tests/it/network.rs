@@ -19,6 +19,7 @@ pub(crate) fn options(directory: &Path, operators: usize, log: &str) -> Options 
     Options {
         policy: Policy::Both { native: threshold, external: threshold },
         misled: 0..0,
+        rpc: None,
         stakes: vec![PerToken { native: 1_000 * TOKEN, external: 32 * TOKEN }; operators],
         binary: PathBuf::from(env!("CARGO_BIN_EXE_tandem")),
         anvil: Anvil::find(Path::new(ROOT)).expect("run scripts/setup-foundry first"),
@@ -37,7 +38,7 @@ pub(crate) async fn start(options: &Options) -> Network {
 }
 
 /// The provider is the process's; an earlier test may have set it.
-fn rustls_provider() {
+pub(crate) fn rustls_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
