@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tandem_types::{B256, Batch, BatchEntry, Epoch, ResultLeaf, Task, TaskId};
+use tandem_types::{B256, Batch, BatchEntry, ResultLeaf, Task, TaskId};
 
 /// Where the reading of the chain stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Row {
 pub(crate) enum Command {
     Span { tasks: Vec<Recorded>, fates: Vec<(TaskId, Fate)>, cursor: Option<Cursor> },
     Outcome { task: TaskId, outcome: Outcome },
-    Vote { epoch: Epoch, batch: Batch },
+    Vote { batch: Batch },
     Veto { entry: BatchEntry },
     Settle { task: TaskId, settlement: Settlement },
 }
@@ -118,7 +118,7 @@ impl Journal {
         match command {
             Command::Span { tasks, fates, cursor } => self.record_span(tasks, &fates, cursor),
             Command::Outcome { task, outcome } => self.record_outcome(task, outcome),
-            Command::Vote { batch, .. } => self.record_vote(&batch),
+            Command::Vote { batch } => self.record_vote(&batch),
             Command::Veto { entry } => self.record_veto(entry),
             Command::Settle { task, settlement } => {
                 self.settle(task, settlement);

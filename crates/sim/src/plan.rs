@@ -117,7 +117,7 @@ impl Plan {
             mempool_ms: random.within(0..=2_000),
             poll_ms: random.within(1..=6) * 100,
             confirmations: random.within(0..=3),
-            window_s: random.within(60..=300),
+            window_s: random.within(15..=200),
             skews: (0..operators).map(|_| skew(random)).collect(),
             calm_from: faults_ms,
             ends: faults_ms + patience_ms,

@@ -264,7 +264,8 @@ impl World {
             if expected != Settlement::Delivered && self.is_owed(&entry.task) {
                 open.push(Violation::Undelivered { task: entry.task_id, late_ms });
             }
-            open.extend(self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected)));
+            let wrong = self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected));
+            open.extend(wrong.filter(|violation| !self.is_beyond_confirmations(violation)));
         }
         open
     }
@@ -276,6 +277,22 @@ impl World {
         let is_same_for_all = workload::agrees(workflow) && !(plan.reorgs_deeply && workflow == workload::BLOCK);
         let has_time = task.deadline * 1_000 > plan.began + plan.ends;
         plan.power != Power::Beyond && is_same_for_all && has_time
+    }
+
+    /// Whether a journal believes a delivery that was taken back from below its confirmations, and mined again too late: against that only
+    /// more confirmations help.
+    fn is_beyond_confirmations(&self, violation: &Violation) -> bool {
+        let is_taken_back = |violation: &Violation| {
+            matches!(
+                violation,
+                Violation::WronglySettled {
+                    found: Some(Settlement::Delivered | Settlement::Vetoed),
+                    expected: Settlement::Expired,
+                    ..
+                }
+            )
+        };
+        self.env.plan.reorgs_deeply && is_taken_back(violation)
     }
 
     fn report(mut self) -> Report {

@@ -151,7 +151,7 @@ impl Operator {
             self.answer_to(env, to, refusal(epoch, &batch));
             return;
         }
-        let command = Command::Vote { epoch, batch: batch.clone() };
+        let command = Command::Vote { batch: batch.clone() };
         if env.is_broken(Sabotage::VoteBeforeWrite) {
             self.voted(env, to, (epoch, batch), true);
             self.write(env, command, Waiter::Nobody);
