@@ -209,6 +209,11 @@ impl Audit {
         evidence.signers.iter().all(|signer| signed.is_some_and(|signed| signed.contains(signer)))
     }
 
+    /// Whether honest operators have one result of the task, and it is another.
+    pub(crate) fn is_falsehood(&self, entry: &BatchEntry) -> bool {
+        self.computed.get(&entry.task_id).is_some_and(|leaves| leaves.len() == 1 && !leaves.contains(&entry.leaf))
+    }
+
     fn delivered(&mut self, BatchEntry { task_id: task, leaf }: BatchEntry) {
         let is_honest = self.computed.get(&task).is_some_and(|leaves| leaves.contains(&leaf));
         if self.is_minority && !is_honest {

@@ -4,7 +4,7 @@ use tandem_types::PerToken;
 
 use crate::identity::Stakes;
 use crate::operator::Rpc;
-use crate::plan::{Plan, Power};
+use crate::plan::Plan;
 use crate::quorum::Conditions;
 use crate::random::Random;
 
@@ -72,7 +72,7 @@ pub(crate) fn draw(plan: &Plan, random: &mut Random) -> Vec<(u64, Fault)> {
 fn one(plan: &Plan, random: &mut Random) -> Option<Fault> {
     let place = random.below(plan.operators);
     let ms = random.within(500..=15_000);
-    Some(match random.below(22) {
+    Some(match random.below(23) {
         0..7 => Fault::Doom { place, effects: u32::try_from(random.within(0..=40)).unwrap_or(0), down_ms: random.within(10..=8_000) },
         7 => Fault::PowerCut { down_ms: random.within(10..=6_000) },
         8..10 => Fault::Partition { sides: (0..plan.operators).map(|_| u8::from(random.per_mille(400))).collect(), ms },
@@ -97,8 +97,8 @@ fn one(plan: &Plan, random: &mut Random) -> Option<Fault> {
         }
         18 => Fault::SlowDisk { place, ms },
         19 => Fault::Stall { ms },
-        20 => {
-            let may_lose = plan.power == Power::Beyond || plan.adversaries.contains(&place);
+        20..22 => {
+            let may_lose = plan.adversaries.contains(&place) || plan.spare == Some(place);
             Fault::Revocation { place: Some(place).filter(|_| may_lose)? }
         }
         _ => {

@@ -59,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) began: u64,
     pub(crate) operators: usize,
     pub(crate) adversaries: BTreeSet<usize>,
+    /// An honest operator that may lose its weight, for the others suffice.
+    pub(crate) spare: Option<usize>,
     pub(crate) power: Power,
     pub(crate) policy: Policy,
     pub(crate) conditions: Conditions,
@@ -107,9 +109,10 @@ impl Plan {
             began: BEGAN + random.within(0..=100_000),
             operators,
             adversaries,
+            spare: None,
             power,
             policy,
-            conditions: Conditions { prices: Some(PerToken { native: 3, external: 7 }), fallback: false },
+            conditions: CONDITIONS,
             stakes,
             settings,
             tick_ms: (slot_ms / random.within(4..=8)).max(50),
@@ -125,9 +128,15 @@ impl Plan {
             faults: Vec::new(),
             reorgs_deeply: random.per_mille(300),
         };
+        plan.spare = plan.draw_spare(random);
         plan.requests = plan.draw_requests(random, scale);
         plan.faults = crate::faults::draw(&plan, random);
         plan
+    }
+
+    fn draw_spare(&mut self, random: &mut Random) -> Option<usize> {
+        self.spare = Some(random.below(self.operators)).filter(|place| !self.adversaries.contains(place));
+        self.spare.filter(|_| self.power != Power::Beyond && self.suffices(&self.stakes, Requirement::NONE))
     }
 
     fn draw_requests(&self, random: &mut Random, scale: Scale) -> Vec<(u64, TaskRequest)> {
@@ -168,16 +177,24 @@ impl Plan {
     /// Whether honest operators are enough by themselves, and somewhat more than that when more is demanded than the policy does, so that
     /// changes of tables do not matter.
     pub(crate) fn suffices(&self, stakes: &Stakes, requirement: Requirement) -> bool {
-        let stake = stake_of(stakes, |place| !self.adversaries.contains(&place));
+        let stake = stake_of(stakes, |place| !self.adversaries.contains(&place) && self.spare != Some(place));
         let bps = |demand: tandem_types::Demand| demand.get() + if demand.get() == 0 { 0 } else { 500 };
         let (native, external) = (bps(requirement.native).min(10_000), bps(requirement.external).min(10_000));
         let requirement = Requirement::new(native, external, 0).unwrap_or(requirement);
         quorum::ruling(&self.policy, requirement, self.conditions, &stake) != Ruling::Refused
     }
 
+    /// Whether honest operators can veto by themselves.
+    pub(crate) fn can_veto(&self, stakes: &Stakes) -> bool {
+        quorum::vetoes(&self.policy, &stake_of(stakes, |place| !self.adversaries.contains(&place)))
+    }
+
     /// Whether a table keeps the promise of the run: without adversaries' help there is a quorum, and a third of no token is theirs.
     pub(crate) fn keeps_its_promise(&self, stakes: &Stakes) -> bool {
-        self.power == Power::Beyond || is_minority(stakes, &self.adversaries, &self.policy)
+        match self.power {
+            Power::Beyond => self.can_veto(stakes) || !self.can_veto(&self.stakes),
+            _ => is_minority(stakes, &self.adversaries, &self.policy) && has_quorum(self, stakes),
+        }
     }
 }
 
@@ -187,8 +204,8 @@ fn policy(random: &mut Random) -> Policy {
     match random.below(20) {
         0..9 => Policy::Both { native: thirds, external: thirds },
         9..15 => {
-            let seconds = u32::try_from(random.within(4..=20)).expect("it is small");
-            let veto_seconds = seconds.try_into().expect("it is not zero");
+            let seconds = if random.per_mille(500) { random.within(4..=20) } else { random.within(45..=70) };
+            let veto_seconds = u32::try_from(seconds).ok().and_then(|seconds| seconds.try_into().ok()).expect("it is small");
             Policy::Veto { native: thirds, veto: bps(3_334), veto_seconds }
         }
         15..17 => Policy::Combined { threshold: thirds, native_cap: bps(5_000) },
@@ -209,21 +226,28 @@ fn stake_of(stakes: &Stakes, counts: impl Fn(usize) -> bool) -> Stake {
     Stake { signed: sum(&counts), total: sum(&|_| true) }
 }
 
+/// Prices at the beginning.
+const CONDITIONS: Conditions = Conditions { prices: Some(PerToken { native: 3, external: 7 }), fallback: false };
+
 fn is_minority(stakes: &Stakes, adversaries: &BTreeSet<usize>, policy: &Policy) -> bool {
     let theirs = stake_of(stakes, |place| adversaries.contains(&place));
     let below = |part: u128, whole: u128| part * 3 < whole;
     let honest = stake_of(stakes, |place| !adversaries.contains(&place));
-    let conditions = Conditions { prices: Some(PerToken { native: 3, external: 7 }), fallback: false };
     below(theirs.signed.native, theirs.total.native)
         && below(theirs.signed.external, theirs.total.external)
-        && quorum::ruling(policy, Requirement::NONE, conditions, &honest) != Ruling::Refused
+        && quorum::ruling(policy, Requirement::NONE, CONDITIONS, &honest) != Ruling::Refused
+}
+
+/// Whether honest operators suffice without the one that they can spare.
+fn has_quorum(plan: &Plan, stakes: &Stakes) -> bool {
+    plan.spare.is_none() || plan.suffices(stakes, Requirement::NONE)
 }
 
 /// Stakes, and which operators are adversaries.
 fn sides(random: &mut Random, operators: usize, power: Power, policy: &Policy) -> (Stakes, BTreeSet<usize>) {
     loop {
         let weight = |random: &mut Random| random.within(1..=20) * random.within(1..=5);
-        let stakes: Stakes = (0..operators)
+        let mut stakes: Stakes = (0..operators)
             .map(|_| Some(PerToken { native: weight(random), external: weight(random) }))
             .collect();
         let count = match power {
@@ -233,7 +257,14 @@ fn sides(random: &mut Random, operators: usize, power: Power, policy: &Policy) -
         };
         let mut places: Vec<_> = (0..operators).collect();
         random.shuffle(&mut places);
-        let adversaries = places.into_iter().take(count).collect();
+        let adversaries: BTreeSet<_> = places.into_iter().take(count).collect();
+        if power == Power::Beyond && policy.veto_threshold().is_some() && random.per_mille(600) {
+            // The network's own token is theirs: what they certify, the external token can still veto.
+            for (place, stake) in stakes.iter_mut().enumerate() {
+                let factor = if adversaries.contains(&place) { 20 } else { 1 };
+                stake.iter_mut().for_each(|stake| stake.native *= factor);
+            }
+        }
         if is_minority(&stakes, &adversaries, policy) != (power == Power::Beyond) {
             return (stakes, adversaries);
         }

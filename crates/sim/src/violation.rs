@@ -100,6 +100,14 @@ pub enum Violation {
         /// How long nothing but adversaries was wrong.
         late_ms: u64,
     },
+    /// A result that no honest operator computed passed its window, though honest operators alone could veto it and had the time.
+    #[error("task {task} was delivered with {leaf}, and nobody vetoed it though honest operators could")]
+    FalsehoodNotVetoed {
+        /// The task.
+        task: TaskId,
+        /// The result.
+        leaf: ResultLeaf,
+    },
     /// An honest operator does not know a task of the chain.
     #[error("operator {operator} lost task {task}")]
     TaskLost {
@@ -144,6 +152,7 @@ impl Violation {
             Self::DeliveredWithoutQuorum { .. } | Self::VetoedWithoutQuorum { .. } => "the chain demands a quorum",
             Self::DeliveredTwice { .. } => "one delivery per task",
             Self::ResultOfNobody { .. } => "results are honest operators'",
+            Self::FalsehoodNotVetoed { .. } => "falsehoods are vetoed",
             Self::Undelivered { .. } => "every task ends",
             Self::TaskLost { .. } => "no task is lost",
             Self::WronglySettled { .. } => "journals end as the chain",

@@ -7,7 +7,7 @@ use tandem_types::{OperatorId, TaskId};
 
 use crate::adversary::Adversary;
 use crate::audit::Audit;
-use crate::chain::{Call, Chain, Contract, Event, Status, Terms};
+use crate::chain::{Block, Call, Chain, Contract, Event, Status, Terms};
 use crate::env::{Agenda, Env, Happening};
 use crate::faults::Fault;
 use crate::identity;
@@ -24,6 +24,9 @@ use crate::workload;
 
 /// Time between two looks whether all is done.
 const LOOK_MS: u64 = 1_000;
+
+/// Time that honest operators may take for a veto.
+const VETO_MS: u64 = 30_000;
 
 /// What takes part.
 #[derive(Debug)]
@@ -221,7 +224,7 @@ impl World {
         for violation in self.unsettled() {
             self.env.audit.breach(violation);
         }
-        for violation in self.delivered_twice() {
+        for violation in self.delivered_twice().into_iter().chain(self.not_vetoed()) {
             self.env.audit.breach(violation);
         }
     }
@@ -243,6 +246,30 @@ impl World {
         again
     }
 
+    /// Falsehoods that passed their window, of which honest operators saw enough after all faults had ended.
+    fn not_vetoed(&self) -> Vec<Violation> {
+        let plan = &self.env.plan;
+        if plan.power != Power::Beyond || !plan.can_veto(&plan.stakes) {
+            return Vec::new();
+        }
+        let blocks: Vec<_> = crate::chain::ancestry(self.env.chain.head()).collect();
+        let had_time = |until: u64| until * 1_000 >= plan.began + plan.calm_from + VETO_MS;
+        let mut pending = BTreeMap::new();
+        let mut missed = Vec::new();
+        for event in blocks.iter().rev().flat_map(|block| &block.events) {
+            match event {
+                Event::Pending { entry, until, .. } => _ = pending.insert(entry.task_id, *until),
+                Event::Delivered { entry, evidence: None } if pending.get(&entry.task_id).is_some_and(|at| had_time(*at)) => {
+                    if self.env.audit.is_falsehood(entry) {
+                        missed.push(Violation::FalsehoodNotVetoed { task: entry.task_id, leaf: entry.leaf });
+                    }
+                }
+                _ => {}
+            }
+        }
+        missed
+    }
+
     /// What is left to do, as the violations that it will be if it is never done.
     fn unsettled(&self) -> Vec<Violation> {
         let head = self.env.chain.head();
@@ -255,13 +282,13 @@ impl World {
                 Status::Vetoed => Settlement::Vetoed,
                 Status::Open if is_over => Settlement::Expired,
                 Status::Open | Status::Pending { .. } => {
-                    if self.is_owed(&entry.task) {
+                    if self.is_owed(head, &entry.task) {
                         open.push(Violation::Undelivered { task: entry.task_id, late_ms });
                     }
                     continue;
                 }
             };
-            if expected != Settlement::Delivered && self.is_owed(&entry.task) {
+            if expected != Settlement::Delivered && self.is_owed(head, &entry.task) {
                 open.push(Violation::Undelivered { task: entry.task_id, late_ms });
             }
             let wrong = self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected));
@@ -271,12 +298,13 @@ impl World {
     }
 
     /// Whether honest operators can deliver a task, whatever adversaries do.
-    fn is_owed(&self, task: &tandem_types::Task) -> bool {
+    fn is_owed(&self, head: &Block, task: &tandem_types::Task) -> bool {
         let plan = &self.env.plan;
         let workflow = task.workflow.as_str();
         let is_same_for_all = workload::agrees(workflow) && !(plan.reorgs_deeply && workflow == workload::BLOCK);
         let has_time = task.deadline * 1_000 > plan.began + plan.ends;
-        plan.power != Power::Beyond && is_same_for_all && has_time
+        let suffices = head.state.stakes().is_some_and(|stakes| plan.suffices(stakes, task.requirement));
+        plan.power != Power::Beyond && is_same_for_all && has_time && suffices
     }
 
     /// Whether a journal believes a delivery that was taken back from below its confirmations, and mined again too late: against that only

@@ -140,6 +140,11 @@ impl Contract {
         Self { terms: Rc::new(terms), entries: BTreeMap::new(), count: 0, tables: BTreeMap::new(), conditions }
     }
 
+    /// What is staked under the newest table.
+    pub(crate) fn stakes(&self) -> Option<&Stakes> {
+        self.tables.last_key_value().map(|(_, table)| &table.stakes)
+    }
+
     /// The newest table as the contract counts it, if there is one.
     pub(crate) fn current_table(&self, memory: &mut Memory) -> Option<Arc<KeyTable>> {
         let (epoch, table) = self.tables.last_key_value()?;
