@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use tandem_crypto::KeyTable;
 use tandem_protocol::Fault;
-use tandem_types::{B256, Batch, BatchEntry, BatchRoot, Certificate, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId};
+use tandem_types::{
+    B256, Batch, BatchEntry, BatchRoot, Certificate, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf,
+    TaskId,
+};
 
 use crate::chain::{Block, Event, Evidence};
 use crate::journal::Journal;

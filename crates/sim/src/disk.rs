@@ -51,3 +51,46 @@ impl<W> Disk<W> {
         self.journal.forget();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tandem_types::{B256, TaskId};
+
+    use super::*;
+    use crate::journal::Cursor;
+
+    fn span(number: u64) -> Command {
+        Command::Span { tasks: Vec::new(), fates: Vec::new(), cursor: Some(Cursor { number, hash: B256::ZERO }) }
+    }
+
+    #[test]
+    fn writes_become_durable_in_their_order_and_not_before() {
+        let mut disk = Disk::default();
+        assert_eq!((disk.write(10, 5, span(1), 'a'), disk.write(11, 1, span(2), 'b')), (15, 16));
+        assert_eq!(disk.journal().cursor, None);
+        assert_eq!(disk.finish().map(|(_, waiter)| waiter), Some('a'));
+        assert_eq!(disk.journal().cursor.map(|cursor| cursor.number), Some(1));
+    }
+
+    #[test]
+    fn crash_keeps_some_prefix_and_tells_nobody() {
+        let mut random = Random::new(1);
+        let mut kept = std::collections::BTreeSet::new();
+        for _ in 0..64 {
+            let mut disk = Disk::default();
+            (1..=3).for_each(|number| _ = disk.write(0, 1, span(number), ()));
+            disk.crash(&mut random);
+            assert_eq!(disk.finish(), None);
+            kept.insert(disk.journal().cursor.map(|cursor| cursor.number));
+        }
+        assert_eq!(kept, [None, Some(1), Some(2), Some(3)].into());
+    }
+
+    #[test]
+    fn unknown_task_has_no_outcome() {
+        let mut disk = Disk::default();
+        let outcome = crate::journal::Outcome::Failed { is_retryable: true };
+        disk.write(0, 1, Command::Outcome { task: TaskId(B256::ZERO), outcome }, ());
+        assert_eq!(disk.finish(), Some((Answer::Refused, ())));
+    }
+}

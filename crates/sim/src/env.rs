@@ -17,8 +17,16 @@ use crate::sabotage::Sabotage;
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
-    Wake { place: usize, life: u32, wake: Wake },
-    Arrival { from: usize, to: usize, bytes: Rc<[u8]> },
+    Wake {
+        place: usize,
+        life: u32,
+        wake: Wake,
+    },
+    Arrival {
+        from: usize,
+        to: usize,
+        bytes: Rc<[u8]>,
+    },
     Mine,
     Request(usize),
     Fault(usize),

@@ -73,7 +73,11 @@ fn one(plan: &Plan, random: &mut Random) -> Option<Fault> {
     let place = random.below(plan.operators);
     let ms = random.within(500..=15_000);
     Some(match random.below(23) {
-        0..7 => Fault::Doom { place, effects: u32::try_from(random.within(0..=40)).unwrap_or(0), down_ms: random.within(10..=8_000) },
+        0..7 => Fault::Doom {
+            place,
+            effects: u32::try_from(random.within(0..=40)).unwrap_or(0),
+            down_ms: random.within(10..=8_000),
+        },
         7 => Fault::PowerCut { down_ms: random.within(10..=6_000) },
         8..10 => Fault::Partition { sides: (0..plan.operators).map(|_| u8::from(random.per_mille(400))).collect(), ms },
         10..12 => Fault::Weather {

@@ -46,7 +46,12 @@ fn public(place: usize) -> &'static PublicKey {
 pub(crate) fn key_table(epoch: Epoch, stakes: &Stakes, revoked: &BTreeSet<OperatorId>) -> Arc<KeyTable> {
     let entry = |(place, stake): (usize, &Option<PerToken<u64>>)| {
         let weight = (*stake)?.map(Weight::from);
-        Some(OperatorEntry { operator: operator(place), key_g1: public(place).g1(), key_g2: public(place).g2(), weight })
+        Some(OperatorEntry {
+            operator: operator(place),
+            key_g1: public(place).g1(),
+            key_g2: public(place).g2(),
+            weight,
+        })
     };
     let entries = stakes.iter().enumerate().filter_map(entry).collect();
     let table = OperatorTable::new(epoch, entries).expect("places ascend, and there is one at least");

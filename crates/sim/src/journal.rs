@@ -131,7 +131,9 @@ impl Journal {
         let mut new = Vec::new();
         for recorded in tasks {
             match self.tasks.get_mut(&recorded.task_id) {
-                Some(row) if row.outcome.and_then(|outcome| outcome.leaf()).is_none() => row.recorded.block = recorded.block,
+                Some(row) if row.outcome.and_then(|outcome| outcome.leaf()).is_none() => {
+                    row.recorded.block = recorded.block
+                }
                 Some(_) => {}
                 None => {
                     new.push(recorded.task_id);
@@ -222,5 +224,75 @@ impl Journal {
         self.signed.clear();
         self.vetoed.clear();
         self.tasks.values_mut().for_each(|row| row.outcome = None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: TaskId = TaskId(B256::repeat_byte(1));
+
+    fn leaf(byte: u8) -> ResultLeaf {
+        ResultLeaf(B256::repeat_byte(byte))
+    }
+
+    fn entry(byte: u8) -> BatchEntry {
+        BatchEntry { task_id: TASK, leaf: leaf(byte) }
+    }
+
+    fn vote(byte: u8) -> Command {
+        Command::Vote { batch: Batch::new(vec![entry(byte)]).expect("one entry is a batch") }
+    }
+
+    fn result(byte: u8) -> Command {
+        Command::Outcome { task: TASK, outcome: Outcome::Result { leaf: leaf(byte), payload_bytes: 1 } }
+    }
+
+    /// A journal with one task, which has this result.
+    fn executed(byte: u8) -> Journal {
+        let request = crate::chain::TaskRequest {
+            workflow: "steady",
+            input: 1,
+            deadline: 100,
+            requirement: tandem_types::Requirement::NONE,
+        };
+        let block = Cursor { number: 1, hash: B256::ZERO };
+        let recorded = Recorded { task_id: TASK, task: request.task(1), block };
+        let mut journal = Journal::default();
+        let span = Command::Span { tasks: vec![recorded], fates: Vec::new(), cursor: Some(block) };
+        assert_eq!(journal.apply(span.clone()), Answer::New(vec![TASK]));
+        assert_eq!(journal.apply(span), Answer::New(Vec::new()));
+        journal.apply(result(byte));
+        journal
+    }
+
+    #[test]
+    fn only_the_first_result_is_ever_signed() {
+        let mut journal = executed(7);
+        assert_eq!(journal.apply(vote(8)), Answer::Refused);
+        assert_eq!(journal.apply(vote(7)), Answer::Done);
+        let first = Outcome::Result { leaf: leaf(7), payload_bytes: 1 };
+        assert_eq!(journal.apply(result(8)), Answer::Outcome(first), "the first result is final");
+        assert!(journal.has_signed(&entry(7)) && !journal.has_signed(&entry(8)));
+    }
+
+    #[test]
+    fn what_is_signed_is_not_vetoed_and_the_other_way_round() {
+        let mut journal = executed(7);
+        assert_eq!(journal.apply(Command::Veto { entry: entry(7) }), Answer::Refused);
+        assert_eq!(journal.apply(Command::Veto { entry: entry(8) }), Answer::Done);
+        assert_eq!(journal.apply(vote(8)), Answer::Refused);
+    }
+
+    #[test]
+    fn only_the_chain_replaces_an_end() {
+        let mut journal = executed(7);
+        let settle = |settlement| Command::Settle { task: TASK, settlement };
+        journal.apply(settle(Settlement::Expired));
+        journal.apply(settle(Settlement::Delivered));
+        journal.apply(settle(Settlement::Expired));
+        assert_eq!(journal.tasks[&TASK].settlement, Some(Settlement::Delivered));
+        assert!(journal.open_tasks().is_empty());
     }
 }

@@ -93,11 +93,17 @@ impl Summary {
     }
 
     fn print(&self, arguments: &Arguments, took: Duration) {
-        let Totals { tasks, delivered, vetoed, expired, crashes, reorgs, messages, signatures, certificates, .. } = self.totals;
+        let Totals { tasks, delivered, vetoed, expired, crashes, reorgs, messages, signatures, certificates, .. } =
+            self.totals;
         let powers: Vec<_> = self.by_power.iter().map(|(power, runs)| format!("{power} {runs}")).collect();
         let seconds = took.as_secs_f64();
         let simulated = self.simulated_ms as f64 / 1_000.0;
-        println!("seeds         {} in {seconds:.1} s on {} threads; adversaries: {}", self.runs, arguments.threads, powers.join(", "));
+        println!(
+            "seeds         {} in {seconds:.1} s on {} threads; adversaries: {}",
+            self.runs,
+            arguments.threads,
+            powers.join(", ")
+        );
         println!("simulated     {:.1} h, {:.0} times real time", simulated / 3_600.0, simulated / seconds.max(0.001));
         println!("tasks         {tasks}: {delivered} delivered, {expired} expired, {vetoed} vetoed");
         println!("faults        {crashes} crashes, {reorgs} reorganisations, and what else each seed holds");
@@ -123,9 +129,9 @@ impl Summary {
 
     fn json(&self, arguments: &Arguments, took: Duration) -> serde_json::Value {
         let failing = self.failing.iter().map(|report| {
-            let violations = report.violations.iter().map(|violation| {
-                serde_json::json!({ "property": violation.property(), "what": violation.to_string() })
-            });
+            let violations = report.violations.iter().map(
+                |violation| serde_json::json!({ "property": violation.property(), "what": violation.to_string() }),
+            );
             serde_json::json!({
                 "seed": report.seed,
                 "violations": violations.collect::<Vec<_>>(),

@@ -205,7 +205,8 @@ fn policy(random: &mut Random) -> Policy {
         0..9 => Policy::Both { native: thirds, external: thirds },
         9..15 => {
             let seconds = if random.per_mille(500) { random.within(4..=20) } else { random.within(45..=70) };
-            let veto_seconds = u32::try_from(seconds).ok().and_then(|seconds| seconds.try_into().ok()).expect("it is small");
+            let veto_seconds =
+                u32::try_from(seconds).ok().and_then(|seconds| seconds.try_into().ok()).expect("it is small");
             Policy::Veto { native: thirds, veto: bps(3_334), veto_seconds }
         }
         15..17 => Policy::Combined { threshold: thirds, native_cap: bps(5_000) },
@@ -247,9 +248,8 @@ fn has_quorum(plan: &Plan, stakes: &Stakes) -> bool {
 fn sides(random: &mut Random, operators: usize, power: Power, policy: &Policy) -> (Stakes, BTreeSet<usize>) {
     loop {
         let weight = |random: &mut Random| random.within(1..=20) * random.within(1..=5);
-        let mut stakes: Stakes = (0..operators)
-            .map(|_| Some(PerToken { native: weight(random), external: weight(random) }))
-            .collect();
+        let mut stakes: Stakes =
+            (0..operators).map(|_| Some(PerToken { native: weight(random), external: weight(random) })).collect();
         let count = match power {
             Power::None => 0,
             Power::Minority => 1 + random.below((operators - 1) / 2),

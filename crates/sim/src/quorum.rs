@@ -38,7 +38,9 @@ pub(crate) fn ruling(policy: &Policy, requirement: Requirement, conditions: Cond
         Policy::Both { native, external } => final_if(has(Token::Native, native) && has(Token::External, external)),
         Policy::Either { native, external } => final_if(has(Token::Native, native) || has(Token::External, external)),
         Policy::Single { token, threshold } => final_if(has(token, threshold)),
-        Policy::Combined { threshold, native_cap } => final_if(is_worth(stake, conditions, native_cap, threshold.get())),
+        Policy::Combined { threshold, native_cap } => {
+            final_if(is_worth(stake, conditions, native_cap, threshold.get()))
+        }
         Policy::Veto { native, veto, .. } if has(Token::Native, native) => {
             let left = stake.total.external - stake.signed.external;
             let can_be_vetoed = left * WHOLE >= stake.total.external * u128::from(veto.get());
@@ -63,7 +65,9 @@ fn meets(policy: &Policy, requirement: Requirement, conditions: Conditions, stak
         Policy::Combined { native_cap, .. } => is_worth(stake, conditions, *native_cap, bps.get()),
         _ => false,
     });
-    holds(Token::Native, requirement.native.threshold()) && holds(Token::External, requirement.external.threshold()) && combined
+    holds(Token::Native, requirement.native.threshold())
+        && holds(Token::External, requirement.external.threshold())
+        && combined
 }
 
 /// A share of a token, as a fraction; nothing of nothing is less than any share.
@@ -107,7 +111,8 @@ fn is_worth(stake: &Stake, conditions: Conditions, cap: Bps, threshold: u16) -> 
     let (whole_native, whole_external) = (stake.total.native * prices.native, stake.total.external * prices.external);
     let (native, external) = (stake.signed.native * prices.native, stake.signed.external * prices.external);
     if whole_native * (WHOLE - cap) <= whole_external * cap {
-        return whole_native + whole_external > 0 && (native + external) * WHOLE >= (whole_native + whole_external) * threshold;
+        return whole_native + whole_external > 0
+            && (native + external) * WHOLE >= (whole_native + whole_external) * threshold;
     }
     // Capped, the native token is worth c of the whole and the external token the rest, so each counts by its share.
     if stake.total.external == 0 || stake.total.native == 0 {
@@ -135,7 +140,8 @@ mod tests {
 
     #[test]
     fn both_needs_both_to_the_unit() {
-        let rules = |signed| ruling(&THIRDS, Requirement::NONE, Conditions::default(), &stake(signed, (10_000, 10_000)));
+        let rules =
+            |signed| ruling(&THIRDS, Requirement::NONE, Conditions::default(), &stake(signed, (10_000, 10_000)));
         assert_eq!(rules((6_667, 6_667)), Ruling::Final);
         assert_eq!(rules((6_666, 10_000)), Ruling::Refused);
         assert_eq!(rules((10_000, 6_666)), Ruling::Refused);
@@ -145,8 +151,10 @@ mod tests {
 
     #[test]
     fn veto_is_final_once_too_few_are_left() {
-        let policy: Policy = serde_json::from_str(r#"{"kind":"veto","native":6667,"veto":3334,"veto-seconds":10}"#).expect("a policy");
-        let rules = |signed| ruling(&policy, Requirement::NONE, Conditions::default(), &stake(signed, (10_000, 10_000)));
+        let policy: Policy =
+            serde_json::from_str(r#"{"kind":"veto","native":6667,"veto":3334,"veto-seconds":10}"#).expect("a policy");
+        let rules =
+            |signed| ruling(&policy, Requirement::NONE, Conditions::default(), &stake(signed, (10_000, 10_000)));
         assert_eq!(rules((6_667, 0)), Ruling::Pending);
         assert_eq!(rules((6_667, 6_666)), Ruling::Pending);
         assert_eq!(rules((6_667, 6_667)), Ruling::Final);
@@ -158,7 +166,8 @@ mod tests {
     fn combined_value_counts_prices_and_the_cap() {
         let policy = |cap| Policy::Combined { threshold: bps(6_667), native_cap: bps(cap) };
         let at = |prices| Conditions { prices: Some(PerToken { native: prices, external: 1 }), fallback: false };
-        let rules = |cap, conditions, signed| ruling(&policy(cap), Requirement::NONE, conditions, &stake(signed, (100, 100)));
+        let rules =
+            |cap, conditions, signed| ruling(&policy(cap), Requirement::NONE, conditions, &stake(signed, (100, 100)));
         assert_eq!(rules(10_000, at(9), (70, 50)), Ruling::Final);
         assert_eq!(rules(10_000, at(9), (50, 100)), Ruling::Refused);
         assert_eq!(rules(5_000, at(9), (50, 100)), Ruling::Final);

@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn stream_is_its_seeds() {
-        let draw = |seed| (0..4).map(|_| 0).scan(Random::new(seed), |random, _: i32| Some(random.next())).collect::<Vec<_>>();
+        let draw =
+            |seed| (0..4).map(|_| 0).scan(Random::new(seed), |random, _: i32| Some(random.next())).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
     }

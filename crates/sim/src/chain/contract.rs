@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tandem_crypto::{KeyTable, Statement};
 use tandem_types::{
-    BatchEntry, BatchRoot, B256, Certificate, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, Task, TaskId,
+    Address, B256, BatchEntry, BatchRoot, Certificate, Epoch, ManifestHash, OperatorId, PerToken, Policy, Requirement,
+    ResultLeaf, Task, TaskId, keccak256,
 };
 
 use crate::identity::{self, Stakes};
@@ -47,6 +48,22 @@ pub(crate) struct TaskRequest {
     pub(crate) requirement: Requirement,
 }
 
+impl TaskRequest {
+    /// The task that it becomes under a number.
+    pub(crate) fn task(&self, number: u64) -> Task {
+        Task {
+            number,
+            workflow: self.workflow.parse().expect("workflows of a run have good names"),
+            manifest: ManifestHash(B256::repeat_byte(1)),
+            handler: Address::repeat_byte(0xdd),
+            requester: Address::repeat_byte(0xee),
+            deadline: self.deadline,
+            requirement: self.requirement,
+            input_hash: keccak256(self.input.to_be_bytes()),
+        }
+    }
+}
+
 /// Why a call changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revert {
@@ -73,12 +90,27 @@ pub(crate) struct Evidence {
 /// What the contract says.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    Created { task_id: TaskId, task: Task },
-    Pending { entry: BatchEntry, until: u64, evidence: Rc<Evidence> },
+    Created {
+        task_id: TaskId,
+        task: Task,
+    },
+    Pending {
+        entry: BatchEntry,
+        until: u64,
+        evidence: Rc<Evidence>,
+    },
     /// Without evidence it was pending, and its window passed.
-    Delivered { entry: BatchEntry, evidence: Option<Rc<Evidence>> },
-    Vetoed { entry: BatchEntry, evidence: Rc<Evidence> },
-    Expired { task_id: TaskId },
+    Delivered {
+        entry: BatchEntry,
+        evidence: Option<Rc<Evidence>>,
+    },
+    Vetoed {
+        entry: BatchEntry,
+        evidence: Rc<Evidence>,
+    },
+    Expired {
+        task_id: TaskId,
+    },
     TableChanged,
 }
 
@@ -120,7 +152,7 @@ impl Memory {
     fn holds<S: Statement>(&mut self, keys: &KeyTable, statement: S, certificate: &Certificate) -> bool {
         let digest = statement.digest(keys.domain(), keys.table().epoch()).as_word();
         let question = format!("{digest}{:?}{certificate:?}", keys.aggregate_key());
-        let key = tandem_types::keccak256(question);
+        let key = keccak256(question);
         *self.verified.entry(key).or_insert_with(|| keys.verify(statement, certificate).is_ok())
     }
 }
@@ -181,16 +213,7 @@ impl Contract {
             return Err(Revert::TooLate);
         }
         self.count += 1;
-        let task = Task {
-            number: self.count,
-            workflow: request.workflow.parse().expect("workflows of a run have good names"),
-            manifest: tandem_types::ManifestHash(B256::repeat_byte(1)),
-            handler: tandem_types::Address::repeat_byte(0xdd),
-            requester: tandem_types::Address::repeat_byte(0xee),
-            deadline: request.deadline,
-            requirement: request.requirement,
-            input_hash: tandem_types::keccak256(request.input.to_be_bytes()),
-        };
+        let task = request.task(self.count);
         let task_id = task.id(identity::service());
         self.entries.insert(task_id, Entry { task_id, task: task.clone(), status: Status::Open });
         Ok(vec![Event::Created { task_id, task }])
@@ -242,31 +265,21 @@ impl Contract {
         time: u64,
         memory: &mut Memory,
     ) -> Result<Vec<Event>, Revert> {
-        let mut events = Vec::new();
-        let mut due = Vec::new();
-        let mut requirement = Requirement::NONE;
-        for entry in entries {
-            match self.entries.get(&entry.task_id).map(|found| (found.status, &found.task)) {
-                Some((Status::Open, task)) if time <= task.deadline => due.push(*entry),
-                Some((Status::Open, _)) => events.push(Event::Expired { task_id: entry.task_id }),
-                Some((Status::Pending { leaf, .. }, _)) if leaf == entry.leaf => due.push(*entry),
-                Some((Status::Delivered, _)) if self.terms.delivers_again => due.push(*entry),
-                _ => {}
-            }
-            if let Some(found) = self.entries.get(&entry.task_id).filter(|_| due.last() == Some(entry)) {
-                requirement = requirement.max(found.task.requirement);
-            }
-        }
+        let (due, mut events) = self.pass(entries, time);
         if due.is_empty() {
             return Err(Revert::NothingToDo);
         }
+        let required =
+            due.iter().filter_map(|entry| self.entries.get(&entry.task_id)).map(|found| found.task.requirement);
+        let requirement = required.fold(Requirement::NONE, Requirement::max);
         let (stake, signers) = self.verified(root, certificate, (time, memory))?;
         let mut ruling = quorum::ruling(&self.terms.policy, requirement, self.conditions, &stake);
         if self.terms.accepts_any_stake && ruling == Ruling::Refused {
             ruling = Ruling::Final;
         }
         let (epoch, conditions) = (certificate.epoch, self.conditions);
-        let evidence = Rc::new(Evidence { epoch, signers, root: root.0, is_veto: false, stake, requirement, conditions });
+        let evidence =
+            Rc::new(Evidence { epoch, signers, root: root.0, is_veto: false, stake, requirement, conditions });
         match ruling {
             Ruling::Refused => Err(Revert::Refused),
             Ruling::Final => {
@@ -275,6 +288,21 @@ impl Contract {
             }
             Ruling::Pending => self.suspend(due, time, &evidence, events),
         }
+    }
+
+    /// The results that a final certificate would deliver, and what is said of the others.
+    fn pass(&self, entries: &[BatchEntry], time: u64) -> (Vec<BatchEntry>, Vec<Event>) {
+        let (mut due, mut events) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match self.entries.get(&entry.task_id).map(|found| (found.status, &found.task)) {
+                Some((Status::Open, task)) if time <= task.deadline => due.push(*entry),
+                Some((Status::Open, _)) => events.push(Event::Expired { task_id: entry.task_id }),
+                Some((Status::Pending { leaf, .. }, _)) if leaf == entry.leaf => due.push(*entry),
+                Some((Status::Delivered, _)) if self.terms.delivers_again => due.push(*entry),
+                _ => {}
+            }
+        }
+        (due, events)
     }
 
     fn suspend(

@@ -43,7 +43,10 @@ impl Agree {
 
     fn next(&mut self) -> Option<Input> {
         let tick = || Input::Tick;
-        self.at_once.pop().or_else(|| std::mem::take(&mut self.is_tick_due).then(tick)).or_else(|| self.queue.pop_front())
+        self.at_once
+            .pop()
+            .or_else(|| std::mem::take(&mut self.is_tick_due).then(tick))
+            .or_else(|| self.queue.pop_front())
     }
 }
 
@@ -78,7 +81,8 @@ impl Operator {
                 let effects = self.live.agree.core.step(now, input);
                 self.live.agree.effects = effects.into();
                 if is_tick && env.is_broken(Sabotage::AttestsOnce) {
-                    let is_attestation = |effect: &Effect| matches!(effect, Effect::Send { message: Message::Attest(_), .. });
+                    let is_attestation =
+                        |effect: &Effect| matches!(effect, Effect::Send { message: Message::Attest(_), .. });
                     self.live.agree.effects.retain(|effect| !is_attestation(effect));
                 }
             } else {

@@ -23,7 +23,10 @@ impl Operator {
     /// Does beside the agreement what it would not do, when the run is sabotaged.
     pub(super) fn break_on(&mut self, env: &mut Env, input: &Input) {
         match (env.sabotage, input) {
-            (Some(Sabotage::VotesForAnything), Input::Received { from, message: Message::Propose { epoch, batch } }) => {
+            (
+                Some(Sabotage::VotesForAnything),
+                Input::Received { from, message: Message::Propose { epoch, batch } },
+            ) => {
                 if let Some((keys, position)) = self.place_in(*epoch)
                     && let Ok(signature) = self.keys.0.sign_batch(&keys, position, batch.root())
                 {
@@ -67,9 +70,9 @@ impl Operator {
         });
         let total = table.total().map(|weight| weight.units());
         let signed = signed.zip_with(total, Ord::min);
-        let ruling = quorum::ruling(&env.plan.policy, Requirement::NONE, Conditions::default(), &Stake { signed, total });
-        let shares: Vec<_> =
-            votes.shares.iter().map(|(&position, &signature)| Share { position, signature }).collect();
+        let ruling =
+            quorum::ruling(&env.plan.policy, Requirement::NONE, Conditions::default(), &Stake { signed, total });
+        let shares: Vec<_> = votes.shares.iter().map(|(&position, &signature)| Share { position, signature }).collect();
         if ruling != Ruling::Refused
             && let Ok(certified) = keys.aggregate(votes.batch.root(), &shares)
         {
