@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics
+.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics sim
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -55,6 +55,11 @@ bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS
 
 bench-economics: ## Measure the analyses at the sizes they are meant for (BENCH_ARGS=--only=certify|cut|attack|cascade|paths, --seconds=60)
 	@cargo bench --workspace --locked --bench economics -- $(BENCH_ARGS)
+
+# With the whole workspace, so that dependencies have the features that `make build` compiled.
+sim: ## Simulate 1,000 seeds of faults and adversaries (SIM_ARGS=--help lists the options; --seed N -v replays one)
+	@cargo build --release --workspace --all-targets --locked --quiet
+	@target/release/sim $(SIM_ARGS)
 
 gas-table: ## Print the README's gas table from the committed snapshots
 	scripts/gas-table

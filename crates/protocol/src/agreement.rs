@@ -34,6 +34,8 @@ pub(crate) struct Own {
     pub(crate) order: u64,
     /// Since when it is certified. A certificate that is not delivered for a whole round is forgotten, and the task agreed on anew.
     pub(crate) certified: Option<Timestamp>,
+    /// The newest table when a certificate was forgotten.
+    pub(crate) given_up: Option<Epoch>,
     pub(crate) attested: PerToken<Weight>,
     /// Proposals of this operator that failed for want of votes.
     pub(crate) failures: u32,
@@ -200,6 +202,7 @@ impl Agreement {
             result,
             order: self.next_order(),
             certified: None,
+            given_up: None,
             attested: PerToken::default(),
             failures: 0,
             not_before: now,
@@ -269,8 +272,10 @@ impl Agreement {
         ready.into_iter().for_each(|task| self.weigh(task));
     }
 
-    /// Certificates that nobody has delivered in a whole round of turns are worth nothing: their tasks are open again.
+    /// Certificates that nobody has delivered in a whole round of turns are worth nothing, as when their table has expired or lost weight:
+    /// they go, so that they are not in the way of others over the same results, and their tasks are open again.
     fn forget_undelivered(&mut self, now: Timestamp) {
+        let newest = self.table().map(|table| table.table().epoch());
         let operators = self.table().map_or(1, |table| table.table().entries().len() as u64);
         let round_ms = (operators + 1) * self.settings.takeover_ms;
         let is_stale = |own: &&mut Own| own.certified.is_some_and(|since| since.plus_ms(round_ms) <= now);
@@ -279,11 +284,14 @@ impl Agreement {
             .values_mut()
             .filter(is_stale)
             .map(|own| {
-                own.certified = None;
+                (own.certified, own.given_up) = (None, newest);
                 own.result.entry.task_id
             })
             .collect();
-        stale.into_iter().for_each(|task| self.weigh(task));
+        for task in stale {
+            self.deliveries.give_up(task);
+            self.weigh(task);
+        }
     }
 
     /// The uncertified results that are attested in `slot`: all, or a window of them that is the same for all operators and another in

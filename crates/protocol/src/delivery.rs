@@ -88,6 +88,11 @@ impl Deliveries {
         });
     }
 
+    /// Forgets the batches that hold a task.
+    pub(crate) fn give_up(&mut self, task: TaskId) {
+        self.batches.retain(|_, pending| !pending.open.contains(&task));
+    }
+
     /// The batches that are this operator's to submit now, and whether it steps in for another; each comes again a round later while
     /// it is unsettled.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(Due, bool)> {

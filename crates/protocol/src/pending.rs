@@ -1,6 +1,7 @@
 //! Results that wait on the chain for vetoes, and the shares of vetoes against them. As many as the chain says are pending; of each, one
 //! share per operator and table.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -142,19 +143,26 @@ impl Pending {
             self.gathered.pop_first();
         }
         let new = || Gathering { keys: keys.clone(), shares: BTreeMap::new(), lost: Positions::default() };
-        self.gathered.entry(epoch).or_insert_with(new)
+        let gathering = self.gathered.entry(epoch).or_insert_with(new);
+        // Of the same table, and perhaps without weight that it had.
+        gathering.keys = keys.clone();
+        gathering
     }
 
-    /// Certifies the veto once enough of the external token stands behind it under the table of `epoch`. Returns who sent something
-    /// else than its signature; the rest goes on without them.
+    /// Certifies the veto once enough of the external token stands behind it under the table of `epoch`, and again whenever more do or the
+    /// table is newer: the chain may not take the first. Returns who sent something else than its signature; the rest goes on without them.
     pub(crate) fn certify(&mut self, policy: &Policy, epoch: Epoch, now: Timestamp, haste: Haste) -> Vec<OperatorId> {
-        let Some(gathering) = self.gathered.get_mut(&epoch).filter(|_| self.veto.is_none()) else {
+        let pause_ms = if haste.leads { 0 } else { haste.pause_ms(now, self.until) };
+        let at = self.veto.as_ref().map_or(now.plus_ms(pause_ms), |due| due.at);
+        let veto = self.veto.as_ref();
+        let Some(gathering) = self.gathered.get_mut(&epoch).filter(|gathering| gathering.is_better(veto)) else {
             return Vec::new();
         };
         let (certified, faulty) = gathering.certify(policy, self.leaf);
-        let wait_ms = if haste.leads { 0 } else { haste.pause_ms(now, self.until) };
         let keys = gathering.keys.clone();
-        self.veto = certified.map(|certified| Due { certified, keys, at: now.plus_ms(wait_ms) });
+        if let Some(certified) = certified {
+            self.veto = Some(Due { certified, keys, at });
+        }
         faulty
     }
 }
@@ -181,6 +189,18 @@ impl Gathering {
             }
         }
         (None, faulty)
+    }
+
+    /// Whether a certificate of these shares says more than the one that is there.
+    fn is_better(&self, veto: Option<&Due>) -> bool {
+        let table = |keys: &KeyTable| keys.table().epoch();
+        let signers =
+            |due: &Due| due.certified.certificate().signers.words().iter().map(|word| word.count_ones()).sum::<usize>();
+        veto.is_none_or(|due| match table(&self.keys).cmp(&table(&due.keys)) {
+            Ordering::Less => false,
+            Ordering::Equal => self.shares.len() > signers(due),
+            Ordering::Greater => true,
+        })
     }
 
     fn is_enough(&self, policy: &Policy) -> bool {

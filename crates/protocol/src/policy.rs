@@ -5,7 +5,7 @@
 
 mod refusal;
 
-use tandem_types::{Bps, Demand, PerToken, Policy, Requirement, Token, U256, Weight};
+use tandem_types::{Bps, Demand, OperatorTable, PerToken, Policy, Requirement, Token, U256, Weight};
 
 pub use refusal::{Refusal, Shortfall, ValueShortfall};
 
@@ -140,6 +140,16 @@ pub fn stops(policy: &Policy, stake: &Stake) -> bool {
 }
 
 impl Stake {
+    /// The same, with as much more signed as the table's operators have lost since it was written: what a certificate may have weighed for
+    /// those who do not know of it yet.
+    pub(crate) fn at_most(self, table: &OperatorTable) -> Self {
+        let left = table.weight_of(0..table.entries().len());
+        let lost = self.total.zip_with(left, |total, left| total.units() - left.units());
+        let signed =
+            self.signed.zip_with(lost, |signed, lost| Weight::new(signed.units() + lost).unwrap_or(Weight::MAX));
+        Self { signed: signed.zip_with(self.total, Ord::min), ..self }
+    }
+
     fn holds(&self, token: Token, threshold: Bps) -> Result<(), Shortfall> {
         let (signed, total) = (*self.signed.get(token), *self.total.get(token));
         if reaches(signed, total, threshold) { Ok(()) } else { Err(Shortfall { token, signed, total, threshold }) }

@@ -88,7 +88,7 @@ impl Agreement {
         effects: &mut Vec<Effect>,
     ) {
         // Without a task of one's own in it there is nothing to deliver, and no requirement to hold it to.
-        let concerns_us = batch.entries().iter().any(|entry| self.own.contains_key(&entry.task_id));
+        let concerns_us = batch.entries().iter().any(|entry| self.may_help(entry.task_id, certificate.epoch));
         if !concerns_us || self.deliveries.contains(batch.root()) {
             return;
         }
@@ -98,7 +98,7 @@ impl Agreement {
         let rule = self.rule_of(&batch);
         let stake_of = |certified: &CertifiedBatch| Stake { signed: certified.signed(), total: keys.table().total() };
         let certified = match keys.verify(batch.root(), certificate) {
-            Ok(certified) if rule.may_accept(&stake_of(&certified)) => certified,
+            Ok(certified) if rule.may_accept(&stake_of(&certified).at_most(keys.table())) => certified,
             _ => {
                 self.shut_out(from, now);
                 effects.push(Effect::Report { operator: from, fault: Fault::VoidCertificate });
@@ -117,6 +117,12 @@ impl Agreement {
         let turn = Turn::of(self.me, from, &keys, self.settings.takeover_ms);
         self.deliveries.insert(Due { certified, batch, keys }, now, turn);
         self.deliver_due(now, effects);
+    }
+
+    /// Whether a certificate under the table of `epoch` may help an own task on. When one was given up, only those under the table of
+    /// then or a newer one are worth another round.
+    fn may_help(&self, task: TaskId, epoch: Epoch) -> bool {
+        self.own.get(&task).is_some_and(|own| own.given_up.is_none_or(|newest| epoch >= newest))
     }
 
     /// Whether a verdict helps any of this operator's tasks on: results that are pending already need a final one.

@@ -6,4 +6,5 @@ mod harness;
 mod honest;
 mod policy_properties;
 mod policy_vectors;
+mod tables;
 mod vetoes;
