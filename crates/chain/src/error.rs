@@ -78,6 +78,12 @@ pub enum RpcFailure {
         /// Endpoints that must.
         needed: usize,
     },
+    /// The endpoint does not have that block yet.
+    #[error("does not have block {block} yet")]
+    Behind {
+        /// Number of the block.
+        block: u64,
+    },
     /// So many requests wait for their turn at the endpoint that this one was not sent.
     #[error("no request could be sent within {0:?} without exceeding the configured limits")]
     Throttled(Duration),
@@ -99,7 +105,7 @@ impl RpcError {
     pub fn is_retryable(&self) -> bool {
         match &self.failure {
             RpcFailure::Unreachable(_) | RpcFailure::Timeout(_) | RpcFailure::Throttled(_) => true,
-            RpcFailure::Contradiction(_) | RpcFailure::TooFewWitnesses { .. } => true,
+            RpcFailure::Contradiction(_) | RpcFailure::TooFewWitnesses { .. } | RpcFailure::Behind { .. } => true,
             RpcFailure::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
             RpcFailure::Refused { code, message } => is_passing(*code, message),
             _ => false,

@@ -38,11 +38,16 @@ impl Fault {
         }
     }
 
+    /// Whether the endpoint does not have the block yet.
+    pub(crate) fn is_lacking(&self) -> bool {
+        matches!(&self.kind, FaultKind::Broken { failure: RpcFailure::Behind { .. }, .. })
+    }
+
     /// Whether the endpoint does not serve requests now: any request, not only this one.
     pub(crate) fn is_outage(&self) -> bool {
         match &self.kind {
             FaultKind::Broken { failure, .. } => {
-                !matches!(failure, RpcFailure::TooLarge { .. } | RpcFailure::Throttled(_))
+                !matches!(failure, RpcFailure::TooLarge { .. } | RpcFailure::Throttled(_) | RpcFailure::Behind { .. })
             }
             FaultKind::Refused(payload) => crate::error::is_overload(payload.code, &payload.message),
         }
@@ -51,6 +56,7 @@ impl Fault {
     /// Whether another endpoint may do better.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.is_outage()
+            || self.is_lacking()
             || matches!(&self.kind, FaultKind::Broken { failure: RpcFailure::Throttled(_), .. })
             || self.refusal().is_some() && self.clone_error().is_unknown_state()
     }

@@ -14,6 +14,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_secs(2);
 /// Requests for logs that may time out in a row before that is the endpoint's fault and not the requests'.
 const LOGS_TIMEOUTS_MAX: u32 = 3;
+/// How long an endpoint is doubted that said something else than others who are believed.
+const DOUBT: Duration = Duration::from_secs(60);
 /// How much one answer counts in the average of times: one part in so many.
 const LATENCY_PARTS: u32 = 8;
 
@@ -27,6 +29,8 @@ pub enum EndpointState {
     Slow,
     /// It answers, and is further behind the foremost endpoint than it may be.
     Behind,
+    /// It said something else than as many others as are believed, a moment ago.
+    Doubted,
     /// It has not answered yet since the start.
     Unknown,
     /// It failed, and is left alone for a while.
@@ -50,6 +54,7 @@ pub(crate) struct Health {
     failures_in_a_row: u32,
     logs_timeouts_in_a_row: u32,
     paused_until: Option<Instant>,
+    doubted_until: Option<Instant>,
 }
 
 impl Health {
@@ -85,10 +90,13 @@ impl Health {
         false
     }
 
-    /// It said something else than the others.
-    pub(crate) fn contradicted(&mut self, now: Instant, error: String) {
+    /// It said something else than others; `is_doubted` if these are believed.
+    pub(crate) fn contradicted(&mut self, now: Instant, error: String, is_doubted: bool) {
         self.contradictions += 1;
         self.last_error = Some((error, now));
+        if is_doubted {
+            self.doubted_until = Some(now + DOUBT);
+        }
     }
 
     /// When its pause ends, if it has one.
@@ -96,11 +104,12 @@ impl Health {
         self.paused_until
     }
 
-    /// What it is good for; `foremost` is the highest block that any endpoint has.
-    pub(crate) fn state(&self, foremost: u64, lag_blocks_max: u64) -> EndpointState {
+    /// What it is good for now; `foremost` is the highest block that any endpoint has.
+    pub(crate) fn state(&self, now: Instant, foremost: u64, lag_blocks_max: u64) -> EndpointState {
         match self.head {
             _ if self.paused_until.is_some() => EndpointState::Paused,
             _ if !self.is_checked => EndpointState::Unknown,
+            _ if self.doubted_until.is_some_and(|until| now < until) => EndpointState::Doubted,
             Some((head, _)) if foremost.saturating_sub(head) > lag_blocks_max => EndpointState::Behind,
             _ if self.latency.is_some_and(|latency| latency > SLOW) => EndpointState::Slow,
             _ => EndpointState::Healthy,
@@ -121,9 +130,9 @@ mod tests {
         let (mut health, now) = (Health { is_checked: true, ..Health::default() }, Instant::now());
         let pauses: Vec<_> = (0..10).map(|_| fail(&mut health, now, 1.0).as_millis()).collect();
         assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-        assert_eq!(health.state(0, 5), EndpointState::Paused);
+        assert_eq!(health.state(Instant::now(), 0, 5), EndpointState::Paused);
         health.answered(Duration::from_millis(5));
-        assert_eq!(health.state(0, 5), EndpointState::Healthy);
+        assert_eq!(health.state(Instant::now(), 0, 5), EndpointState::Healthy);
         assert_eq!(fail(&mut health, now, 1.0).as_millis(), 250);
     }
 
@@ -145,14 +154,14 @@ mod tests {
     async fn endpoints_behind_or_slow_are_told_from_healthy_ones() {
         let now = Instant::now();
         let at = |head| Health { is_checked: true, head: Some((head, now)), ..Health::default() };
-        assert_eq!(at(95).state(100, 5), EndpointState::Healthy);
-        assert_eq!(at(94).state(100, 5), EndpointState::Behind);
+        assert_eq!(at(95).state(Instant::now(), 100, 5), EndpointState::Healthy);
+        assert_eq!(at(94).state(Instant::now(), 100, 5), EndpointState::Behind);
         let mut slow = at(100);
         slow.answered(Duration::from_secs(3));
-        assert_eq!(slow.state(100, 5), EndpointState::Slow);
+        assert_eq!(slow.state(Instant::now(), 100, 5), EndpointState::Slow);
         (0..20).for_each(|_| slow.answered(Duration::from_millis(10)));
-        assert_eq!(slow.state(100, 5), EndpointState::Healthy);
-        assert_eq!(Health::default().state(0, 5), EndpointState::Unknown);
+        assert_eq!(slow.state(Instant::now(), 100, 5), EndpointState::Healthy);
+        assert_eq!(Health::default().state(Instant::now(), 0, 5), EndpointState::Unknown);
     }
 
     #[tokio::test(start_paused = true)]
@@ -160,9 +169,20 @@ mod tests {
         let (mut health, now) = (Health { is_checked: true, ..Health::default() }, Instant::now());
         assert!(!health.logs_timed_out(now, "slow".to_owned()));
         assert!(!health.logs_timed_out(now, "slow".to_owned()));
-        assert_eq!(health.state(0, 5), EndpointState::Healthy);
+        assert_eq!(health.state(Instant::now(), 0, 5), EndpointState::Healthy);
         assert!(health.logs_timed_out(now, "slow".to_owned()));
         health.answered(Duration::from_millis(5));
         assert!(!health.logs_timed_out(now, "slow".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn doubt_passes() {
+        let mut health = Health { is_checked: true, ..Health::default() };
+        let now = Instant::now();
+        health.contradicted(now, "who knows".to_owned(), false);
+        assert_eq!(health.state(now, 0, 5), EndpointState::Healthy);
+        health.contradicted(now, "it is wrong".to_owned(), true);
+        assert_eq!(health.state(now + DOUBT / 2, 0, 5), EndpointState::Doubted);
+        assert_eq!((health.state(now + DOUBT, 0, 5), health.contradictions), (EndpointState::Healthy, 2));
     }
 }

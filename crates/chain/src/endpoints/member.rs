@@ -69,6 +69,21 @@ impl Member {
         answer
     }
 
+    /// The same of something about a block, once the endpoint says that it has it: many find no logs in blocks that they do not have.
+    pub(super) async fn exchange_having(
+        &self,
+        block: Option<u64>,
+        request: &SerializedRequest,
+        limits: ClientConfig,
+    ) -> Result<Box<RawValue>, Fault> {
+        if let Some(block) = block.filter(|block| self.known_head().is_none_or(|head| head < *block))
+            && self.head(limits).await? < block
+        {
+            return Err(Fault::new(self.endpoint.clone(), RpcFailure::Behind { block }));
+        }
+        self.exchange(request, limits).await
+    }
+
     async fn post(&self, request: &SerializedRequest, limits: ClientConfig) -> Result<Box<RawValue>, Fault> {
         let broken = |Broken { failure, retry_after }| self.fault(FaultKind::Broken { failure, retry_after });
         let body = request.serialized().get().as_bytes().to_vec();
@@ -130,7 +145,8 @@ impl Member {
     }
 
     async fn examine(&self, chain_id: u64, limits: ClientConfig) -> Result<u64, Fault> {
-        if !self.is_checked() {
+        // What comes up again may be another node.
+        if !self.is_checked() || self.paused_until().is_some() {
             let found = self.check(limits).await?;
             if found != chain_id {
                 self.health().is_checked = false;
@@ -178,8 +194,9 @@ impl Member {
         }
     }
 
-    pub(super) fn contradicted(&self, error: String) {
-        self.health().contradicted(Instant::now(), error);
+    /// It said something else than others, who are believed if `is_doubted`.
+    pub(super) fn contradicted(&self, error: String, is_doubted: bool) {
+        self.health().contradicted(Instant::now(), error, is_doubted);
     }
 
     pub(super) fn is_checked(&self) -> bool {
@@ -195,7 +212,7 @@ impl Member {
     }
 
     pub(super) fn state(&self, foremost: u64, lag_blocks_max: u64) -> EndpointState {
-        self.health().state(foremost, lag_blocks_max)
+        self.health().state(Instant::now(), foremost, lag_blocks_max)
     }
 
     pub(super) fn status(&self, now: Instant, foremost: u64, lag_blocks_max: u64) -> EndpointStatus {
@@ -203,7 +220,7 @@ impl Member {
         let head = health.head.map(|(head, _)| head);
         EndpointStatus {
             url: self.endpoint.to_string(),
-            state: health.state(foremost, lag_blocks_max),
+            state: health.state(now, foremost, lag_blocks_max),
             head,
             lag_blocks: head.map(|head| foremost.saturating_sub(head)),
             latency_ms: health.latency.map(|latency| latency.as_secs_f64() * 1_000.0),

@@ -120,7 +120,7 @@ impl Endpoints {
     /// it up.
     pub(crate) async fn tell_all(&self, request: SerializedRequest) -> Result<Box<RawValue>, Fault> {
         let request = Arc::new(request);
-        let order = self.usable(None).await;
+        let order = self.usable().await;
         let (sender, mut answers) = tokio::sync::mpsc::channel(order.len());
         for member in order {
             let (request, limits, sender) = (Arc::clone(&request), self.limits, sender.clone());
@@ -161,9 +161,15 @@ impl Endpoints {
         block: Option<u64>,
     ) -> Result<Witnessed<T>, RpcError> {
         let request = self.request(subject.method(), params).map_err(Fault::into_error)?;
+        // One endpoint alone says by its answer whether it has the block.
+        let block = block.filter(|_| self.shared.members.len() > 1);
         let answer = match self.shared.witnesses {
             1 => self.one(&request, block).await,
             _ => self.most(subject, request, block).await,
+        };
+        let answer = match answer {
+            Err(fault) if subject == Subject::Block && fault.is_lacking() => Ok(nothing()),
+            answer => answer,
         };
         let Witnessed { value, by } = answer.map_err(Fault::into_error)?;
         match serde_json::from_str(value.get()) {
@@ -184,10 +190,10 @@ impl Endpoints {
 
     async fn one(&self, request: &SerializedRequest, block: Option<u64>) -> Result<Witnessed<Box<RawValue>>, Fault> {
         let mut last = None;
-        for member in self.usable(block).await {
-            match member.exchange(request, self.limits).await {
+        for member in self.usable().await {
+            match member.exchange_having(block, request, self.limits).await {
                 Ok(value) => return Ok(Witnessed { value, by: Witnesses::default().with(member.place) }),
-                Err(fault) if fault.is_elsewhere() => last = Some(fault),
+                Err(fault) if fault.is_elsewhere() => last = Some(worse(last, fault)),
                 Err(fault) => return Err(fault),
             }
         }
@@ -202,25 +208,29 @@ impl Endpoints {
         block: Option<u64>,
     ) -> Result<Witnessed<Box<RawValue>>, Fault> {
         let (request, limits) = (Arc::new(request), self.limits);
-        let mut waiting = self.usable(block).await.into_iter();
+        let mut waiting = self.usable().await.into_iter();
         let mut running = JoinSet::new();
         let ask = |running: &mut JoinSet<_>, member: Arc<Member>| {
             let request = Arc::clone(&request);
-            running.spawn(async move { (member.place, member.exchange(&request, limits).await) });
+            running.spawn(async move { (member.place, member.exchange_having(block, &request, limits).await) });
         };
         waiting.by_ref().take(self.shared.witnesses).for_each(|member| ask(&mut running, member));
-        let mut tally = Tally::new(subject, self.shared.witnesses);
+        let (mut tally, mut last) = (Tally::new(subject, self.shared.witnesses), None);
         while let Some(done) = running.join_next().await {
             match done {
                 Ok((place, Ok(answer))) => self.count(&mut tally, place, answer),
                 Ok((_, Err(fault))) if !fault.is_elsewhere() => return Err(fault),
-                Ok((_, Err(_))) | Err(_) => {}
+                Ok((_, Err(fault))) => last = Some(worse(last, fault)),
+                Err(_) => {}
             }
             let needed = self.shared.witnesses.saturating_sub(tally.answers() + running.len());
             let more = if tally.is_split() { usize::MAX } else { needed };
             waiting.by_ref().take(more).for_each(|member| ask(&mut running, member));
         }
-        self.conclude(subject, tally)
+        match last {
+            Some(fault) if tally.answers() == 0 => Err(fault),
+            _ => self.conclude(subject, tally),
+        }
     }
 
     fn count(&self, tally: &mut Tally, place: usize, answer: Box<RawValue>) {
@@ -232,8 +242,13 @@ impl Endpoints {
 
     fn conclude(&self, subject: Subject, tally: Tally) -> Result<Witnessed<Box<RawValue>>, Fault> {
         let split = tally.split();
-        let contradiction = (!split.is_empty()).then(|| self.report(subject, &split));
-        match (tally.outcome(), contradiction) {
+        let outcome = tally.outcome();
+        let believed = match &outcome {
+            Outcome::Believed(_, by) => Some(*by),
+            _ => None,
+        };
+        let contradiction = (!split.is_empty()).then(|| self.report(subject, &split, believed));
+        match (outcome, contradiction) {
             (Outcome::Believed(value, by), _) => Ok(Witnessed { value, by }),
             (_, Some(contradiction)) => Err(Fault::new(self.first().clone(), RpcFailure::Contradiction(contradiction))),
             (Outcome::TooFew(found), None) => Err(self.too_few(found)),
@@ -241,14 +256,17 @@ impl Endpoints {
         }
     }
 
-    /// Says who contradicts whom, whatever comes of it.
-    fn report(&self, subject: Subject, split: &[Witnesses]) -> Contradiction {
+    /// Says who contradicts whom, whatever comes of it. Who contradicts those that are believed is asked after the others for a while.
+    fn report(&self, subject: Subject, split: &[Witnesses], believed: Option<Witnesses>) -> Contradiction {
         let name = |place: usize| self.shared.members[place].endpoint.clone();
         let groups = split.iter().map(|group| group.members().map(name).collect()).collect();
         let contradiction = Contradiction { what: subject.method(), groups };
         tracing::warn!(chain = self.shared.chain_id, "{contradiction}");
-        for place in split.iter().flat_map(|group| group.members()) {
-            self.shared.members[place].contradicted(contradiction.to_string());
+        for group in split {
+            let is_doubted = believed.is_some_and(|believed| believed != *group);
+            for place in group.members() {
+                self.shared.members[place].contradicted(contradiction.to_string(), is_doubted);
+            }
         }
         contradiction
     }
@@ -264,7 +282,7 @@ impl Endpoints {
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let mut waiting = self.usable(None).await.into_iter();
+        let mut waiting = self.usable().await.into_iter();
         let (mut running, mut answers, mut last) = (JoinSet::new(), Vec::new(), None);
         loop {
             let missing = self.shared.witnesses.saturating_sub(answers.len() + running.len());
@@ -288,34 +306,19 @@ impl Endpoints {
 
     /// The endpoints to ask, the best first. While all of them are paused, it is the one whose pause ends first, and then; at once, when that is later
     /// than a request may take.
-    async fn usable(&self, block: Option<u64>) -> Vec<Arc<Member>> {
+    async fn usable(&self) -> Vec<Arc<Member>> {
         self.look_around();
         let ranked = self.ranked();
         let answering = ranked.iter().filter(|(state, _)| *state != EndpointState::Paused);
         let members: Vec<_> = answering.map(|(_, member)| Arc::clone(member)).collect();
         if !members.is_empty() {
-            return self.having(block, members).await;
+            return members;
         }
         let first_end = ranked.first().and_then(|(_, member)| member.paused_until());
         if let Some(until) = first_end.filter(|until| *until <= Instant::now() + self.limits.request_timeout) {
             sleep_until(until).await;
         }
         ranked.into_iter().map(|(_, member)| member).collect()
-    }
-
-    /// Those that say they have the block; all of them if none says so.
-    async fn having(&self, block: Option<u64>, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
-        let Some(block) = block.filter(|_| self.shared.members.len() > 1) else {
-            return members;
-        };
-        let mut having = Vec::new();
-        for member in &members {
-            let knows = |head: Option<u64>| head.is_some_and(|head| head >= block);
-            if knows(member.known_head()) || knows(member.head(self.limits).await.ok()) {
-                having.push(Arc::clone(member));
-            }
-        }
-        if having.is_empty() { members } else { having }
     }
 
     /// All endpoints that are known to serve the chain, the best first, and those whose pause ends first before others that are paused.
@@ -339,6 +342,17 @@ impl Endpoints {
             tokio::spawn(async move { member.probe(chain_id, limits).await });
         }
     }
+}
+
+/// What is said of a block that no endpoint has.
+fn nothing() -> Witnessed<Box<RawValue>> {
+    let value = RawValue::from_string("null".to_owned()).expect("the literal is JSON");
+    Witnessed { value, by: Witnesses::default() }
+}
+
+/// Of two failures the one that says more: that a block is not there yet says least.
+fn worse(before: Option<Fault>, fault: Fault) -> Fault {
+    before.filter(|before| fault.is_lacking() || !before.is_lacking()).unwrap_or(fault)
 }
 
 fn members(config: &EndpointsConfig) -> Result<Vec<Arc<Member>>, RpcError> {

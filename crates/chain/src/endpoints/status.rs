@@ -46,7 +46,7 @@ impl EndpointsStatus {
         self.endpoints.iter().any(|endpoint| endpoint.state != EndpointState::Healthy)
     }
 
-    /// Whether there are fewer endpoints that answer than must say the same: nothing new is believed.
+    /// Whether fewer endpoints answer than must say the same: nothing new is believed.
     pub fn is_down(&self) -> bool {
         let answers = |endpoint: &&EndpointStatus| endpoint.state < EndpointState::Unknown;
         self.endpoints.iter().filter(answers).count() < self.witnesses

@@ -16,6 +16,7 @@ pub(crate) struct Witnesses(u32);
 
 impl Witnesses {
     /// The first so many.
+    #[cfg(test)]
     pub(crate) fn first(count: usize) -> Self {
         (0..count).fold(Self::default(), Self::with)
     }
