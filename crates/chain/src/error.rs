@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
+use crate::endpoints::Contradiction;
+use crate::excess::{Excess, excess, is_rate_limit};
 use crate::revert::Revert;
 
 /// A request to an endpoint that did not bring the answer asked for.
@@ -22,6 +24,9 @@ pub enum RpcFailure {
     /// The URL is not HTTP's.
     #[error("scheme `{0}` is not supported, use http or https")]
     Scheme(String),
+    /// The URL is not a WebSocket's.
+    #[error("scheme `{0}` is not supported for the WebSocket, use ws or wss")]
+    WebSocketScheme(String),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {0}")]
     Tls(String),
@@ -62,6 +67,29 @@ pub enum RpcFailure {
     /// The contract reverted.
     #[error("reverted: {0}")]
     Reverted(Revert),
+    /// Endpoints say different things of a block or of logs; none of it is believed.
+    #[error("{0}")]
+    Contradiction(Contradiction),
+    /// Fewer endpoints answered than must say the same.
+    #[error("{found} endpoints answered, {needed} must say the same")]
+    TooFewWitnesses {
+        /// Endpoints that answered.
+        found: usize,
+        /// Endpoints that must.
+        needed: usize,
+    },
+    /// The endpoint does not have that block yet.
+    #[error("does not have block {block} yet")]
+    Behind {
+        /// Number of the block.
+        block: u64,
+    },
+    /// So many requests wait for their turn at the endpoint that this one was not sent.
+    #[error("no request could be sent within {0:?} without exceeding the configured limits")]
+    Throttled(Duration),
+    /// There are no endpoints, or too many.
+    #[error("{0} endpoints are configured")]
+    Endpoints(usize),
     /// The endpoint serves another chain.
     #[error("serves chain {found}, expected chain {expected}")]
     WrongChain {
@@ -76,7 +104,8 @@ impl RpcError {
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         match &self.failure {
-            RpcFailure::Unreachable(_) | RpcFailure::Timeout(_) => true,
+            RpcFailure::Unreachable(_) | RpcFailure::Timeout(_) | RpcFailure::Throttled(_) => true,
+            RpcFailure::Contradiction(_) | RpcFailure::TooFewWitnesses { .. } | RpcFailure::Behind { .. } => true,
             RpcFailure::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
             RpcFailure::Refused { code, message } => is_passing(*code, message),
             _ => false,
@@ -127,20 +156,46 @@ impl RpcError {
             RpcFailure::Status(_) | RpcFailure::Malformed(_) => {
                 "check that the RPC URL is that of an EVM JSON-RPC endpoint"
             }
+            RpcFailure::Contradiction(_) => {
+                "one of the endpoints is wrong, on a fork, or behind: find out which, and configure another one in its place"
+            }
+            RpcFailure::TooFewWitnesses { .. } => "configure more endpoints, or check those that do not answer",
+            RpcFailure::Throttled(_) => "allow the endpoint more requests, or configure another one beside it",
+            RpcFailure::Endpoints(_) => "configure 1 to 16 endpoints for a chain",
             RpcFailure::Scheme(_) => "only the HTTP endpoint is needed, not the WebSocket",
             _ => return None,
         })
     }
 
-    /// Whether a request for fewer logs may be answered: endpoints have many words for "too many".
+    /// Whether a request for fewer logs may be answered: endpoints have many words for "too many", and some have none.
     pub(crate) fn may_be_too_much(&self) -> bool {
         match &self.failure {
             RpcFailure::Timeout(_) | RpcFailure::TooLarge { .. } | RpcFailure::TooManyLogs { .. } => true,
-            RpcFailure::Refused { .. } => true,
+            RpcFailure::Refused { code: -32_601, .. } => false,
+            RpcFailure::Refused { code, message } => !is_overload(*code, message) && !self.is_unknown_state(),
             RpcFailure::Status(status) => matches!(status, 400 | 408 | 413 | 422 | 500..=599),
             _ => false,
         }
     }
+
+    /// What was too much of the logs that were asked for, if the endpoint says so.
+    pub(crate) fn excess(&self) -> Option<Excess> {
+        match &self.failure {
+            RpcFailure::Refused { code, message } => excess(*code, message),
+            RpcFailure::Timeout(_) => Some(Excess::Time),
+            RpcFailure::TooLarge { .. } => Some(Excess::Size(None)),
+            RpcFailure::TooManyLogs { .. } => Some(Excess::Count(None)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an endpoint's error says that it serves nothing at the moment, or not to us.
+pub(crate) fn is_overload(code: i64, message: &str) -> bool {
+    const WORDS: [&str; 4] = ["try again", "overloaded", "service unavailable", "unauthorized"];
+    let text = message.to_lowercase();
+    let is_limit = matches!(code, 429 | -32_005 | -32_055) && excess(code, message).is_none();
+    is_limit || is_rate_limit(&text) || WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Rate limits, overload and nodes that lag behind each other; the codes are those of the large providers.
@@ -193,6 +248,22 @@ mod tests {
         ];
         assert!(passing.into_iter().all(|failure| error(failure).is_retryable()));
         assert!(!lasting.into_iter().any(|failure| error(failure).is_retryable()));
+    }
+
+    #[test]
+    fn overload_is_told_from_requests_for_too_many_logs() {
+        for (code, message, expected) in [
+            (-32_005, "daily request count exceeded, request rate limited", true),
+            (-32_005, "limit exceeded", true),
+            (429, "slow down", true),
+            (-32_000, "Too Many Requests", true),
+            (-32_005, "query returned more than 10000 results", false),
+            (-32_000, "Block range limit exceeded", false),
+            (-32_000, "nonce too low", false),
+        ] {
+            assert_eq!(is_overload(code, message), expected, "{message}");
+            assert!(!(expected && error(refused(code, message)).may_be_too_much()), "{message}");
+        }
     }
 
     #[test]

@@ -188,9 +188,6 @@ pub enum Rejection {
         /// Hash of the input.
         found: B256,
     },
-    /// The log's block is not the one that the range ends with.
-    #[error("the log belongs to block {0}, which is not canonical")]
-    Block(B256),
 }
 
 /// Verdicts, in the contract's order.

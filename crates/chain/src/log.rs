@@ -41,25 +41,34 @@ impl LogRecord {
     }
 }
 
-/// Which logs are asked for: of one contract, in a range of blocks, by topics. An empty set of topics matches all.
+/// Which logs are asked for: of some contracts, in a range of blocks, by topics. An empty set matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogFilter {
-    pub(crate) contract: Address,
+    pub(crate) contracts: Vec<Address>,
     pub(crate) first: u64,
     pub(crate) last: u64,
+    /// The one block of the range, by its hash: an endpoint that does not have it says so, where a number would bring it to say that there are no logs.
+    pub(crate) block_hash: Option<B256>,
     pub(crate) kinds: Vec<B256>,
     /// The event's first indexed value.
     pub(crate) subjects: Vec<B256>,
     /// Its second.
     pub(crate) objects: Vec<B256>,
+    /// Its third.
+    pub(crate) details: Vec<B256>,
 }
 
 impl LogFilter {
     pub(crate) fn to_rpc(&self) -> Filter {
-        let filter = Filter::new().address(self.contract).from_block(self.first).to_block(self.last);
+        let filter = Filter::new().address(self.contracts.clone());
+        let filter = match self.block_hash {
+            Some(hash) => filter.at_block_hash(hash),
+            None => filter.from_block(self.first).to_block(self.last),
+        };
         let filter = if self.kinds.is_empty() { filter } else { filter.event_signature(self.kinds.clone()) };
         let filter = if self.subjects.is_empty() { filter } else { filter.topic1(self.subjects.clone()) };
-        if self.objects.is_empty() { filter } else { filter.topic2(self.objects.clone()) }
+        let filter = if self.objects.is_empty() { filter } else { filter.topic2(self.objects.clone()) };
+        if self.details.is_empty() { filter } else { filter.topic3(self.details.clone()) }
     }
 
     /// Whether the endpoint was right to return `log`.
@@ -68,10 +77,12 @@ impl LogFilter {
             allowed.is_empty() || log.log.topics().get(at).is_some_and(|topic| allowed.contains(topic))
         };
         !log.removed
-            && log.log.address == self.contract
+            && (self.contracts.is_empty() || self.contracts.contains(&log.log.address))
+            && self.block_hash.is_none_or(|hash| hash == log.block_hash)
             && (self.first..=self.last).contains(&log.block_number)
             && topic(0, &self.kinds)
             && topic(1, &self.subjects)
             && topic(2, &self.objects)
+            && topic(3, &self.details)
     }
 }

@@ -3,12 +3,14 @@
 
 use alloy::primitives::Bytes;
 use alloy::providers::Provider;
-use alloy::rpc::json_rpc::{ErrorPayload, RpcError as Rejected};
+use alloy::rpc::json_rpc::ErrorPayload;
+use alloy::transports::TransportError;
 use serde_json::{Value, json};
 use tandem_types::{Address, B256, U256};
 
-use crate::client::ChainClient;
-use crate::error::RpcError;
+use crate::client::{ChainClient, fault};
+use crate::endpoints::refused;
+use crate::error::{RpcError, RpcFailure};
 
 /// A read-only call, with all that endpoints would otherwise fill in, each in its own way. It comes from the zero address and carries no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +47,22 @@ impl ChainClient {
         });
         match self.provider().raw_request::<_, Bytes>("eth_call".into(), (request, at(block))).await {
             Ok(bytes) => Ok(CallOutcome::Returned(bytes.into())),
-            Err(Rejected::ErrorResp(payload)) => match revert_data(&payload) {
-                Some(data) => Ok(CallOutcome::Reverted(data)),
-                None => Err(self.failure(self.refused(&payload))),
-            },
-            Err(error) => Err(self.error(error)),
+            Err(error) => self.pinned_failure(error),
+        }
+    }
+
+    /// A revert, or why there is no answer. Only a revert whose data is there counts as one.
+    fn pinned_failure(&self, error: TransportError) -> Result<CallOutcome, RpcError> {
+        let fault = match fault(error) {
+            Ok(fault) => fault,
+            Err(text) => return Err(self.failure(RpcFailure::Malformed(self.endpoint().scrub(&text)))),
+        };
+        let Some(payload) = fault.refusal() else {
+            return Err(fault.into_error());
+        };
+        match revert_data(payload) {
+            Some(data) => Ok(CallOutcome::Reverted(data)),
+            None => Err(RpcError { failure: refused(&fault.endpoint, payload), endpoint: fault.endpoint }),
         }
     }
 

@@ -1,19 +1,19 @@
-//! Follows the events of one service from a stored cursor, by `eth_getLogs` alone. Every event is returned at least once, in chain order:
-//! after a reorganisation blocks are read again, so what happens downstream must not depend on seeing an event once. Knows nothing of tasks'
-//! fates, and stores nothing.
+//! Follows logs from a stored cursor, by `eth_getLogs` alone: the events of one service, or any logs. Everything is returned at least once, in
+//! chain order: after a reorganisation blocks are read again, so what happens downstream must not depend on seeing a log once. Knows nothing of
+//! tasks' fates, and stores nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tandem_types::{B256, ServiceId};
+use tandem_types::{Address, B256, ServiceId};
 
-use crate::client::{BlockHeader, ChainClient};
+use crate::client::{BlockTag, ChainClient};
 use crate::error::RpcError;
-use crate::event::{self, PlacedEvent, Rejection};
+use crate::event::{self, EventPlace, PlacedEvent, Rejection};
 use crate::log::{LogFilter, LogRecord};
-use crate::scan::{RangeSize, Scanner};
-use crate::source::ChainSource;
+use crate::progress::ProgressWatch;
+use crate::wake::HeadWatch;
+use crate::walk::{Course, Step, Walk};
 
 /// The last block whose events were read. Store it together with what they caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,24 +26,36 @@ pub struct Cursor {
     pub block_hash: B256,
 }
 
-/// How events are read.
+/// How logs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReaderConfig {
     /// Blocks that must follow a block before it is read; 0 reads the latest.
     pub confirmations: u64,
+    /// What the chain must call the block, or one above it, besides.
+    pub tag: Option<BlockTag>,
     /// Blocks asked for at once to begin with.
     pub range_blocks: u64,
     /// Most blocks asked for at once.
     pub range_blocks_max: u64,
-    /// Most logs in one answer.
+    /// Most logs in one answer. Ranges are chosen to bring at most half as many.
     pub logs_max: usize,
-    /// Blocks read again when the cursor's block is no longer canonical: the deepest reorganisation that loses nothing.
+    /// Ranges that are read while earlier ones are worked on, when there is much to read. Each may hold as many logs.
+    pub ranges_ahead: usize,
+    /// The deepest reorganisation that loses nothing, in blocks. That many are read again when a reorganisation happened while nobody looked.
     pub rewind_blocks: u64,
 }
 
 impl Default for ReaderConfig {
     fn default() -> Self {
-        Self { confirmations: 1, range_blocks: 1_000, range_blocks_max: 8_000, logs_max: 50_000, rewind_blocks: 64 }
+        Self {
+            confirmations: 1,
+            tag: None,
+            range_blocks: 500,
+            range_blocks_max: 10_000,
+            logs_max: 20_000,
+            ranges_ahead: 4,
+            rewind_blocks: 256,
+        }
     }
 }
 
@@ -69,18 +81,20 @@ pub struct Rewind {
     pub from: u64,
     /// The block after which reading began again.
     pub to: u64,
+    /// Whether the chain is another one at all blocks that are kept: below them, too, something may have changed, which is not read again.
+    pub is_deeper: bool,
 }
 
-/// Why events could not be read.
+/// Why logs could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The endpoint failed.
     #[error(transparent)]
     Rpc(#[from] RpcError),
     /// The cursor is of another chain.
-    #[error("the cursor is of chain {found}, the service on chain {expected}")]
+    #[error("the cursor is of chain {found}, and is used on chain {expected}")]
     Cursor {
-        /// The service's chain.
+        /// The chain that is read.
         expected: u64,
         /// The cursor's chain.
         found: u64,
@@ -101,17 +115,112 @@ impl ReadError {
     }
 }
 
+/// Which logs are read: an empty set matches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Contracts that emit them.
+    pub addresses: Vec<Address>,
+    /// Values allowed for each of the four topics.
+    pub topics: [Vec<B256>; 4],
+}
+
+impl From<LogQuery> for LogFilter {
+    fn from(query: LogQuery) -> Self {
+        let [kinds, subjects, objects, details] = query.topics;
+        Self { contracts: query.addresses, kinds, subjects, objects, details, ..Self::default() }
+    }
+}
+
+/// One log of any contract, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainLog {
+    /// Where.
+    pub place: EventPlace,
+    /// The contract.
+    pub address: Address,
+    /// Its topics, at most four.
+    pub topics: Vec<B256>,
+    /// Its data.
+    pub data: Vec<u8>,
+}
+
+/// What one read of any logs brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSpan {
+    /// The logs, in chain order.
+    pub logs: Vec<ChainLog>,
+    /// Where the next read begins.
+    pub cursor: Cursor,
+    /// The latest block when the span was read.
+    pub head: u64,
+    /// That blocks were read again, because the stored cursor's block is not canonical.
+    pub rewind: Option<Rewind>,
+}
+
+/// Reads any logs of one chain.
+#[derive(Debug)]
+pub struct LogReader {
+    chain_id: u64,
+    walk: Walk<ChainClient>,
+}
+
+impl LogReader {
+    /// A reader that begins with that block.
+    pub fn new(client: ChainClient, query: LogQuery, first_block: u64, config: ReaderConfig) -> Self {
+        let chain_id = client.chain_id();
+        Self { chain_id, walk: Walk::new(client, Course { chain_id, first_block, filter: query.into() }, config) }
+    }
+
+    /// Logs after `cursor`, as far as one range of blocks goes; from the first block on when there is none. None when nothing new is confirmed.
+    ///
+    /// # Errors
+    /// [`ReadError`]; the cursor stays good.
+    pub async fn read(&mut self, cursor: Option<&Cursor>) -> Result<Option<LogSpan>, ReadError> {
+        let step = self.walk.step(cursor).await?;
+        Ok(step.map(|step| LogSpan {
+            logs: step.stretch.logs.iter().map(|log| chain_log(&step, log)).collect(),
+            cursor: cursor_of(self.chain_id, &step),
+            head: step.head,
+            rewind: step.rewind,
+        }))
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> ProgressWatch {
+        self.walk.progress().clone()
+    }
+}
+
+fn chain_log(step: &Step, log: &LogRecord) -> ChainLog {
+    ChainLog {
+        place: event::place(log, step.stretch.times[&log.block_hash]),
+        address: log.log.address,
+        topics: log.log.topics().to_vec(),
+        data: log.data().data.to_vec(),
+    }
+}
+
+fn cursor_of(chain_id: u64, step: &Step) -> Cursor {
+    Cursor { chain_id, block_number: step.stretch.tip.number, block_hash: step.stretch.tip.hash }
+}
+
 /// Reads the events of one service.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct EventReader {
-    client: ChainClient,
-    walk: Walk,
+    service: ServiceId,
+    walk: Walk<ChainClient>,
+    heads: Option<HeadWatch>,
 }
 
 impl EventReader {
     /// A reader for a service that was deployed in that block.
     pub fn new(client: ChainClient, service: ServiceId, deployment_block: u64, config: ReaderConfig) -> Self {
-        Self { client, walk: Walk::new(service, deployment_block, config) }
+        Self { service, walk: Walk::new(client, course(service, deployment_block), config), heads: None }
+    }
+
+    /// Lets new blocks end [`rest`](Self::rest), too.
+    pub fn woken_by(self, heads: HeadWatch) -> Self {
+        Self { heads: Some(heads), ..self }
     }
 
     /// Events after `cursor`, as far as one range of blocks goes; from the deployment on when there is none. None when nothing new is
@@ -120,7 +229,8 @@ impl EventReader {
     /// # Errors
     /// [`ReadError`]; the cursor stays good.
     pub async fn read(&mut self, cursor: Option<&Cursor>) -> Result<Option<Span>, ReadError> {
-        self.walk.step(&self.client, cursor).await
+        let step = self.walk.step(cursor).await?;
+        Ok(step.map(|step| judge(self.service, &step)))
     }
 
     /// As [`read`](Self::read), but asks every `interval` until there is something new. Dropping it loses nothing.
@@ -132,134 +242,55 @@ impl EventReader {
             if let Some(span) = self.read(cursor).await? {
                 return Ok(span);
             }
-            tokio::time::sleep(interval).await;
-        }
-    }
-}
-
-/// The reader's logic, over any source.
-#[derive(Debug, Clone)]
-struct Walk {
-    service: ServiceId,
-    deployment_block: u64,
-    config: ReaderConfig,
-    scanner: Scanner,
-}
-
-impl Walk {
-    fn new(service: ServiceId, deployment_block: u64, config: ReaderConfig) -> Self {
-        let range = RangeSize::new(config.range_blocks, config.range_blocks_max);
-        Self { service, deployment_block, config, scanner: Scanner::new(range, config.logs_max) }
-    }
-
-    async fn step<S: ChainSource>(&mut self, source: &S, cursor: Option<&Cursor>) -> Result<Option<Span>, ReadError> {
-        self.check_chain(cursor)?;
-        let head = source.head().await?;
-        let rewind = self.rewind(source, cursor, head).await?;
-        let first = match (rewind, cursor) {
-            (Some(rewind), _) => rewind.to + 1,
-            (None, Some(cursor)) => cursor.block_number + 1,
-            (None, None) => self.deployment_block,
-        };
-        let end = head.saturating_sub(self.config.confirmations);
-        if first > end || head < self.config.confirmations {
-            return Ok(None);
-        }
-        self.span(source, first, end).await.map(|span| Some(Span { head, rewind, ..span }))
-    }
-
-    fn check_chain(&self, cursor: Option<&Cursor>) -> Result<(), ReadError> {
-        let expected = self.service.chain_id;
-        match cursor {
-            Some(cursor) if cursor.chain_id != expected => Err(ReadError::Cursor { expected, found: cursor.chain_id }),
-            _ => Ok(()),
+            self.rest(interval).await;
         }
     }
 
-    /// How far to go back, if the cursor's block is not on the chain any more.
-    async fn rewind<S: ChainSource>(
-        &self,
-        source: &S,
-        cursor: Option<&Cursor>,
-        head: u64,
-    ) -> Result<Option<Rewind>, ReadError> {
-        let Some(cursor) = cursor else { return Ok(None) };
-        let canonical = source.header(cursor.block_number).await?;
-        if canonical.is_some_and(|block| block.hash == cursor.block_hash) {
-            return Ok(None);
-        }
-        let from = cursor.block_number;
-        let to = from.min(head).saturating_sub(self.config.rewind_blocks).max(self.deployment_block.saturating_sub(1));
-        tracing::warn!(from, to, "the chain was reorganised below the cursor, reading again");
-        Ok(Some(Rewind { from, to }))
-    }
-
-    /// One range, read between two looks at its last block, so that all of it is of one chain.
-    async fn span<S: ChainSource>(&mut self, source: &S, first: u64, end: u64) -> Result<Span, ReadError> {
-        let end = self.scanner.range().last(first, end);
-        let before = canonical(source, end).await?;
-        let filter = LogFilter {
-            contract: self.service.manager,
-            first,
-            last: end,
-            kinds: event::kinds(),
-            ..LogFilter::default()
-        };
-        let (logs, last) = self.scanner.next(source, &filter).await?;
-        let after = canonical(source, end).await?;
-        if before != after {
-            return Err(ReadError::Moving(end));
-        }
-        let tip = if last == end { after } else { canonical(source, last).await? };
-        let times = block_times(source, &logs).await?;
-        Ok(self.judge(&logs, tip, &times))
-    }
-
-    fn judge(&self, logs: &[LogRecord], tip: BlockHeader, times: &BTreeMap<B256, u64>) -> Span {
-        let cursor = Cursor { chain_id: self.service.chain_id, block_number: tip.number, block_hash: tip.hash };
-        let mut span = Span { events: Vec::new(), cursor, head: 0, rewind: None, rejected: Vec::new() };
-        for log in logs {
-            match self.event(log, tip) {
-                Ok(Some(event)) => {
-                    span.events.push(PlacedEvent { place: event::place(log, times[&log.block_hash]), event })
-                }
-                Ok(None) => {}
-                Err(rejection) => {
-                    tracing::warn!(%rejection, tx = %log.tx_hash, block = log.block_number, "log dropped");
-                    span.rejected.push(rejection);
-                }
+    /// Waits before the next read: for `interval`, or until a new block is announced.
+    pub async fn rest(&mut self, interval: Duration) {
+        match &mut self.heads {
+            None => tokio::time::sleep(interval).await,
+            Some(heads) => {
+                // Either way it is time to look.
+                let _ = tokio::time::timeout(interval, heads.next()).await;
             }
         }
-        span
     }
 
-    fn event(&self, log: &LogRecord, tip: BlockHeader) -> Result<Option<event::ServiceEvent>, Rejection> {
-        if log.block_number == tip.number && log.block_hash != tip.hash {
-            return Err(Rejection::Block(log.block_hash));
-        }
-        event::decode(self.service, log)
+    /// How far it is.
+    pub fn progress(&self) -> ProgressWatch {
+        self.walk.progress().clone()
     }
 }
 
-/// The time of each block that holds a log: as the endpoint sends it along with the log, else asked for.
-async fn block_times<S: ChainSource>(source: &S, logs: &[LogRecord]) -> Result<BTreeMap<B256, u64>, ReadError> {
-    let mut times: BTreeMap<_, _> = logs.iter().filter_map(|log| Some((log.block_hash, log.block_time?))).collect();
-    for log in logs {
-        if times.contains_key(&log.block_hash) {
-            continue;
-        }
-        let block = canonical(source, log.block_number).await?;
-        if block.hash != log.block_hash {
-            return Err(ReadError::Moving(log.block_number));
-        }
-        times.insert(block.hash, block.timestamp);
-    }
-    Ok(times)
+fn course(service: ServiceId, deployment_block: u64) -> Course {
+    let query = LogQuery { addresses: vec![service.manager], topics: [event::kinds(), vec![], vec![], vec![]] };
+    Course { chain_id: service.chain_id, first_block: deployment_block, filter: query.into() }
 }
 
-/// The block, which the chain reached a moment ago.
-async fn canonical<S: ChainSource>(source: &S, number: u64) -> Result<BlockHeader, ReadError> {
-    source.header(number).await?.ok_or(ReadError::Moving(number))
+/// The events among the logs.
+fn judge(service: ServiceId, step: &Step) -> Span {
+    let mut span = Span {
+        events: Vec::new(),
+        cursor: cursor_of(service.chain_id, step),
+        head: step.head,
+        rewind: step.rewind,
+        rejected: Vec::new(),
+    };
+    for log in &step.stretch.logs {
+        match event::decode(service, log) {
+            Ok(Some(event)) => {
+                let place = event::place(log, step.stretch.times[&log.block_hash]);
+                span.events.push(PlacedEvent { place, event });
+            }
+            Ok(None) => {}
+            Err(rejection) => {
+                tracing::warn!(%rejection, tx = %log.tx_hash, block = log.block_number, "log dropped");
+                span.rejected.push(rejection);
+            }
+        }
+    }
+    span
 }
 
 #[cfg(test)]

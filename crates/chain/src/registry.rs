@@ -10,7 +10,8 @@ use crate::bindings::OperatorRegistry;
 use crate::error::RpcError;
 use crate::event::raw;
 use crate::log::{LogFilter, LogRecord};
-use crate::scan::{RangeSize, Scanner};
+use crate::range::RangeSize;
+use crate::scan::Scanner;
 use crate::source::ChainSource;
 use crate::table::Holder;
 
@@ -57,11 +58,11 @@ impl Registry {
             OperatorRegistry::SocketUpdated::SIGNATURE_HASH,
         ];
         let first = self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head);
-        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, ..LogFilter::default() };
+        let mut filter = LogFilter { contracts: vec![self.contract], first, last: head, kinds, ..LogFilter::default() };
         while filter.first <= filter.last {
-            let (logs, last) = self.scanner.next(source, &filter).await?;
-            logs.iter().for_each(|log| self.apply(log));
-            filter.first = last + 1;
+            let part = self.scanner.next(source, &filter).await?;
+            part.logs.iter().for_each(|log| self.apply(log));
+            filter.first = part.last + 1;
             self.next_block = self.next_block.max(filter.first);
         }
         Ok(())

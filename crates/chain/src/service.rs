@@ -16,9 +16,10 @@ use crate::event::{self, ServiceEvent};
 use crate::log::{LogFilter, LogRecord};
 use crate::oracle::{self, OracleInfo};
 use crate::policy::{Conditions, Judged};
+use crate::range::RangeSize;
 use crate::refresh::{RefreshError, TableRefresh};
 use crate::registry::{Registration, Registry};
-use crate::scan::{RangeSize, Scanner};
+use crate::scan::Scanner;
 use crate::table::{self, Holder, TableRowsError};
 
 /// Most logs in one answer.
@@ -327,7 +328,7 @@ impl ServiceReader {
     }
 
     fn filter(&self, first: u64, last: u64, subject: B256) -> LogFilter {
-        LogFilter { contract: self.id.manager, first, last, subjects: vec![subject], ..LogFilter::default() }
+        LogFilter { contracts: vec![self.id.manager], first, last, subjects: vec![subject], ..LogFilter::default() }
     }
 
     async fn last_event(&self, filter: LogFilter) -> Result<Option<ServiceEvent>, ServiceError> {

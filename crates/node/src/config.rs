@@ -9,6 +9,7 @@ use tandem_types::{Address, ServiceId};
 use url::Url;
 
 use crate::caps::Caps;
+use crate::chains::AccessConfig;
 use crate::components::SourcesConfig;
 
 /// Why there is no configuration.
@@ -113,6 +114,9 @@ pub struct ChainConfig {
     /// Whether this node takes its turn at writing the next operator table when that is due.
     #[serde(default = "defaults::refresh_tables")]
     pub refresh_tables: bool,
+    /// More endpoints, and how all of them are used.
+    #[serde(default)]
+    pub access: AccessConfig,
 }
 
 /// Where the keys are.
@@ -216,7 +220,7 @@ impl Config {
             ("agreement.takeover-ms", self.agreement.takeover_ms, 100, 3_600_000),
         ];
         let caps = self.components.limits_max.bounds().into_iter().map(|(key, found, most)| (key, found, 1, most));
-        for (key, found, least, most) in bounds.into_iter().chain(caps) {
+        for (key, found, least, most) in bounds.into_iter().chain(caps).chain(self.chain.access.bounds()) {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }

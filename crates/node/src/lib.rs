@@ -9,6 +9,7 @@
 mod agree;
 mod api;
 pub mod caps;
+pub mod chains;
 mod clock;
 pub mod components;
 mod conditions;

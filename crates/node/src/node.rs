@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tandem_chain::{
-    Account, ChainClient, EventReader, ReaderConfig, RpcError, ServiceError, ServiceReader, TransactionConfig,
-    TransactionManager,
+    Account, ChainClient, HeadWatch, RpcError, ServiceError, ServiceReader, TransactionConfig, TransactionManager,
 };
 use tandem_crypto::KeyRing;
 use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError, LoadError};
@@ -177,6 +176,7 @@ pub struct Node {
     fetcher: Arc<Fetcher>,
     transport: (Transport, Incoming),
     http: TcpListener,
+    heads: Option<HeadWatch>,
 }
 
 impl Node {
@@ -187,14 +187,15 @@ impl Node {
     pub async fn prepare(config: Config, keys: OperatorKeys, secrets: &SecretSource<'_>) -> Result<Self, NodeError> {
         let operator = keys.operator();
         let identity = Identity { service: config.service.into(), operator };
-        let client = ChainClient::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
+        let client = config.chain.connect(config.service.chain_id).await?;
+        let heads = config.chain.access.heads()?;
         let service = ServiceReader::open(client.clone(), config.service.manager).await?;
         let registered = service.registration(operator).await?;
         let NodeKeys { ring, transport: transport_key, account } =
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
         let journal = Journal::open(&config.storage.data, identity)?;
         let engine = Engine::new(engine_config(&config))?;
-        let chain = PinnedChain::connect(config.chain.rpc.clone(), config.service.chain_id).await?;
+        let chain = PinnedChain::over(&client);
         let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
         let workflows = Arc::new(load_workflows(&engine, &config, secrets, (&journal, chain))?);
         check_manifest(&service, &workflows).await?;
@@ -206,7 +207,20 @@ impl Node {
         let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
         addresses.write(&config.storage.data)?;
         let keys = ring;
-        Ok(Self { config, operator, keys, service, transactions, journal, engine, workflows, fetcher, transport, http })
+        Ok(Self {
+            config,
+            operator,
+            keys,
+            service,
+            transactions,
+            journal,
+            engine,
+            workflows,
+            fetcher,
+            transport,
+            http,
+            heads,
+        })
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.
@@ -249,6 +263,7 @@ impl Node {
             fetcher,
             transport: (transport, incoming),
             http,
+            heads,
         } = self;
         let id = ServiceId::from(config.service);
         let metrics = Metrics::default();
@@ -257,8 +272,7 @@ impl Node {
         // Ids only, of tasks that the journal holds: as many as are open on the chain.
         let (executor, tasks) = mpsc::unbounded_channel();
         let (submit, due) = mpsc::channel(DUE_WAITING_MAX);
-        let reader_config = ReaderConfig { confirmations: config.chain.confirmations, ..ReaderConfig::default() };
-        let reader = EventReader::new(service.client().clone(), id, service.deployment_block(), reader_config);
+        let reader = config.chain.reader(&service, heads);
         let poll = Duration::from_millis(config.chain.poll_ms);
         let oracle = Oracle { service: Arc::clone(&service), agree: agree.clone(), metrics: metrics.clone(), poll };
         let upkeep = Upkeep {

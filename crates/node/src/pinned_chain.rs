@@ -1,4 +1,4 @@
-//! The service's chain as its components read it: through the operator's own endpoint, after one block. What the endpoint does wrong is an error, never an
+//! The service's chain as its components read it: through the operator's own endpoints, after one block. What the endpoint does wrong is an error, never an
 //! answer.
 
 use std::time::Duration;
@@ -18,6 +18,11 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 pub struct PinnedChain(ChainClient);
 
 impl PinnedChain {
+    /// The same chain through the same endpoints.
+    pub fn over(client: &ChainClient) -> Self {
+        Self(client.limited(config(READ_TIMEOUT)))
+    }
+
     /// Asks the endpoint for its chain id once.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ impl Source {
                 self.apply(span).await?;
             } else {
                 tokio::select! {
-                    () = tokio::time::sleep(self.poll) => {}
+                    () = self.reader.rest(self.poll) => {}
                     _ = housekeeping.tick() => self.keep_house().await?,
                 }
             }

@@ -113,6 +113,13 @@ pub struct TransactionOutcome {
     pub status: TransactionStatus,
 }
 
+impl TransactionOutcome {
+    /// Wei paid for the gas. What some chains charge beside it, such as for data on another chain, is not in it.
+    pub fn fee_wei(&self) -> U256 {
+        U256::from(self.gas_used) * U256::from(self.effective_gas_price)
+    }
+}
+
 /// An outcome with what else the receipt says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Receipt {

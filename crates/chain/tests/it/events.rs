@@ -67,7 +67,7 @@ async fn reorganised_cursor_block_rewinds_and_the_new_chain_is_read() {
     let next = network.create_task().await;
     let span = reader.read(Some(&stale)).await.expect("anvil answers").expect("the chain is another");
     let rewind = span.rewind.expect("the cursor's block is gone");
-    assert_eq!(rewind, Rewind { from: stale.block_number, to: stale.block_number - 6 });
+    assert_eq!(rewind, Rewind { from: stale.block_number, to: stale.block_number - 6, is_deeper: false });
     let created = |placed: &PlacedEvent| match placed.event {
         ServiceEvent::TaskCreated { task_id, .. } => Some((task_id, placed.place.block.number)),
         _ => None,

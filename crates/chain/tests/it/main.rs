@@ -2,6 +2,9 @@
 
 mod delivery;
 mod endpoint;
+mod endpoints;
 mod events;
+mod logs;
+mod proxy;
 mod support;
 mod transactions;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tandem_chain::admin::{
     self, CreatedTask, Deployment, OracleSettings, ServiceSettings, StakingSettings, TaskRequest,
 };
@@ -13,8 +14,8 @@ use tandem_chain::{
 };
 use tandem_crypto::{KeyTable, SecretKey, Share};
 use tandem_types::{
-    B256, Batch, BatchEntry, Bps, ComponentDigest, Epoch, ManifestHash, OperatorId, PerToken, Policy, Requirement,
-    Task, TaskResult, U256, WorkflowId,
+    Address, B256, Batch, BatchEntry, Bps, ComponentDigest, Epoch, ManifestHash, OperatorId, PerToken, Policy,
+    Requirement, Task, TaskResult, U256, WorkflowId,
 };
 
 /// The game that is asked for.
@@ -38,6 +39,32 @@ pub(crate) fn quick() -> TransactionConfig {
 
 pub(crate) async fn manager(anvil: &Anvil, account: &Account, config: TransactionConfig) -> TransactionManager {
     TransactionManager::start(anvil.client().clone(), account.clone(), config).await.expect("anvil answers")
+}
+
+/// A contract that emits its call data, under its first word as the only topic.
+pub(crate) const EMITTER: Address = Address::repeat_byte(0xe1);
+
+pub(crate) async fn emitter(anvil: &Anvil) {
+    anvil.control("anvil_setCode", json!([EMITTER, "0x365f5f375f35365fa100"])).await.expect("anvil obeys");
+}
+
+/// Sends a transaction that emits a log with that number in it.
+pub(crate) async fn submit(anvil: &Anvil, number: u64) -> Value {
+    let data = B256::from(U256::from(number));
+    let from = anvil.accounts()[0].address();
+    let call = json!([{ "from": from, "to": EMITTER, "data": data, "gas": "0x186a0" }]);
+    anvil.control("eth_sendTransaction", call).await.expect("anvil takes it")
+}
+
+/// Has a log emitted with that number in it.
+pub(crate) async fn emit(anvil: &Anvil, number: u64) {
+    let hash = submit(anvil, number).await;
+    // Anvil takes a transaction before it mines it.
+    let is_mined = || async {
+        let receipt = anvil.control("eth_getTransactionReceipt", json!([hash])).await;
+        !receipt.expect("anvil answers").is_null()
+    };
+    until("it is mined", is_mined).await;
 }
 
 /// Asks until it is so, for at most 20 seconds.

@@ -143,3 +143,127 @@ async fn confirmations_are_waited_for() {
     let head = anvil.client().block_number().await.expect("anvil answers");
     assert_eq!(head, outcome.block_number + 2);
 }
+
+const GWEI: u128 = 1_000_000_000;
+
+async fn base_fee(anvil: &Anvil, wei: u128) {
+    anvil.control("anvil_setNextBlockBaseFeePerGas", json!([U256::from(wei)])).await.expect("anvil obeys");
+}
+
+/// A transaction of the account that pays well and does nothing that the tests look at.
+async fn leave_waiting(anvil: &Anvil, account: &Account, fee: u128) {
+    let (from, to, fee) = (account.address(), Address::repeat_byte(0x62), U256::from(fee));
+    let call = json!([{
+        "from": from, "to": to, "value": "0x1", "gas": "0x5208", "nonce": "0x0", "maxFeePerGas": fee, "maxPriorityFeePerGas": fee,
+    }]);
+    anvil.control("eth_sendTransaction", call).await.expect("anvil takes it");
+}
+
+#[tokio::test]
+async fn transaction_is_mined_although_the_base_fee_rises_above_it() {
+    let anvil = anvil(Mining::Manual).await;
+    let manager = manager(&anvil, &anvil.accounts()[0], quick()).await;
+    let (call, sender) = (gift(5), manager.address());
+    let watch = async {
+        until("a transaction waits", || async { waiting(&anvil, sender).await.len() == 1 }).await;
+        base_fee(&anvil, 200 * GWEI).await;
+        anvil.mine(1).await.expect("anvil mines");
+        assert_eq!(balance(&anvil).await, U256::ZERO, "the fee is too low");
+        let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 180 * GWEI;
+        until("it is replaced", || async { waiting(&anvil, sender).await.iter().all(pays) }).await;
+        anvil.mine(1).await.expect("anvil mines");
+    };
+    let (outcome, ()) = tokio::join!(manager.send(&call), watch);
+    let outcome = outcome.expect("it is mined");
+    assert!(outcome.effective_gas_price > 150 * GWEI, "{}", outcome.effective_gas_price);
+    assert_eq!(balance(&anvil).await, U256::from(5));
+}
+
+#[tokio::test]
+async fn base_fee_above_the_limit_is_waited_out_and_never_paid() {
+    let anvil = anvil(Mining::Manual).await;
+    let config = TransactionConfig { fee_per_gas_max: 20 * GWEI, replacements_max: 100, ..quick() };
+    let manager = manager(&anvil, &anvil.accounts()[0], config).await;
+    let (call, sender) = (gift(5), manager.address());
+    let watch = async {
+        until("a transaction waits", || async { waiting(&anvil, sender).await.len() == 1 }).await;
+        base_fee(&anvil, 200 * GWEI).await;
+        anvil.mine(1).await.expect("anvil mines");
+        let pays = |(_, max): &(u64, u128)| *max == 20 * GWEI;
+        until("it offers all that it may", || async { waiting(&anvil, sender).await.iter().all(pays) }).await;
+        base_fee(&anvil, 15 * GWEI).await;
+        anvil.mine(1).await.expect("anvil mines");
+    };
+    let (outcome, ()) = tokio::join!(manager.send(&call), watch);
+    assert!(outcome.expect("it is mined").effective_gas_price <= 20 * GWEI);
+}
+
+#[tokio::test]
+async fn nonce_that_a_crash_left_stuck_below_the_base_fee_is_freed() {
+    let anvil = anvil(Mining::Manual).await;
+    let account = &anvil.accounts()[0];
+    leave_waiting(&anvil, account, 2 * GWEI).await;
+    base_fee(&anvil, 50 * GWEI).await;
+    anvil.mine(1).await.expect("anvil mines");
+    assert_eq!(waiting(&anvil, account.address()).await.len(), 1, "the fee is too low");
+    let manager = manager(&anvil, account, quick()).await;
+    let call = gift(7);
+    let watch = async {
+        let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 40 * GWEI;
+        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().all(pays) }).await;
+        anvil.mine(1).await.expect("anvil mines");
+    };
+    let (outcome, ()) = tokio::join!(manager.send(&call), watch);
+    outcome.expect("it is mined");
+    assert_eq!(balance(&anvil).await, U256::from(7));
+}
+
+#[tokio::test]
+async fn waiting_transaction_that_pays_more_than_the_market_is_outbid() {
+    let anvil = anvil(Mining::Manual).await;
+    let account = &anvil.accounts()[0];
+    leave_waiting(&anvil, account, 40 * GWEI).await;
+    let manager = manager(&anvil, account, quick()).await;
+    let call = gift(7);
+    let watch = async {
+        let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 43 * GWEI;
+        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().all(pays) }).await;
+        anvil.mine(1).await.expect("anvil mines");
+    };
+    let (outcome, ()) = tokio::join!(manager.send(&call), watch);
+    outcome.expect("it is mined");
+    assert_eq!(balance(&anvil).await, U256::from(7));
+}
+
+#[tokio::test]
+async fn transaction_that_a_reorganisation_took_back_is_mined_again_once() {
+    let anvil = anvil(Mining::Manual).await;
+    let manager = manager(&anvil, &anvil.accounts()[0], TransactionConfig { confirmations: 4, ..quick() }).await;
+    let (call, sender) = (gift(5), manager.address());
+    let watch = async {
+        until("a transaction waits", || async { waiting(&anvil, sender).await.len() == 1 }).await;
+        anvil.mine(2).await.expect("anvil mines");
+        assert_eq!(balance(&anvil).await, U256::from(5));
+        anvil.reorganise(2).await.expect("anvil reorganises");
+        anvil.drop_transactions().await.expect("anvil forgets");
+        until("it waits again, or is mined", || async {
+            !waiting(&anvil, sender).await.is_empty() || balance(&anvil).await == U256::from(5)
+        })
+        .await;
+        anvil.mine(5).await.expect("anvil mines");
+    };
+    let (outcome, ()) = tokio::join!(manager.send(&call), watch);
+    let outcome = outcome.expect("it is mined and confirmed");
+    assert_eq!(outcome.status, TransactionStatus::Succeeded);
+    assert_eq!(balance(&anvil).await, U256::from(5), "once");
+}
+
+#[tokio::test]
+async fn fee_that_was_paid_is_what_the_account_lost() {
+    let anvil = anvil(Mining::Auto).await;
+    let manager = manager(&anvil, &anvil.accounts()[0], TransactionConfig::default()).await;
+    let before = anvil.client().balance(manager.address()).await.expect("anvil answers");
+    let outcome = manager.send(&gift(5)).await.expect("anvil mines at once");
+    let after = anvil.client().balance(manager.address()).await.expect("anvil answers");
+    assert_eq!(before - after, outcome.fee_wei() + U256::from(5));
+}

@@ -11,6 +11,7 @@ use tandem_chain::admin::{self, Deployment};
 use tandem_chain::staking::Registration;
 use tandem_chain::{Account, ChainClient, Password, TransactionConfig, TransactionManager};
 use tandem_crypto::Strength;
+use tandem_node::chains::AccessConfig;
 use tandem_node::components::SourcesConfig;
 use tandem_node::config::{
     AgreementConfig, ChainConfig, ComponentsConfig, Config, KeysConfig, NetworkConfig, ServiceConfig, StorageConfig,
@@ -247,7 +248,14 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
     let any_port = || "127.0.0.1:0".parse().expect("the literal is an address");
     Config {
         service: ServiceConfig { chain_id: deployment.chain_id, manager: deployment.service_manager },
-        chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500, refresh_tables: true },
+        chain: ChainConfig {
+            rpc: rpc.clone(),
+            confirmations: 0,
+            poll_ms: 50,
+            fee_max_gwei: 500,
+            refresh_tables: true,
+            access: AccessConfig::default(),
+        },
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port() },
         storage: StorageConfig {
