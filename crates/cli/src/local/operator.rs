@@ -247,11 +247,20 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
     let any_port = || "127.0.0.1:0".parse().expect("the literal is an address");
     Config {
         service: ServiceConfig { chain_id: deployment.chain_id, manager: deployment.service_manager },
-        chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500, refresh_tables: true },
+        chain: ChainConfig {
+            rpc: rpc.clone(),
+            confirmations: 0,
+            poll_ms: 50,
+            fee_max_gwei: 500,
+            balance_min_gwei: 50_000_000,
+            refresh_tables: true,
+        },
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port() },
         storage: StorageConfig {
             data: "data".into(),
+            guard: None,
+            retention_days: 30,
             manifests: options.directory.join("manifests"),
             components: options.directory.join("components"),
         },
