@@ -245,6 +245,14 @@ impl ServiceReader {
         self.move_bps
     }
 
+    /// Tasks that were asked for so far: the number of the last one.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn task_count(&self) -> Result<u64, ServiceError> {
+        Ok(self.client.call(self.id.manager, &ServiceManager::taskCountCall {}).await?)
+    }
+
     /// Number of the latest table; none before the first.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::pages::TaskView;
 use crate::clock;
 use crate::journal::{Journal, JournalError, Settlement};
 use crate::metrics::Metrics;
@@ -39,17 +40,6 @@ pub(crate) enum AgreeInput {
     Settled(TaskId),
     /// Somebody wants to know where a task stands.
     View(TaskId, oneshot::Sender<TaskView>),
-}
-
-/// Where a task stands in the agreement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TaskView {
-    /// Weight that attested this operator's result, as far as this operator knows.
-    pub(crate) attested: PerToken<Weight>,
-    /// Weight of the whole table.
-    pub(crate) total: PerToken<Weight>,
-    /// Whether it is certified.
-    pub(crate) is_certified: bool,
 }
 
 /// What the submitter is to bring to the chain.

@@ -7,7 +7,8 @@
 //! The binary owns the world: arguments, environment, signals and the log subscriber are handed in.
 
 mod agree;
-mod api;
+mod alone;
+pub mod api;
 pub mod caps;
 pub mod chains;
 mod clock;
@@ -15,11 +16,13 @@ pub mod components;
 mod conditions;
 pub mod config;
 mod executor;
+mod funds;
 pub mod journal;
 pub mod keys;
 pub mod metrics;
 pub mod node;
 pub mod pinned_chain;
+mod retention;
 mod slots;
 mod source;
 mod status;
@@ -27,4 +30,5 @@ mod submit;
 mod supply;
 pub mod transport;
 mod upkeep;
+mod witness;
 pub mod workflows;

@@ -10,7 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::journal::TaskCounts;
+
 type Gauge64 = Gauge<u64, AtomicU64>;
+type GaugeFloat = Gauge<f64, AtomicU64>;
 
 /// What became of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -56,6 +59,26 @@ pub struct Submission {
     pub outcome: SubmissionOutcome,
 }
 
+/// Where an open task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum OpenState {
+    /// Not executed yet.
+    Waiting,
+    /// Executed, with a result.
+    Executed,
+    /// Executed, without one.
+    Failed,
+    /// Certified, and waiting for vetoes.
+    Pending,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Open {
+    /// Where the tasks stand.
+    pub state: OpenState,
+}
+
 /// The node's metrics; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -90,8 +113,16 @@ pub struct Metrics {
     pub block: Gauge64,
     /// Number of the newest operator table.
     pub epoch: Gauge64,
-    /// Tasks whose result waits for vetoes.
-    pub pending: Gauge64,
+    /// Latest block that the endpoint knows.
+    pub head: Gauge64,
+    /// Open tasks by state.
+    pub open: Family<Open, Gauge64>,
+    /// Whether the node serves: 1, or 0.
+    pub healthy: Gauge64,
+    /// What the account has that pays for deliveries, in the chain's own token.
+    pub balance_ether: GaugeFloat,
+    /// Number of the last task that is never signed anew.
+    pub floor: Gauge64,
     /// Operator tables that this node wrote.
     pub tables: Counter,
     /// Operators that are connected.
@@ -124,7 +155,11 @@ impl Default for Metrics {
             rpc_failures: Counter::default(),
             block: Gauge::default(),
             epoch: Gauge::default(),
-            pending: Gauge::default(),
+            head: Gauge::default(),
+            open: Family::default(),
+            healthy: Gauge::default(),
+            balance_ether: Gauge::default(),
+            floor: Gauge::default(),
             tables: Counter::default(),
             peers_connected: Gauge::default(),
             peers: Gauge::default(),
@@ -154,7 +189,11 @@ impl Metrics {
         registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
         registry.register("block", "Last block that was read", self.block.clone());
         registry.register("epoch", "Newest operator table", self.epoch.clone());
-        registry.register("pending", "Tasks whose result waits for vetoes", self.pending.clone());
+        registry.register("head", "Latest block that the endpoint knows", self.head.clone());
+        registry.register("open", "Open tasks by state", self.open.clone());
+        registry.register("healthy", "Whether the node serves", self.healthy.clone());
+        registry.register("balance_ether", "What the account has that pays for deliveries", self.balance_ether.clone());
+        registry.register("floor", "Number of the last task that is never signed anew", self.floor.clone());
         registry.register("tables", "Operator tables that this node wrote", self.tables.clone());
         registry.register("peers_connected", "Operators that are connected", self.peers_connected.clone());
         registry.register("peers", "Operators of the table besides this one", self.peers.clone());
@@ -174,11 +213,97 @@ impl Metrics {
         self.submissions.get_or_create(&Submission { outcome }).inc();
     }
 
+    /// Takes over how many tasks are open.
+    pub fn set_open(&self, counts: TaskCounts) {
+        let TaskCounts { waiting, executed, failed, pending, .. } = counts;
+        for (state, tasks) in [
+            (OpenState::Waiting, waiting),
+            (OpenState::Executed, executed),
+            (OpenState::Failed, failed),
+            (OpenState::Pending, pending),
+        ] {
+            self.open.get_or_create(&Open { state }).set(tasks);
+        }
+    }
+
     /// The page that a scraper reads.
     pub fn encode(&self) -> String {
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &self.registry)
             .expect("writing to a string does not fail");
         page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const GUIDE: &str = include_str!("../../../docs/guide/operator.md");
+    const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
+    const DASHBOARD: &str = include_str!("../../../deploy/grafana/tandem-operator.json");
+
+    /// Names of all samples that a scraper can get.
+    fn samples() -> BTreeSet<String> {
+        let metrics = Metrics::default();
+        metrics.executed(ExecutionOutcome::Result);
+        metrics.submitted(SubmissionOutcome::Delivered);
+        metrics.set_open(TaskCounts::default());
+        let page = metrics.encode();
+        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|line| Some(line.split(['{', ' ']).next()?.to_owned())).collect()
+    }
+
+    /// What looks like a metric's name in a text.
+    fn named(text: &str) -> BTreeSet<String> {
+        let words = text.split(|char: char| !(char.is_ascii_lowercase() || char == '_'));
+        words.filter(|word| word.starts_with("tandem_")).map(str::to_owned).collect()
+    }
+
+    /// A histogram is described by its own name.
+    fn without_suffix(name: &str) -> &str {
+        ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+    }
+
+    #[test]
+    fn guide_describes_every_metric_and_no_other() {
+        let described: BTreeSet<_> = named(GUIDE);
+        let known: BTreeSet<_> = samples().iter().map(|name| without_suffix(name).to_owned()).collect();
+        assert_eq!(described, known);
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        let known = samples();
+        for (file, text) in [("alerts", ALERTS), ("dashboard", DASHBOARD)] {
+            let asked = named(text);
+            assert!(asked.len() > 10, "{file}");
+            assert_eq!(asked.difference(&known).collect::<Vec<_>>(), [&String::new(); 0], "{file}");
+        }
+    }
+
+    #[test]
+    fn dashboard_is_one_of_grafana() {
+        let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).expect("it is JSON");
+        let panels = dashboard["panels"].as_array().expect("it has panels");
+        let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
+        assert_eq!(ids.len(), panels.len(), "every panel has an id of its own");
+        for panel in panels {
+            let targets = panel["targets"].as_array().expect("it has targets");
+            assert!(!targets.is_empty() && targets.iter().all(|target| target["expr"].is_string()), "{panel}");
+        }
+    }
+
+    #[test]
+    fn every_alert_says_how_bad_it_is_and_what_to_do() {
+        let alerts: Vec<_> = ALERTS.split("- alert:").skip(1).collect();
+        assert!(alerts.len() > 5);
+        for alert in alerts {
+            for part in ["expr:", "severity:", "summary:", "action:"] {
+                assert!(alert.contains(part), "{part} of {alert}");
+            }
+        }
     }
 }

@@ -21,21 +21,25 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::agree::{Agree, AgreeInput};
+use crate::alone::Alone;
 use crate::api::Api;
 use crate::components::{ComponentStore, Fetcher, SourcesError};
 use crate::conditions::Oracle;
 use crate::config::Config;
 use crate::executor::{ATTEMPTS_MAX, Executor};
-use crate::journal::{Identity, Journal, JournalError, OpenError};
+use crate::funds::Funds;
+use crate::journal::{Floor, Identity, Journal, JournalError, OpenError};
 use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
 use crate::pinned_chain::PinnedChain;
+use crate::retention;
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
 use crate::supply::Supply;
 use crate::transport::{BindError, Incoming, PeerKey, Transport, TransportLimits};
 use crate::upkeep::Upkeep;
+use crate::witness::Witness;
 use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
 
 /// Inputs of the agreement that may wait before their senders do.
@@ -57,6 +61,9 @@ pub enum NodeError {
     /// The journal does not open.
     #[error("cannot open the journal")]
     Open(#[from] OpenError),
+    /// Another node of this operator and service runs on this machine.
+    #[error("another process on this machine runs as {0}")]
+    Twice(Box<Identity>),
     /// The journal failed while the node ran; nothing more was signed.
     #[error("the journal failed, so nothing more is signed")]
     Journal(#[from] JournalError),
@@ -105,6 +112,17 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Whether starting again is of no use, or dangerous, before a person has looked: the operator may have signed what the journal does not know.
+    pub fn needs_person(&self) -> bool {
+        matches!(
+            self,
+            Self::Twice(_)
+                | Self::Open(OpenError::Doubt { .. } | OpenError::OtherIdentity { .. } | OpenError::NewerSchema { .. })
+                | Self::Journal(JournalError::Doubted(_))
+                | Self::Source(SourceError::Journal(JournalError::Doubted(_)))
+        )
+    }
+
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -131,6 +149,15 @@ impl NodeError {
                 )
             }
             Self::Http { .. } => Some("choose another address for network.http"),
+            Self::Open(error) => Some(error.hint()),
+            Self::Twice(_) => Some(
+                "stop the other one: two nodes with the same keys can sign two results for one task, and lose the stake",
+            ),
+            Self::Journal(JournalError::Doubted(_)) | Self::Source(SourceError::Journal(JournalError::Doubted(_))) => {
+                Some("make sure that no other node runs with these keys, then `tandem operator db recover`")
+            }
+            Self::Journal(JournalError::Storage(error))
+            | Self::Source(SourceError::Journal(JournalError::Storage(error))) => Some(error.hint()),
             Self::Journal(_) => Some("check the disk, then start again: what was recorded is safe"),
             _ => None,
         }
@@ -177,6 +204,7 @@ pub struct Node {
     transport: (Transport, Incoming),
     http: TcpListener,
     heads: Option<HeadWatch>,
+    alone: Alone,
 }
 
 impl Node {
@@ -187,13 +215,15 @@ impl Node {
     pub async fn prepare(config: Config, keys: OperatorKeys, secrets: &SecretSource<'_>) -> Result<Self, NodeError> {
         let operator = keys.operator();
         let identity = Identity { service: config.service.into(), operator };
+        let alone = Alone::claim(identity).ok_or_else(|| NodeError::Twice(identity.into()))?;
         let client = config.chain.connect(config.service.chain_id).await?;
         let heads = config.chain.access.heads()?;
         let service = ServiceReader::open(client.clone(), config.service.manager).await?;
         let registered = service.registration(operator).await?;
         let NodeKeys { ring, transport: transport_key, account } =
             keys.for_node(registered.map(|peer| PeerKey(peer.transport_key)));
-        let journal = Journal::open(&config.storage.data, identity)?;
+        let journal = Journal::open(&config.storage.place(), identity)?;
+        give_floor(&journal, &service).await?;
         let engine = Engine::new(engine_config(&config))?;
         let chain = PinnedChain::over(&client);
         let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
@@ -220,6 +250,7 @@ impl Node {
             transport,
             http,
             heads,
+            alone,
         })
     }
 
@@ -230,7 +261,7 @@ impl Node {
     pub async fn run(self, stop: CancellationToken) -> Result<(), NodeError> {
         let journal = self.journal.clone();
         let transport = self.transport.0.clone();
-        let mut loops = self.start(&stop);
+        let (mut loops, _alone) = self.start(&stop);
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
             ended = loops.join_next() => match ended {
@@ -250,7 +281,7 @@ impl Node {
         ended
     }
 
-    fn start(self, stop: &CancellationToken) -> JoinSet<Result<(), NodeError>> {
+    fn start(self, stop: &CancellationToken) -> (JoinSet<Result<(), NodeError>>, Alone) {
         let Self {
             config,
             operator,
@@ -264,6 +295,7 @@ impl Node {
             transport: (transport, incoming),
             http,
             heads,
+            alone,
         } = self;
         let id = ServiceId::from(config.service);
         let metrics = Metrics::default();
@@ -294,6 +326,14 @@ impl Node {
             metrics: metrics.clone(),
             status: status.clone(),
             poll,
+            witness: Witness::new(operator, Arc::clone(&service), journal.clone()),
+        };
+        let funds = Funds {
+            me: operator,
+            service: Arc::clone(&service),
+            least_gwei: config.chain.balance_min_gwei,
+            status: status.clone(),
+            metrics: metrics.clone(),
         };
         let supply = Supply {
             workflows: Arc::clone(&workflows),
@@ -318,6 +358,7 @@ impl Node {
             (submit, metrics.clone()),
         );
         let submitter = Submitter { service, journal: journal.clone(), transactions, metrics: metrics.clone() };
+        let (old, days, i, j) = (journal.clone(), config.storage.retention_days, stop.clone(), stop.clone());
         let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
         let mut loops = JoinSet::new();
         let of = || stop.clone();
@@ -326,6 +367,11 @@ impl Node {
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
         loops.spawn(async move { Ok(submitter.run(due, c).await?) });
         loops.spawn(async move { Ok(source.run(d).await?) });
+        loops.spawn(async move { Ok(retention::run(old, days, i).await?) });
+        loops.spawn(async move {
+            funds.run(j).await;
+            Ok(())
+        });
         loops.spawn(async move {
             oracle.run(f).await;
             Ok(())
@@ -343,8 +389,30 @@ impl Node {
         loops.spawn(receive(incoming, agree, metrics));
         loops.spawn(serve(http, api, e));
         tracing::info!(service = %id, %operator, "running");
-        loops
+        (loops, alone)
     }
+}
+
+/// A journal that was just made knows nothing of what this operator signed before, be it with another journal: it signs what is asked for from
+/// now on.
+async fn give_floor(journal: &Journal, service: &ServiceReader) -> Result<(), NodeError> {
+    if journal.floor().await?.is_none() {
+        let floor = journal.raise_floor(present(service).await?).await?;
+        tracing::info!(
+            tasks = floor.number,
+            "the journal is new: tasks that were asked for before are left to the other operators"
+        );
+    }
+    Ok(())
+}
+
+/// The floor below all that was asked for so far, as far as the endpoint knows.
+///
+/// # Errors
+/// [`ServiceError::Rpc`].
+pub async fn present(service: &ServiceReader) -> Result<Floor, ServiceError> {
+    let before = service.client().latest_block().await?.timestamp;
+    Ok(Floor { number: service.task_count().await?, before })
 }
 
 /// Compiled code stays beside the journal. Components compute on as many threads as there are cores, below journal and network.

@@ -23,6 +23,7 @@ use crate::journal::{self, Fate, Journal, JournalError, Outcome, PendingLeaf, Re
 use crate::metrics::Metrics;
 use crate::status::Status;
 use crate::transport::{Peer, PeerKey, Transport};
+use crate::witness::Witness;
 
 /// Longest time between two looks at who the other operators are, and which tasks have expired without a result.
 const HOUSEKEEPING_MAX: Duration = Duration::from_secs(30);
@@ -71,6 +72,7 @@ pub(crate) struct Source {
     pub(crate) metrics: Metrics,
     pub(crate) status: Status,
     pub(crate) poll: Duration,
+    pub(crate) witness: Witness,
 }
 
 impl Source {
@@ -156,6 +158,9 @@ impl Source {
     }
 
     async fn resume_task(&mut self, record: TaskRecord) -> Result<(), SourceError> {
+        if record.is_below_floor {
+            return Ok(());
+        }
         let is_open = record.is_open(clock::unix_seconds());
         let TaskRecord { recorded, outcome, pending, .. } = record;
         if let Some(pending) = pending {
@@ -183,6 +188,10 @@ impl Source {
         let tasks: Vec<_> = span.events.iter().filter_map(task_of).collect();
         let fates: Vec<_> = span.events.iter().filter_map(fate_of).collect();
         self.check_manifests(&span.events);
+        let mut backoff = backoff();
+        while let Err(error) = self.witness.look(&span.events).await {
+            self.wait_out(error, &mut backoff).await?;
+        }
         let new = self.record(&tasks, &fates, span.cursor).await?;
         self.metrics.tasks.inc_by(new.len() as u64);
         self.metrics.block.set(span.cursor.block_number);

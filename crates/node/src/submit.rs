@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
-use tandem_chain::{Delivery, SendError, ServiceReader, TaskOutput, TransactionManager, TransactionStatus};
+use tandem_chain::{
+    Delivery, SendError, ServiceReader, TaskOutput, TransactionManager, TransactionOutcome, TransactionStatus,
+};
 use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable};
 use tandem_types::{Batch, BatchEntry, TaskId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::agree::Due;
-use crate::journal::{Journal, JournalError, Outcome};
+use crate::journal::{Journal, JournalError, Outcome, Submission};
 use crate::metrics::{Metrics, SubmissionOutcome};
 use crate::source::chain_of;
 
@@ -27,6 +29,14 @@ enum What {
 }
 
 impl What {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Veto => "veto",
+            Self::Final => "final",
+        }
+    }
+
     fn done(self) -> SubmissionOutcome {
         match self {
             Self::Batch => SubmissionOutcome::Delivered,
@@ -74,7 +84,7 @@ impl Submitter {
             return Ok(());
         };
         match Delivery::encode(self.service.id(), certified, keys, &outputs) {
-            Ok(delivery) => self.send(What::Batch, &delivery).await,
+            Ok(delivery) => self.send((What::Batch, outputs.len()), &delivery).await,
             Err(error) => tracing::error!(%root, %error, "the journal's results are not those that were certified"),
         }
         Ok(())
@@ -84,19 +94,19 @@ impl Submitter {
         if let Some(record) = self.journal.task(task).await? {
             let number = record.recorded.task.number;
             let veto = Delivery::veto(self.service.id(), number, certified, keys);
-            self.send(What::Veto, &veto).await;
+            self.send((What::Veto, 1), &veto).await;
         }
         Ok(())
     }
 
     async fn finalize(&self, entries: &[BatchEntry]) -> Result<(), JournalError> {
         if let Some(outputs) = self.outputs(entries).await? {
-            self.send(What::Final, &Delivery::finalize(self.service.id(), &outputs)).await;
+            self.send((What::Final, outputs.len()), &Delivery::finalize(self.service.id(), &outputs)).await;
         }
         Ok(())
     }
 
-    async fn send(&self, what: What, delivery: &Delivery) {
+    async fn send(&self, (what, results): (What, usize), delivery: &Delivery) {
         match delivery.submit(&self.transactions).await {
             Ok(outcome) => {
                 let succeeded = outcome.status == TransactionStatus::Succeeded;
@@ -104,8 +114,25 @@ impl Submitter {
                 self.metrics.submitted(if succeeded { what.done() } else { SubmissionOutcome::Superseded });
                 let (tx, gas, block) = (outcome.tx_hash, outcome.gas_used, outcome.block_number);
                 tracing::info!(?what, %tx, gas, block, succeeded, "submitted");
+                self.keep_cost((what, results), &outcome).await;
             }
             Err(error) => self.failed(what, &error),
+        }
+    }
+
+    /// A cost that cannot be kept is no reason to deliver less.
+    async fn keep_cost(&self, (what, results): (What, usize), outcome: &TransactionOutcome) {
+        let submission = Submission {
+            tx_hash: outcome.tx_hash,
+            kind: what.kind(),
+            results,
+            block_number: outcome.block_number,
+            gas: outcome.gas_used,
+            gas_price: outcome.effective_gas_price,
+            is_success: outcome.status == TransactionStatus::Succeeded,
+        };
+        if let Err(error) = self.journal.record_submission(submission).await {
+            tracing::warn!(%error, tx = %outcome.tx_hash, "the journal does not keep what a transaction cost");
         }
     }
 

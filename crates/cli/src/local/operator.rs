@@ -253,6 +253,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             confirmations: 0,
             poll_ms: 50,
             fee_max_gwei: 500,
+            balance_min_gwei: 50_000_000,
             refresh_tables: true,
             access: AccessConfig::default(),
         },
@@ -260,6 +261,8 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
         network: NetworkConfig { listen: any_port(), http: any_port() },
         storage: StorageConfig {
             data: "data".into(),
+            guard: None,
+            retention_days: 30,
             manifests: options.directory.join("manifests"),
             components: options.directory.join("components"),
         },

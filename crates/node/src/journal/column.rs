@@ -4,7 +4,7 @@ use std::error::Error;
 
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Type};
-use tandem_types::{Address, B256};
+use tandem_types::{Address, B256, Weight};
 
 /// A 64-bit word as SQLite holds it: the same bits, so that any word of the chain fits.
 pub(super) fn signed(word: u64) -> i64 {
@@ -21,6 +21,16 @@ impl Columns<'_, '_> {
 
     pub(super) fn word(&self, name: &str) -> rusqlite::Result<u64> {
         Ok(self.get::<i64>(name)?.cast_unsigned())
+    }
+
+    pub(super) fn word_or_null(&self, name: &str) -> rusqlite::Result<Option<u64>> {
+        Ok(self.get::<Option<i64>>(name)?.map(i64::cast_unsigned))
+    }
+
+    /// A weight, which has 96 bits, as decimal text.
+    pub(super) fn weight(&self, name: &str) -> rusqlite::Result<Weight> {
+        let units = self.text(name, str::parse::<u128>)?;
+        Weight::new(units).map_err(|error| self.refused(name, error))
     }
 
     pub(super) fn hash(&self, name: &str) -> rusqlite::Result<B256> {

@@ -1,5 +1,6 @@
 //! What can go wrong in the journal, and whether the node may go on.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use rusqlite::ErrorCode;
 use tandem_engine::store::StoreError;
 use tandem_types::{ResultLeaf, TaskId};
 
-use super::Identity;
+use super::{Doubt, Floor, Identity};
 
 /// Why the journal does not open.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,16 @@ pub enum OpenError {
         /// Newest version that this program knows.
         known: u32,
     },
+    /// An older version of Tandem wrote it, and it was to be read only.
+    #[error("the journal in {} has schema version {found}, and is read from {known} on", directory.display())]
+    OlderSchema {
+        /// The data directory.
+        directory: PathBuf,
+        /// Version of the file.
+        found: u32,
+        /// Version that this program reads.
+        known: u32,
+    },
     /// It was made for another service or operator.
     #[error("the journal in {} belongs to {found}, not to {asked}", directory.display())]
     OtherIdentity {
@@ -56,9 +67,53 @@ pub enum OpenError {
         /// What the database says.
         source: StorageError,
     },
+    /// The journal may not know all that was signed, so nothing may be signed with it.
+    #[error("the journal in {} may not know all that this operator has signed", directory.display())]
+    Doubt {
+        /// The data directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        doubt: Doubt,
+    },
+    /// The guard file cannot be opened or written.
+    #[error("cannot use {} as the journal's guard", path.display())]
+    Guard {
+        /// The guard file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The system gives no thread.
     #[error("cannot start the journal's threads")]
     Thread(#[source] io::Error),
+}
+
+impl OpenError {
+    /// What the operator can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => {
+                "stop the other process first: one journal serves one node, and one node has one journal"
+            }
+            Self::Directory { .. } => "check the path, its owner and its rights; the node writes there",
+            Self::NotAJournal(_) => {
+                "set storage.data to the directory of the journal, or to one that does not exist yet"
+            }
+            Self::NewerSchema { .. } => {
+                "run the version of Tandem that wrote it, or a newer one: a journal does not go back"
+            }
+            Self::OlderSchema { .. } => "start the node once: it brings its journal up to date",
+            Self::OtherIdentity { .. } => "give every service and every operator a storage.data of its own",
+            Self::Doubt { .. } => {
+                "make sure that no other node runs with these keys, then `tandem operator db recover`: what may have been signed is left alone, and new \
+                 tasks are signed again"
+            }
+            Self::Guard { .. } => "check storage.guard, its owner and its rights; the node writes there",
+            Self::Storage { source, .. } => source.hint(),
+            Self::Thread(_) => "the system has no thread to spare: check its limits",
+        }
+    }
 }
 
 /// Why a command has no answer.
@@ -103,6 +158,28 @@ pub enum JournalError {
         /// The leaf of the vote that was refused.
         leaf: ResultLeaf,
     },
+    /// The task lies below the floor: this operator may have signed another result for it, and does not know.
+    #[error("task {task_id} lies below the floor, and may have been signed before: tasks after number {} are signed", floor.number)]
+    BelowFloor {
+        /// The task.
+        task_id: TaskId,
+        /// The floor.
+        floor: Floor,
+    },
+    /// The journal was just made, and does not know yet which tasks are new.
+    #[error("the journal has no floor yet, and signs nothing")]
+    NoFloor,
+    /// The journal may not know all that was signed.
+    #[error("nothing is signed any more: {0}")]
+    Doubted(String),
+    /// What is to be imported contradicts the journal, or itself.
+    #[error("line {line}: {problem}")]
+    Import {
+        /// Line of the file, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The task was never recorded.
     #[error("task {0} is not in the journal")]
     UnknownTask(TaskId),
@@ -122,9 +199,10 @@ impl JournalError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Storage(error) => error.is_fatal(),
-            Self::Stopped => true,
+            Self::Stopped | Self::Doubted(_) => true,
             Self::Conflict { .. } | Self::NotOwnResult { .. } | Self::UnknownTask(_) => false,
             Self::VetoOfOwn { .. } | Self::Vetoed { .. } | Self::Store(_) => false,
+            Self::BelowFloor { .. } | Self::NoFloor | Self::Import { .. } => false,
         }
     }
 }
@@ -161,9 +239,9 @@ pub enum StorageFault {
 pub struct StorageError {
     /// What kind of failure.
     pub fault: StorageFault,
-    /// What SQLite says.
+    /// What SQLite or the system says.
     #[source]
-    pub source: Arc<rusqlite::Error>,
+    pub source: Arc<dyn Error + Send + Sync>,
 }
 
 fn words(fault: StorageFault) -> &'static str {
@@ -179,6 +257,29 @@ fn words(fault: StorageFault) -> &'static str {
 }
 
 impl StorageError {
+    pub(super) fn new(fault: StorageFault, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { fault, source: Arc::new(source) }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self.fault {
+            StorageFault::Full => "make room on the disk of storage.data and start again: what was recorded is safe",
+            StorageFault::ReadOnly => {
+                "check the rights of storage.data and whether its disk is mounted read-only, then start again"
+            }
+            StorageFault::Corrupt => {
+                "the disk changed what was written: `tandem operator db check` says what is damaged; put a new directory in its place, then `tandem operator db \
+                 recover`"
+            }
+            StorageFault::Io => "check the disk of storage.data, then start again: what was recorded is safe",
+            StorageFault::Busy => "end the program that has the database locked",
+            StorageFault::Constraint | StorageFault::Other => {
+                "`tandem operator db check` says whether the journal is sound"
+            }
+        }
+    }
+
     /// Whether later commands cannot succeed either.
     pub fn is_fatal(&self) -> bool {
         !matches!(self.fault, StorageFault::Busy | StorageFault::Constraint)
@@ -187,7 +288,21 @@ impl StorageError {
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        Self { fault: classify(&error), source: Arc::new(error) }
+        Self::new(classify(&error), error)
+    }
+}
+
+/// A failure of the guard file is one of the journal.
+impl From<io::Error> for StorageError {
+    fn from(error: io::Error) -> Self {
+        let fault = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                StorageFault::Full
+            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StorageFault::ReadOnly,
+            _ => StorageFault::Io,
+        };
+        Self::new(fault, error)
     }
 }
 

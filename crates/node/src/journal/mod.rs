@@ -12,37 +12,63 @@
 //! * **Change its mind.** The first recorded result of a task is final: a second execution that returns other bytes is answered
 //!   with the first.
 //! * **Serve two.** A journal belongs to one service and one operator, and one process at a time has it open.
+//! * **Sign what it may have signed.** Below the [`Floor`] nothing new is signed. A journal that is older than its [guard](Place::guard) has seen
+//!   does not open, nor one that a certificate on the chain proves to be incomplete; see `docs/adr/0017`.
 //! * **Go on after a storage fault.** A full, read-only, failing or corrupt disk is a [fatal](JournalError::is_fatal) error, and
 //!   every later command is answered with it.
 //! * **Hold secrets.** Keys, passwords and the components' secrets never get here.
 
+mod check;
 mod column;
 mod error;
+mod exchange;
+mod floor;
+mod guard;
+mod history;
+mod offline;
 mod record;
+mod retention;
 mod schema;
 mod store;
 mod tasks;
 mod votes;
+mod witness;
 mod worker;
 
 #[cfg(test)]
+mod exchange_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod guard_tests;
+#[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tandem_types::{Batch, BatchEntry, Epoch, TaskId};
 use tokio::sync::{mpsc, oneshot};
 
+pub use check::{Checked, Fault};
 pub use error::{JournalError, OpenError, StorageError, StorageFault};
+pub use exchange::Exchanged;
+pub use floor::Floor;
+use guard::Guard;
+pub use guard::{Doubt, Place};
+pub use history::{Submission, TASK_STATES, TASKS_MAX, TaskCertificate, TaskCost, TaskLife, TaskQuery, TaskSummary};
+pub use offline::Offline;
 pub(crate) use record::bearable;
 pub use record::{
     Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Fate, Identity, Outcome, PendingLeaf, RecordedTask, Settlement,
     TaskCounts, TaskPosition, TaskRecord, UnknownFailureKind,
 };
+pub use retention::Pruned;
+use schema::{Lock, Trust};
 pub use tasks::OPEN_TASKS_PER_PAGE;
+pub use witness::{Certified, Testimony};
 use worker::{Command, Worker};
 
 /// Commands that may wait before callers do.
@@ -58,21 +84,52 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in `directory`, creating both when they do not exist. Blocks on the disk.
+    /// Opens the journal at `place`, creating what does not exist. Blocks on the disk, and reads all of the file once. A journal that is new has no
+    /// floor, and signs nothing until [`raise_floor`](Self::raise_floor).
     ///
     /// # Errors
-    /// [`OpenError`] when another process has it open, when it belongs to another service or operator or to a newer version,
-    /// and when the disk fails.
-    pub fn open(directory: &Path, identity: Identity) -> Result<Self, OpenError> {
-        let lock = schema::lock(directory)?;
-        let writer = schema::open_writer(directory, identity)?;
-        let reader = schema::open_reader(directory)?;
+    /// [`OpenError`] when another process has it open, when it belongs to another service or operator or to a newer version, when it may not
+    /// know all that was signed, and when the disk fails or is damaged.
+    pub fn open(place: &Place, identity: Identity) -> Result<Self, OpenError> {
+        Self::open_with(place, identity, Trust::Proven)
+    }
+
+    /// Opens the journal although it may not know all that was signed: a person says that nothing else signs with this operator's keys.
+    /// What may have been signed, up to `floor` and up to what the journal has seen, is not signed anew; the guard is written anew.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for doubts.
+    pub fn recover(place: &Place, identity: Identity, floor: Floor) -> Result<Self, OpenError> {
+        Self::open_with(place, identity, Trust::Recovered(floor))
+    }
+
+    fn open_with(place: &Place, identity: Identity, trust: Trust) -> Result<Self, OpenError> {
+        let lock = schema::lock(&place.data)?;
+        let (writer, guard) = schema::open_writer(place, identity, trust)?;
+        let reader = schema::open_reader(&place.data)?;
         let fault = Arc::default();
+        let held = (Some(guard), Some(lock));
         Ok(Self {
-            writer: spawn("journal-writer", writer, TransactionBehavior::Immediate, Some(lock), &fault)?,
-            reader: spawn("journal-reader", reader, TransactionBehavior::Deferred, None, &fault)?,
+            writer: spawn("journal-writer", (writer, TransactionBehavior::Immediate), held, &fault)?,
+            reader: spawn("journal-reader", (reader, TransactionBehavior::Deferred), (None, None), &fault)?,
             fault,
         })
+    }
+
+    /// The mark up to which nothing new is signed; none in a journal that was just made.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn floor(&self) -> Result<Option<Floor>, JournalError> {
+        self.read(floor::read).await
+    }
+
+    /// Raises the floor, and returns where it is then: it never sinks.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn raise_floor(&self, to: Floor) -> Result<Floor, JournalError> {
+        self.write(move |connection| floor::raise(connection, to)).await
     }
 
     /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and what
@@ -105,6 +162,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Conflict`] when a task of the batch was signed with another leaf, [`JournalError::NotOwnResult`] when the
     /// batch says other than this operator's recorded result, [`JournalError::Vetoed`] when this operator vetoed it,
+    /// [`JournalError::BelowFloor`] and [`JournalError::NoFloor`] when it may have been signed before, [`JournalError::Doubted`],
     /// [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing of the
     /// vote is recorded then.
     pub async fn record_vote(&self, epoch: Epoch, batch: Batch) -> Result<(), JournalError> {
@@ -116,6 +174,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::VetoOfOwn`] when the result is this operator's own, was voted for, or this operator has none;
+    /// [`JournalError::BelowFloor`] and [`JournalError::NoFloor`] when it may have been voted for, [`JournalError::Doubted`],
     /// [`JournalError::Storage`] or [`JournalError::Stopped`]. Nothing is recorded then.
     pub async fn record_veto(&self, epoch: Epoch, entry: BatchEntry) -> Result<(), JournalError> {
         self.write(move |connection| votes::record_veto(connection, epoch, entry)).await
@@ -208,13 +267,12 @@ impl Journal {
 
 fn spawn(
     name: &str,
-    connection: Connection,
-    behavior: TransactionBehavior,
-    lock: Option<File>,
+    (connection, behavior): (Connection, TransactionBehavior),
+    (guard, lock): (Option<Guard>, Option<Lock>),
     fault: &Arc<OnceLock<StorageError>>,
 ) -> Result<mpsc::Sender<Command>, OpenError> {
     let (sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
-    let worker = Worker { connection, behavior, fault: Arc::clone(fault), _lock: lock };
+    let worker = Worker { connection, behavior, fault: Arc::clone(fault), guard, _lock: lock };
     std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run(commands)).map_err(OpenError::Thread)?;
     Ok(sender)
 }

@@ -207,6 +207,8 @@ pub struct TaskRecord {
     pub outcome: Option<Outcome>,
     /// The leaf that was voted for, if any was.
     pub signed: Option<ResultLeaf>,
+    /// Whether it was not signed and never will be, because it may have been signed before: it lies below the [`Floor`](super::Floor).
+    pub is_below_floor: bool,
     /// The result that waits for vetoes, or did.
     pub pending: Option<PendingLeaf>,
     /// How it ended, if it did.
@@ -232,8 +234,8 @@ impl TaskRecord {
     }
 }
 
-/// Tasks by state. Every recorded task is in exactly one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Tasks by state. Every recorded task is in exactly one; those that ended are counted also when they are forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TaskCounts {
     /// Open, not executed yet.
     pub waiting: u64,

@@ -76,13 +76,16 @@ mod tests {
     use tandem_types::{Address, OperatorId, ServiceId};
     use tempfile::TempDir;
 
-    use super::super::Identity;
+    use super::super::{Identity, Place};
     use super::*;
 
     fn open(directory: &Path) -> Journal {
         let service = ServiceId { chain_id: 1, manager: Address::ZERO };
-        Journal::open(directory, Identity { service, operator: OperatorId(Address::ZERO) })
-            .expect("the directory is free")
+        Journal::open(
+            &Place::beside(&directory.join("data")),
+            Identity { service, operator: OperatorId(Address::ZERO) },
+        )
+        .expect("the directory is free")
     }
 
     fn fresh() -> (TempDir, Journal) {
@@ -110,7 +113,8 @@ mod tests {
         assert_eq!(journal.run(increment(), limits).await, Ok(Answer::Count(1)));
         // What a killed process leaves behind: the files as they are after the answer, without a close.
         let copy = tempfile::tempdir().expect("there is room for a directory");
-        for file in ["journal.sqlite", "journal.sqlite-wal"] {
+        std::fs::create_dir(copy.path().join("data")).expect("made");
+        for file in ["data/journal.sqlite", "data/journal.sqlite-wal", "data.guard"] {
             std::fs::copy(directory.path().join(file), copy.path().join(file)).expect("the file is there");
         }
         assert_eq!(open(copy.path()).run(increment(), limits).await, Ok(Answer::Count(2)));

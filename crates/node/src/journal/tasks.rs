@@ -128,11 +128,12 @@ fn bounded(outcome: Outcome) -> Outcome {
 /// Writes unless a result is there; rows written.
 fn write_outcome(connection: &Connection, task_id: TaskId, outcome: &Outcome) -> rusqlite::Result<usize> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO outcome (task_id, kind, fuel, component, leaf, payload, elapsed_ms, failure, message)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO outcome (task_id, kind, fuel, component, leaf, payload, elapsed_ms, failure, message, recorded_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, unixepoch())
          ON CONFLICT (task_id) DO UPDATE SET
             kind = excluded.kind, fuel = excluded.fuel, component = excluded.component, leaf = excluded.leaf,
-            payload = excluded.payload, elapsed_ms = excluded.elapsed_ms, failure = excluded.failure, message = excluded.message
+            payload = excluded.payload, elapsed_ms = excluded.elapsed_ms, failure = excluded.failure, message = excluded.message,
+            recorded_at = excluded.recorded_at
          WHERE outcome.kind = 'failed'",
     )?;
     let task_id = task_id.0.as_slice();
@@ -225,7 +226,9 @@ macro_rules! select_records {
     ($tasks:literal) => {
         concat!(
             "SELECT task.*, outcome.kind, outcome.fuel, outcome.component, outcome.leaf, outcome.payload, outcome.elapsed_ms,
-                    outcome.failure, outcome.message, signed.leaf AS signed_leaf
+                    outcome.failure, outcome.message, signed.leaf AS signed_leaf,
+                    signed.leaf IS NULL AND EXISTS (SELECT 1 FROM floor WHERE task.number <= floor.number
+                        OR coalesce(task.block_time, task.recorded_at) < floor.before) AS is_below_floor
              FROM task LEFT JOIN outcome USING (task_id) LEFT JOIN signed USING (task_id) ",
             $tasks
         )
@@ -252,6 +255,7 @@ fn record_of(row: &Row<'_>) -> rusqlite::Result<TaskRecord> {
         recorded: recorded_of(&columns)?,
         outcome: if columns.get::<Option<String>>("kind")?.is_some() { Some(outcome_of(&columns)?) } else { None },
         signed: columns.hash_or_null("signed_leaf")?.map(ResultLeaf),
+        is_below_floor: columns.get("is_below_floor")?,
         pending: pending_of(&columns)?,
         settlement: settlement_of(&columns)?,
     })

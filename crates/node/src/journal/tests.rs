@@ -12,28 +12,38 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-const CHAIN: u64 = 31_337;
+pub(super) const CHAIN: u64 = 31_337;
 /// Set for the process that is to be killed.
 const VICTIM_DIRECTORY: &str = "TANDEM_TEST_VICTIM_JOURNAL";
 
-fn identity(operator: u8) -> Identity {
+pub(super) fn identity(operator: u8) -> Identity {
     Identity {
         service: ServiceId { chain_id: CHAIN, manager: Address::repeat_byte(0x5e) },
         operator: OperatorId(Address::repeat_byte(operator)),
     }
 }
 
-fn open(directory: &Path) -> Journal {
-    Journal::open(directory, identity(1)).expect("the directory is free and the journal is its own")
+pub(super) fn place(directory: &Path) -> Place {
+    Place { data: directory.join("data"), guard: directory.join("elsewhere/guard") }
 }
 
-fn fresh() -> (TempDir, Journal) {
+pub(super) fn try_open(directory: &Path) -> Result<Journal, OpenError> {
+    Journal::open(&place(directory), identity(1))
+}
+
+pub(super) fn open(directory: &Path) -> Journal {
+    try_open(directory).expect("the directory is free and the journal is its own")
+}
+
+/// A journal that has just been made, and signs every task.
+pub(super) async fn fresh() -> (TempDir, Journal) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let journal = open(directory.path());
+    journal.raise_floor(Floor::default()).await.expect("recorded");
     (directory, journal)
 }
 
-fn task(number: u64) -> RecordedTask {
+pub(super) fn task(number: u64) -> RecordedTask {
     let task = Task {
         number,
         workflow: "score".parse().expect("a name"),
@@ -54,15 +64,15 @@ fn task(number: u64) -> RecordedTask {
     }
 }
 
-fn id(number: u64) -> TaskId {
+pub(super) fn id(number: u64) -> TaskId {
     task(number).task_id
 }
 
-fn cursor(block_number: u64) -> Cursor {
+pub(super) fn cursor(block_number: u64) -> Cursor {
     Cursor { chain_id: CHAIN, block_number, block_hash: B256::repeat_byte(5) }
 }
 
-fn result(leaf: u8) -> Outcome {
+pub(super) fn result(leaf: u8) -> Outcome {
     Outcome::Result {
         component: ComponentDigest(B256::repeat_byte(6)),
         leaf: ResultLeaf(B256::repeat_byte(leaf)),
@@ -76,31 +86,31 @@ fn failure(message: &str) -> Outcome {
     Outcome::Failed { kind: FailureKind::Source, message: message.to_owned(), fuel: 9 }
 }
 
-fn entry(number: u64, leaf: u8) -> BatchEntry {
+pub(super) fn entry(number: u64, leaf: u8) -> BatchEntry {
     BatchEntry { task_id: id(number), leaf: ResultLeaf(B256::repeat_byte(leaf)) }
 }
 
-fn pending(leaf: u8, until: u64) -> PendingLeaf {
+pub(super) fn pending(leaf: u8, until: u64) -> PendingLeaf {
     PendingLeaf { leaf: ResultLeaf(B256::repeat_byte(leaf)), until }
 }
 
-fn vetoed() -> Settlement {
+pub(super) fn vetoed() -> Settlement {
     Settlement::Vetoed { tx_hash: B256::repeat_byte(8), block: 5 }
 }
 
 /// A batch that says, of the task of each number, that its leaf is of the byte beside it.
-fn batch(says: &[(u64, u8)]) -> Batch {
+pub(super) fn batch(says: &[(u64, u8)]) -> Batch {
     let mut entries: Vec<_> = says.iter().map(|&(number, leaf)| entry(number, leaf)).collect();
     entries.sort_by_key(|entry| entry.task_id);
     Batch::new(entries).expect("ascending by task")
 }
 
-async fn record(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
+pub(super) async fn record(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
     let tasks = numbers.into_iter().map(task).collect();
     journal.record_span(tasks, vec![], cursor(1)).await.expect("recorded");
 }
 
-async fn record_results(journal: &Journal, results: &[(u64, u8)]) {
+pub(super) async fn record_results(journal: &Journal, results: &[(u64, u8)]) {
     record(journal, results.iter().map(|&(number, _)| number)).await;
     for &(number, leaf) in results {
         journal.record_outcome(id(number), result(leaf)).await.expect("recorded");
@@ -111,22 +121,22 @@ async fn record_fate(journal: &Journal, number: u64, fate: Fate) {
     journal.record_span(vec![], vec![(id(number), fate)], cursor(1)).await.expect("recorded");
 }
 
-async fn signed(journal: &Journal, number: u64) -> Option<ResultLeaf> {
+pub(super) async fn signed(journal: &Journal, number: u64) -> Option<ResultLeaf> {
     journal.task(id(number)).await.expect("read").expect("recorded").signed
 }
 
-fn leaf(byte: u8) -> Option<ResultLeaf> {
+pub(super) fn leaf(byte: u8) -> Option<ResultLeaf> {
     Some(ResultLeaf(B256::repeat_byte(byte)))
 }
 
 /// A second connection, as an operator with `sqlite3` would have.
-fn outside(directory: &TempDir) -> Connection {
-    Connection::open(directory.path().join("journal.sqlite")).expect("the file is a database")
+pub(super) fn outside(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join("data/journal.sqlite")).expect("the file is a database")
 }
 
 #[tokio::test]
 async fn everything_recorded_is_read_back() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     let mut odd = task(7);
     odd.task.deadline = u64::MAX;
     odd.input = vec![];
@@ -145,10 +155,18 @@ async fn everything_recorded_is_read_back() {
         recorded: task(8),
         outcome: Some(result(1)),
         signed: leaf(1),
+        is_below_floor: false,
         pending: Some(pending(1, u64::MAX)),
         settlement: Some(delivered),
     };
-    let first = TaskRecord { recorded: odd, outcome: None, signed: None, pending: None, settlement: None };
+    let first = TaskRecord {
+        recorded: odd,
+        outcome: None,
+        signed: None,
+        is_below_floor: false,
+        pending: None,
+        settlement: None,
+    };
     assert_eq!(journal.task(id(7)).await.expect("read"), Some(first));
     assert_eq!(journal.task(id(8)).await.expect("read"), Some(second));
     assert_eq!(journal.task(id(9)).await.expect("read"), None);
@@ -158,7 +176,7 @@ async fn everything_recorded_is_read_back() {
 
 #[tokio::test]
 async fn known_tasks_stay_and_only_new_ones_are_returned() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     let mut again = task(1);
     again.input = b"other".to_vec();
@@ -169,7 +187,7 @@ async fn known_tasks_stay_and_only_new_ones_are_returned() {
 
 #[tokio::test]
 async fn reorganisation_moves_tasks_without_a_result() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     record(&journal, [2]).await;
     let moved = |number| RecordedTask {
@@ -186,7 +204,7 @@ async fn reorganisation_moves_tasks_without_a_result() {
 
 #[tokio::test]
 async fn tasks_ends_and_cursor_are_recorded_together_or_not_at_all() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record(&journal, [1]).await;
     let refuse =
         "CREATE TRIGGER refuse BEFORE INSERT ON task WHEN NEW.number = 13 BEGIN SELECT RAISE(ABORT, 'no'); END";
@@ -205,7 +223,7 @@ async fn tasks_ends_and_cursor_are_recorded_together_or_not_at_all() {
 
 #[tokio::test]
 async fn first_result_is_final() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     assert_eq!(journal.record_outcome(id(1), result(1)).await.expect("recorded"), result(1));
     for later in [result(2), failure("too late")] {
@@ -215,7 +233,7 @@ async fn first_result_is_final() {
 
 #[tokio::test]
 async fn failure_gives_way_to_what_comes_later() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     for outcome in [failure("first"), failure("second"), result(1)] {
         assert_eq!(journal.record_outcome(id(1), outcome.clone()).await.expect("recorded"), outcome);
@@ -224,7 +242,7 @@ async fn failure_gives_way_to_what_comes_later() {
 
 #[tokio::test]
 async fn long_message_is_cut_at_a_character() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     let kept = journal.record_outcome(id(1), failure(&format!("x{}", "é".repeat(600)))).await.expect("recorded");
     assert_eq!(kept, failure(&format!("x{}", "é".repeat(511))));
@@ -232,7 +250,7 @@ async fn long_message_is_cut_at_a_character() {
 
 #[tokio::test]
 async fn what_is_said_of_unknown_tasks_is_refused() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     let outcome = journal.record_outcome(id(1), result(1)).await;
     assert!(matches!(outcome, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
     let settled = journal.settle(id(1), Settlement::Expired).await;
@@ -243,7 +261,7 @@ async fn what_is_said_of_unknown_tasks_is_refused() {
 
 #[tokio::test]
 async fn same_vote_again_is_accepted() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1), (2, 2)]).await;
     journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
     journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("the same again");
@@ -253,7 +271,7 @@ async fn same_vote_again_is_accepted() {
 
 #[tokio::test]
 async fn vote_for_a_second_result_is_refused_whole() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1), (2, 2), (3, 3)]).await;
     journal.record_vote(Epoch(1), batch(&[(2, 2)])).await.expect("recorded");
     let refused = journal.record_vote(Epoch(2), batch(&[(1, 1), (2, 9), (3, 3)])).await;
@@ -270,7 +288,7 @@ async fn vote_for_a_second_result_is_refused_whole() {
 
 #[tokio::test]
 async fn vote_for_other_than_the_own_result_is_refused() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     record(&journal, [2, 3]).await;
     journal.record_outcome(id(3), failure("no result")).await.expect("recorded");
@@ -287,20 +305,23 @@ async fn vote_for_other_than_the_own_result_is_refused() {
 
 #[tokio::test]
 async fn database_itself_refuses_a_second_leaf_and_a_second_result() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
     let outside = outside(&directory);
-    let veto = "INSERT INTO vetoed VALUES (zeroblob(32), randomblob(32), 1, 0)";
+    let veto =
+        "INSERT INTO vetoed (task_id, leaf, epoch, number, asked_at) VALUES (zeroblob(32), randomblob(32), 1, 1, 1)";
     outside.execute(veto, []).expect("a veto of a task that was not signed");
     for sql in [
         "UPDATE signed SET leaf = zeroblob(32)",
-        "INSERT INTO signed SELECT task_id, zeroblob(32), epoch, root FROM signed",
+        "INSERT INTO signed SELECT task_id, zeroblob(32), epoch, root, number, asked_at, 0, 0 FROM signed",
+        "DELETE FROM signed",
+        "DELETE FROM vetoed",
         "UPDATE outcome SET leaf = zeroblob(32)",
         "UPDATE outcome SET kind = 'failed'",
-        "INSERT INTO vetoed SELECT task_id, leaf, epoch, 0 FROM signed",
+        "INSERT INTO vetoed SELECT task_id, leaf, epoch, 1, 1, 0, 0 FROM signed",
         "UPDATE vetoed SET leaf = zeroblob(32)",
-        "INSERT INTO signed SELECT zeroblob(32), leaf, epoch, zeroblob(32) FROM vetoed",
+        "INSERT INTO signed SELECT task_id, leaf, epoch, zeroblob(32), 1, 1, 0, 0 FROM vetoed",
     ] {
         let error = outside.execute(sql, []).expect_err(sql);
         assert_eq!(StorageError::from(error).fault, StorageFault::Constraint, "{sql}");
@@ -309,7 +330,7 @@ async fn database_itself_refuses_a_second_leaf_and_a_second_result() {
 
 #[tokio::test]
 async fn word_of_the_chain_replaces_any_end_and_nothing_else_does() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     let delivered = |block| Settlement::Delivered { tx_hash: B256::repeat_byte(1), block, handled: true };
     for (asked, kept) in [
@@ -328,7 +349,7 @@ async fn word_of_the_chain_replaces_any_end_and_nothing_else_does() {
 
 #[tokio::test]
 async fn pending_result_keeps_its_task_open_until_the_chain_ends_it() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     journal.settle(id(1), Settlement::Expired).await.expect("recorded");
     record_fate(&journal, 1, Fate::Pending(pending(2, 90))).await;
@@ -345,7 +366,14 @@ async fn pending_result_keeps_its_task_open_until_the_chain_ends_it() {
 
 #[test]
 fn task_is_open_until_its_deadline_and_while_its_result_waits() {
-    let mut record = TaskRecord { recorded: task(1), outcome: None, signed: None, pending: None, settlement: None };
+    let mut record = TaskRecord {
+        recorded: task(1),
+        outcome: None,
+        signed: None,
+        is_below_floor: false,
+        pending: None,
+        settlement: None,
+    };
     let deadline = record.recorded.task.deadline;
     assert!(record.is_open(deadline) && !record.is_open(deadline + 1));
     assert!(!record.is_expired(deadline) && record.is_expired(deadline + 1));
@@ -358,7 +386,7 @@ fn task_is_open_until_its_deadline_and_while_its_result_waits() {
 
 #[tokio::test]
 async fn other_results_are_vetoed_and_the_own_is_not() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     record(&journal, [2]).await;
     journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect("recorded");
@@ -379,10 +407,10 @@ async fn other_results_are_vetoed_and_the_own_is_not() {
 
 #[tokio::test]
 async fn vetoed_result_is_never_signed() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     // Nobody gets there by the journal's own commands: a vetoed result is not the own one.
-    let veto = "INSERT INTO vetoed (task_id, leaf, epoch) SELECT task_id, leaf, 1 FROM outcome";
+    let veto = "INSERT INTO vetoed (task_id, leaf, epoch, number, asked_at) SELECT task_id, leaf, 1, 1, 1 FROM outcome";
     outside(&directory).execute(veto, []).expect("written");
     let refused = journal.record_vote(Epoch(1), batch(&[(1, 1)])).await;
     assert!(matches!(&refused, Err(error @ JournalError::Vetoed { .. }) if !error.is_fatal()), "{refused:?}");
@@ -391,7 +419,7 @@ async fn vetoed_result_is_never_signed() {
 
 #[tokio::test]
 async fn every_task_is_counted_in_one_state() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     record(&journal, 1..=8).await;
     journal.record_outcome(id(2), result(1)).await.expect("recorded");
     journal.record_outcome(id(3), failure("no")).await.expect("recorded");
@@ -407,7 +435,7 @@ async fn every_task_is_counted_in_one_state() {
 
 #[tokio::test]
 async fn open_tasks_come_in_order_page_by_page() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     let all = OPEN_TASKS_PER_PAGE as u64 + 10;
     record(&journal, (1..=all).rev()).await;
     journal.settle(id(5), Settlement::Expired).await.expect("recorded");
@@ -421,7 +449,7 @@ async fn open_tasks_come_in_order_page_by_page() {
 
 #[tokio::test]
 async fn failing_command_of_a_group_is_undone_alone() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     let (release, held) = std::sync::mpsc::channel::<()>();
     let hold = journal.write(move |_| {
         held.recv().expect("released");
@@ -447,12 +475,12 @@ async fn failing_command_of_a_group_is_undone_alone() {
 async fn concurrent_producers_are_all_answered() {
     const PRODUCERS: u64 = 32;
     const TASKS_EACH: u64 = 20;
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     let mut producers = JoinSet::new();
     for producer in 0..PRODUCERS {
         let journal = journal.clone();
         producers.spawn(async move {
-            for number in producer * TASKS_EACH..(producer + 1) * TASKS_EACH {
+            for number in producer * TASKS_EACH + 1..=(producer + 1) * TASKS_EACH {
                 record_results(&journal, &[(number, 1)]).await;
                 journal.record_vote(Epoch(1), batch(&[(number, 1)])).await.expect("recorded");
                 assert_eq!(signed(&journal, number).await, leaf(1), "an answered write is seen");
@@ -468,7 +496,7 @@ async fn concurrent_producers_are_all_answered() {
 
 #[tokio::test]
 async fn closed_journal_answers_so_and_can_be_opened_again() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     let other = journal.clone();
     journal.close().await;
     for closed in [journal.counts().await, other.counts().await] {
@@ -479,19 +507,19 @@ async fn closed_journal_answers_so_and_can_be_opened_again() {
 
 #[tokio::test]
 async fn directory_in_use_is_refused_by_name() {
-    let (directory, _journal) = fresh();
-    let error = Journal::open(directory.path(), identity(1)).expect_err("in use");
-    assert!(matches!(&error, OpenError::Locked(path) if path == directory.path()));
+    let (directory, _journal) = fresh().await;
+    let error = try_open(directory.path()).expect_err("in use");
+    assert!(matches!(&error, OpenError::Locked(path) if *path == place(directory.path()).data));
     assert!(error.to_string().contains(&directory.path().display().to_string()));
 }
 
 #[tokio::test]
 async fn journal_of_another_is_refused() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     journal.close().await;
     let elsewhere = Identity { service: ServiceId { chain_id: 1, ..identity(1).service }, ..identity(1) };
     for asked in [identity(2), elsewhere] {
-        let error = Journal::open(directory.path(), asked).expect_err("another's");
+        let error = Journal::open(&place(directory.path()), asked).expect_err("another's");
         assert!(matches!(error, OpenError::OtherIdentity { found, .. } if *found == identity(1)));
     }
     open(directory.path()).close().await;
@@ -499,93 +527,18 @@ async fn journal_of_another_is_refused() {
 
 #[tokio::test]
 async fn newer_schema_is_refused_and_left_alone() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     journal.close().await;
     outside(&directory).pragma_update(None, "user_version", 99).expect("written");
-    let error = Journal::open(directory.path(), identity(1)).expect_err("newer");
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error:?}");
+    let error = try_open(directory.path()).expect_err("newer");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: schema::VERSION, .. }), "{error:?}");
     let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
     assert_eq!(version, 99);
 }
 
-/// Makes a journal as version 1 of the schema had it, with a task of every state.
-fn write_version_1(directory: &TempDir) {
-    let old = outside(directory);
-    old.execute_batch(include_str!("schema/0001.sql")).expect("the script of version 1");
-    old.execute_batch(
-        "PRAGMA user_version = 1; PRAGMA application_id = 0x746e646d;
-         INSERT INTO meta VALUES (1, 31337, unhex(replace(hex(zeroblob(20)), '00', '5e')), unhex(replace(hex(zeroblob(20)), '00', '01')));
-         INSERT INTO cursor VALUES (31337, 77, zeroblob(32));
-         WITH RECURSIVE numbers (number) AS (VALUES (1) UNION ALL SELECT number + 1 FROM numbers WHERE number < 4)
-         INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps, input_hash,
-                           input, block_number)
-         SELECT CAST(printf('%032d', number) AS BLOB), number, 'score', zeroblob(32), zeroblob(20), zeroblob(20), 9, 6667, 6667,
-                zeroblob(32), x'', number
-         FROM numbers;
-         UPDATE task SET settled = 'delivered', tx_hash = zeroblob(32), tx_block = 7, handled = 1 WHERE number = 2;
-         UPDATE task SET settled = 'expired' WHERE number = 3;
-         INSERT INTO outcome (task_id, kind, fuel, component, leaf, payload, elapsed_ms)
-         SELECT task_id, 'result', 1, zeroblob(32), zeroblob(32), x'', 2 FROM task WHERE number < 3;
-         INSERT INTO signed SELECT task_id, leaf, 3, leaf FROM outcome;
-         INSERT INTO vote VALUES (3, zeroblob(32), 1, 0);",
-    )
-    .expect("rows of version 1");
-}
-
-#[tokio::test]
-async fn journal_of_version_1_is_migrated_and_loses_nothing() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    write_version_1(&directory);
-    let journal = open(directory.path());
-    let counts = TaskCounts { waiting: 1, executed: 1, delivered: 1, expired: 1, ..TaskCounts::default() };
-    assert_eq!(journal.counts().await.expect("read"), counts);
-    assert_eq!(journal.cursor(CHAIN).await.expect("read").map(|cursor| cursor.block_number), Some(77));
-    let open_tasks = journal.open_tasks(None).await.expect("read");
-    let [first, second] = open_tasks.as_slice() else { panic!("two are open: {open_tasks:?}") };
-    assert_eq!(first.recorded.task.requirement, Requirement::new(6_667, 6_667, 0).expect("below 10 000"));
-    assert_eq!((first.signed, second.signed), (Some(ResultLeaf(B256::ZERO)), None));
-    let delivered = Settlement::Delivered { tx_hash: B256::ZERO, block: 7, handled: true };
-    let second_id = TaskId(B256::from_slice(format!("{:032}", 2).as_bytes()));
-    let found = journal.task(second_id).await.expect("read").and_then(|record| record.settlement);
-    assert_eq!(found, Some(delivered));
-
-    // What the new version adds works on it, and what the old one refused is still refused.
-    let other = BatchEntry { task_id: first.recorded.task_id, leaf: ResultLeaf(B256::repeat_byte(1)) };
-    journal.record_veto(Epoch(4), other).await.expect("another result");
-    let twice = journal.record_vote(Epoch(4), Batch::new(vec![other]).expect("one is a batch")).await;
-    assert!(matches!(twice, Err(JournalError::Conflict { .. })), "{twice:?}");
-    journal.settle(first.recorded.task_id, vetoed()).await.expect("recorded");
-    let counts = TaskCounts { executed: 0, vetoed: 1, ..counts };
-    assert_eq!(journal.counts().await.expect("read"), counts);
-    let orphan =
-        "INSERT INTO outcome (task_id, kind, fuel, failure, message) VALUES (randomblob(32), 'failed', 0, 'task', '')";
-    let refused = journal.write(move |connection| Ok(connection.execute(orphan, [])?)).await;
-    assert!(refused.is_err(), "foreign keys are on again");
-    journal.close().await;
-    let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
-    assert_eq!(version, 3);
-    open(directory.path()).close().await;
-}
-
-#[test]
-fn database_of_something_else_is_refused() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    outside(&directory).execute_batch("CREATE TABLE recipe (name TEXT)").expect("written");
-    let error = Journal::open(directory.path(), identity(1)).expect_err("not a journal");
-    assert!(matches!(error, OpenError::NotAJournal(_)), "{error:?}");
-}
-
-#[test]
-fn file_that_is_no_database_is_corrupt() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    std::fs::write(directory.path().join("journal.sqlite"), [0x5a; 8192]).expect("written");
-    let error = Journal::open(directory.path(), identity(1)).expect_err("garbage");
-    assert!(matches!(&error, OpenError::Storage { source, .. } if source.fault == StorageFault::Corrupt), "{error:?}");
-}
-
 #[tokio::test]
 async fn full_disk_stops_the_journal_and_loses_nothing_answered() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record(&journal, [1]).await;
     journal
         .write(|connection| {
@@ -609,7 +562,7 @@ async fn full_disk_stops_the_journal_and_loses_nothing_answered() {
 
 #[tokio::test]
 async fn read_only_database_is_fatal() {
-    let (_directory, journal) = fresh();
+    let (_directory, journal) = fresh().await;
     journal.write(|connection| Ok(connection.pragma_update(None, "query_only", true)?)).await.expect("set");
     let error = journal.record_span(vec![task(1)], vec![], cursor(1)).await.expect_err("not writable");
     assert!(matches!(&error, JournalError::Storage(error) if error.fault == StorageFault::ReadOnly), "{error:?}");
@@ -618,16 +571,16 @@ async fn read_only_database_is_fatal() {
 
 #[tokio::test]
 async fn corrupt_pages_are_fatal() {
-    let (directory, journal) = fresh();
+    let (directory, journal) = fresh().await;
     record(&journal, 1..=500).await;
     journal.close().await;
-    let file = directory.path().join("journal.sqlite");
+    let file = directory.path().join("data/journal.sqlite");
     let mut bytes = std::fs::read(&file).expect("read");
     let pages = bytes.len() / 4096;
     bytes[30 * 4096..(pages - 1) * 4096].fill(0xee);
+    let journal = open(directory.path());
     std::fs::write(&file, bytes).expect("written");
 
-    let journal = open(directory.path());
     let mut after = None;
     let error = loop {
         match journal.open_tasks(after).await {
@@ -638,6 +591,10 @@ async fn corrupt_pages_are_fatal() {
     assert!(matches!(&error, JournalError::Storage(error) if error.fault == StorageFault::Corrupt), "{error:?}");
     let write = journal.record_span(vec![], vec![], cursor(2)).await.expect_err("nothing is written any more");
     assert!(write.is_fatal());
+    journal.close().await;
+    let error = try_open(directory.path()).expect_err("it is told before anything is signed");
+    assert!(matches!(&error, OpenError::Storage { source, .. } if source.fault == StorageFault::Corrupt), "{error:?}");
+    assert!(error.hint().contains("db check"), "{}", error.hint());
 }
 
 /// Runs itself as a second process that records, executes and votes as fast as it can, and kills that in the middle.
@@ -648,7 +605,7 @@ fn killed_process_loses_no_answered_write() {
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
     for round in 0..3 {
-        let answered = kill_after(directory.path(), round * 1_000_000, 300);
+        let answered = kill_after(directory.path(), round * 1_000_000 + 1, 300);
         let journal = open(directory.path());
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
@@ -690,6 +647,7 @@ fn record_until_killed(directory: &Path) {
     let journal = open(directory);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
+        journal.raise_floor(Floor::default()).await.expect("recorded");
         let mut producers = JoinSet::new();
         for producer in 0..16 {
             let journal = journal.clone();

@@ -1,11 +1,12 @@
 //! The journal's threads: each takes all commands that wait, runs them in one transaction, and answers after the commit.
 
-use std::fs::File;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::guard::Guard;
+use super::schema::{Lock, sequence};
 use super::{JournalError, StorageError};
 
 /// Most commands of one transaction.
@@ -65,8 +66,10 @@ pub(super) struct Worker {
     pub(super) behavior: TransactionBehavior,
     /// Set once, by the worker that meets a fatal fault.
     pub(super) fault: Arc<OnceLock<StorageError>>,
+    /// Of the one that writes. Follows every commit before anybody is answered.
+    pub(super) guard: Option<Guard>,
     /// Dropped after the connection, because fields are dropped in order.
-    pub(super) _lock: Option<File>,
+    pub(super) _lock: Option<Lock>,
 }
 
 impl Worker {
@@ -74,7 +77,7 @@ impl Worker {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         while let Some(first) = commands.blocking_recv() {
             let (jobs, close) = gather(first, &mut commands);
-            if let Err(error) = run_group(&mut self.connection, self.behavior, jobs, &self.fault) {
+            if let Err(error) = self.run_group(jobs) {
                 tracing::error!(error = %error, cause = %error.source, fatal = error.is_fatal(), "the journal failed");
                 if error.is_fatal() {
                     // Before the channel, so that whoever is told that the journal is closed finds the directory free.
@@ -90,6 +93,48 @@ impl Worker {
             }
         }
     }
+
+    /// Runs `jobs` in one transaction and answers all. After a fatal fault nothing of the group is kept, or nobody is told that it was, and the
+    /// fault is published before anybody is answered.
+    fn run_group(&mut self, jobs: Vec<Job>) -> Result<(), StorageError> {
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut waiting = jobs.into_iter();
+        let end = self.commit_group(&mut waiting, &mut answers);
+        if let Err(error) = &end {
+            if error.is_fatal() {
+                self.fault.get_or_init(|| error.clone());
+            }
+            answers.extend(waiting.map(|job| job(Err(error.clone())).1));
+        }
+        answers.into_iter().for_each(|answer| answer(end.clone()));
+        end
+    }
+
+    fn commit_group(
+        &mut self,
+        jobs: &mut dyn Iterator<Item = Job>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StorageError> {
+        // Rolls back when it is dropped without a commit.
+        let transaction = self.connection.transaction_with_behavior(self.behavior)?;
+        for job in jobs {
+            transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
+            let (verdict, answer) = job(Ok(&transaction));
+            answers.push(answer);
+            match verdict {
+                Verdict::Keep => {}
+                Verdict::Undo => _ = transaction.prepare_cached("ROLLBACK TO job")?.execute([])?,
+                Verdict::Abort(error) => return Err(error),
+            }
+            transaction.prepare_cached("RELEASE job")?.execute([])?;
+        }
+        let Some(guard) = self.guard.as_mut() else {
+            return Ok(transaction.commit()?);
+        };
+        let sequence = sequence(&transaction)?;
+        transaction.commit()?;
+        Ok(guard.advance(sequence)?)
+    }
 }
 
 /// The first command and all that wait behind it, up to the bound or a request to close.
@@ -104,47 +149,4 @@ fn gather(first: Command, commands: &mut mpsc::Receiver<Command>) -> (Vec<Job>, 
         next = if jobs.len() < GROUP_COMMANDS_MAX { commands.try_recv().ok() } else { None };
     }
     (jobs, None)
-}
-
-/// Runs `jobs` in one transaction and answers all. After a fatal fault nothing of the group is kept, and the fault is published
-/// before anybody is answered.
-fn run_group(
-    connection: &mut Connection,
-    behavior: TransactionBehavior,
-    jobs: Vec<Job>,
-    fault: &OnceLock<StorageError>,
-) -> Result<(), StorageError> {
-    let mut answers = Vec::with_capacity(jobs.len());
-    let mut waiting = jobs.into_iter();
-    let end = commit_group(connection, behavior, &mut waiting, &mut answers);
-    if let Err(error) = &end {
-        if error.is_fatal() {
-            fault.get_or_init(|| error.clone());
-        }
-        answers.extend(waiting.map(|job| job(Err(error.clone())).1));
-    }
-    answers.into_iter().for_each(|answer| answer(end.clone()));
-    end
-}
-
-fn commit_group(
-    connection: &mut Connection,
-    behavior: TransactionBehavior,
-    jobs: &mut dyn Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), StorageError> {
-    // Rolls back when it is dropped without a commit.
-    let transaction = connection.transaction_with_behavior(behavior)?;
-    for job in jobs {
-        transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
-        let (verdict, answer) = job(Ok(&transaction));
-        answers.push(answer);
-        match verdict {
-            Verdict::Keep => {}
-            Verdict::Undo => _ = transaction.prepare_cached("ROLLBACK TO job")?.execute([])?,
-            Verdict::Abort(error) => return Err(error),
-        }
-        transaction.prepare_cached("RELEASE job")?.execute([])?;
-    }
-    Ok(transaction.commit()?)
 }

@@ -157,7 +157,7 @@ fn hand_over(
 ) {
     let place = Place(Arc::new(place));
     for link in shared.peers.speakers(key) {
-        link.counters.received.add(1);
+        link.counters.count_received();
         let message = Message { operator: link.peer.operator, bytes: bytes.clone(), place: place.clone() };
         // It fails only when nobody will ever receive again.
         let _ = inbox.send(message);

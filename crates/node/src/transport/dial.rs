@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -88,7 +87,7 @@ fn pauses(limits: &TransportLimits) -> ExponentialBackoff {
 fn set_connected(link: &Link, shared: &Shared, connected: bool) {
     // A changed peer has another link with the same counters, which is the one to speak.
     if !(link.stop.is_cancelled() && connected) {
-        link.counters.connected.store(connected, Ordering::Relaxed);
+        link.counters.set_connected(connected);
     }
     shared.counters.changed.notify_waiters();
 }

@@ -27,6 +27,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -188,6 +189,11 @@ impl Transport {
             self.shared.counters.changed.notify_waiters();
         }
         Ok(())
+    }
+
+    /// Where each peer listens, as the chain says.
+    pub fn addresses(&self) -> BTreeMap<OperatorId, String> {
+        self.shared.peers.addresses()
     }
 
     /// What was sent and received so far, by peer. Counts of a peer begin anew when it comes back after a removal.

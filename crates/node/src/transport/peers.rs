@@ -155,6 +155,11 @@ impl Directory {
         }
     }
 
+    /// Where each peer listens, as the chain says.
+    pub(super) fn addresses(&self) -> BTreeMap<OperatorId, String> {
+        self.lock().links.iter().map(|(operator, link)| (*operator, link.peer.address.clone())).collect()
+    }
+
     pub(super) fn stats(&self) -> Vec<PeerStats> {
         let state = self.lock();
         let speaks = |key: PeerKey| state.inbound.get(&key).is_some_and(|from| from.connection.is_some());
@@ -169,7 +174,8 @@ impl Directory {
 }
 
 fn stats_of(link: &Link, accepted: bool) -> PeerStats {
-    let PeerCounters { connected, sent, received, dropped, refused, oversized, dials_failed } = &*link.counters;
+    let PeerCounters { connected, sent, received, dropped, refused, oversized, dials_failed, changed_at, received_at } =
+        &*link.counters;
     PeerStats {
         operator: link.peer.operator,
         connected: connected.load(Ordering::Relaxed),
@@ -181,6 +187,8 @@ fn stats_of(link: &Link, accepted: bool) -> PeerStats {
         refused: refused.get(),
         oversized: oversized.get(),
         dials_failed: dials_failed.get(),
+        changed_at: changed_at.load(Ordering::Relaxed),
+        received_at: received_at.load(Ordering::Relaxed),
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tandem_types::OperatorId;
 use tokio::sync::Notify;
 
+use crate::clock;
+
 /// How a transport does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportStats {
@@ -39,6 +41,10 @@ pub struct PeerStats {
     pub oversized: u64,
     /// Attempts to dial it that failed.
     pub dials_failed: u64,
+    /// When it was connected, or stopped being so, in Unix seconds; 0 when it never was.
+    pub changed_at: u64,
+    /// When its last message came, in Unix seconds; 0 when none did.
+    pub received_at: u64,
 }
 
 #[derive(Default)]
@@ -73,4 +79,19 @@ pub(super) struct PeerCounters {
     pub(super) refused: Count,
     pub(super) oversized: Count,
     pub(super) dials_failed: Count,
+    pub(super) changed_at: AtomicU64,
+    pub(super) received_at: AtomicU64,
+}
+
+impl PeerCounters {
+    pub(super) fn set_connected(&self, connected: bool) {
+        if self.connected.swap(connected, Ordering::Relaxed) != connected {
+            self.changed_at.store(clock::unix_seconds(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn count_received(&self) {
+        self.received.add(1);
+        self.received_at.store(clock::unix_seconds(), Ordering::Relaxed);
+    }
 }
