@@ -83,8 +83,9 @@ fn a_certificate_that_was_given_up_is_not_waited_for_again() {
 
 /// A leader that knows that result 8 of task 1 is pending, and the vetoes that it heard.
 fn gathering() -> (Network, usize) {
-    let veto = Bps::new(5_000).expect("in range");
-    let policy = Policy::Veto { native: Bps::TWO_THIRDS, veto, veto_seconds: 600.try_into().expect("not zero") };
+    let threshold = Bps::new(5_000).expect("in range");
+    let policy =
+        Policy::Veto { native: Bps::TWO_THIRDS, veto: threshold, veto_seconds: 600.try_into().expect("not zero") };
     let mut network = Network::with(policy, key_table(1, 0..4));
     let leader = network.leader();
     let until = network.now.plus_ms(600_000);

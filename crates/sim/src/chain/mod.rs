@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use tandem_types::{B256, keccak256};
 
-pub(crate) use contract::{Call, Contract, Event, Evidence, Memory, Status, TaskRequest, Terms};
+pub(crate) use contract::{Call, Contract, Entry, Event, Evidence, Memory, Status, TaskRequest, Terms};
 pub(crate) use reader::{Reader, Span};
 
 use crate::random::Random;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tandem_types::{Task, TaskId};
+use tandem_types::TaskId;
 
 use super::World;
-use crate::chain::{Block, Event, Status, ancestry};
+use crate::chain::{Block, Entry, Event, Status, ancestry};
 use crate::journal::Settlement;
 use crate::operator::Operator;
 use crate::plan::Power;
@@ -80,45 +80,34 @@ impl World {
                 Status::Vetoed => Settlement::Vetoed,
                 Status::Open if is_over => Settlement::Expired,
                 Status::Open | Status::Pending { .. } => {
-                    if self.is_owed(head, &entry.task) {
+                    if self.is_owed(head, entry) {
                         open.push(Violation::Undelivered { task: entry.task_id, late_ms });
                     }
                     continue;
                 }
             };
-            if expected != Settlement::Delivered && self.is_owed(head, &entry.task) {
+            if expected != Settlement::Delivered && self.is_owed(head, entry) {
                 open.push(Violation::Undelivered { task: entry.task_id, late_ms });
             }
-            let wrong = self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected));
-            open.extend(wrong.filter(|violation| !self.is_beyond_confirmations(violation)));
+            if !self.taken_back.contains(&entry.task_id) {
+                open.extend(self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected)));
+            }
         }
         open
     }
 
     /// Whether honest operators can deliver a task, whatever adversaries do.
-    fn is_owed(&self, head: &Block, task: &Task) -> bool {
+    fn is_owed(&self, head: &Block, Entry { task_id, task, .. }: &Entry) -> bool {
+        // What was believed and taken back is delivered when its transaction comes again: journals do not rewind their ends.
+        if self.taken_back.contains(task_id) {
+            return false;
+        }
         let plan = &self.env.plan;
         let workflow = task.workflow.as_str();
         let is_same_for_all = workload::agrees(workflow) && !(plan.reorgs_deeply && workflow == workload::BLOCK);
         let has_time = task.deadline * 1_000 > plan.began + plan.ends;
         let suffices = head.state.stakes().is_some_and(|stakes| plan.suffices(stakes, task.requirement));
         plan.power != Power::Beyond && is_same_for_all && has_time && suffices
-    }
-
-    /// Whether a journal believes a delivery that was taken back from below its confirmations, and mined again too late: against that only
-    /// more confirmations help.
-    fn is_beyond_confirmations(&self, violation: &Violation) -> bool {
-        let is_taken_back = |violation: &Violation| {
-            matches!(
-                violation,
-                Violation::WronglySettled {
-                    found: Some(Settlement::Delivered | Settlement::Vetoed),
-                    expected: Settlement::Expired,
-                    ..
-                }
-            )
-        };
-        self.env.plan.reorgs_deeply && is_taken_back(violation)
     }
 }
 
