@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics sim
+.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics bench-network sim
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ bench-gas: setup ## Measure gas of whole transactions on Anvil, beside the bars 
 # With the whole workspace, so that dependencies have the features that `make build` compiled.
 bench-engine: components ## Measure the engine beside plain wasmtime (BENCH_ARGS=--help lists the options, --quick takes less than a minute)
 	@cargo bench --workspace --locked --bench engine -- $(BENCH_ARGS)
+
+bench-network: setup ## Measure the network of operators beside the plain way (BENCH_ARGS=--only=catch-up, --quick, --check, --json)
+	@cargo bench --workspace --locked --bench network -- $(BENCH_ARGS)
 
 bench-economics: ## Measure the analyses at the sizes they are meant for (BENCH_ARGS=--only=certify|cut|attack|cascade|paths, --seconds=60)
 	@cargo bench --workspace --locked --bench economics -- $(BENCH_ARGS)

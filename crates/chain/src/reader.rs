@@ -50,7 +50,7 @@ impl Default for ReaderConfig {
         Self {
             confirmations: 1,
             tag: None,
-            range_blocks: 500,
+            range_blocks: 100,
             range_blocks_max: 10_000,
             logs_max: 20_000,
             ranges_ahead: 4,

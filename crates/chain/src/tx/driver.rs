@@ -14,8 +14,10 @@ use crate::error::{RpcError, RpcFailure};
 
 /// How often a nonce that was taken is exchanged for the next.
 const NONCES_MAX: usize = 4;
-/// How often an unknown waiting transaction is outbid at once: 24 times an eighth more is about 17 times as much.
-const OUTBIDS_MAX: usize = 24;
+/// How often an unknown waiting transaction is outbid at once: first by as little as nodes accept, then by twice as much, up to the limit.
+const OUTBIDS_MAX: usize = 32;
+/// How often by as little as nodes accept.
+const SMALL_OUTBIDS: usize = 8;
 /// The first pause between two looks at the chain.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
@@ -154,7 +156,7 @@ impl<M: Mempool> Driver<M> {
 
     /// Sends the current version, with more and more fees while the endpoint has another transaction under that nonce.
     async fn offer(&self, flight: &mut Flight<'_>, nonces: &mut NonceSequence) -> Result<Offer, SendError> {
-        for _ in 0..OUTBIDS_MAX {
+        for outbids in 0..OUTBIDS_MAX {
             let signed = self.mempool.sign(flight.call, &flight.version);
             nonces.offered(flight.version.nonce, flight.version.fees);
             let Err(error) = self.mempool.send(&signed).await else {
@@ -168,7 +170,7 @@ impl<M: Mempool> Driver<M> {
                     return Ok(Offer::Sent);
                 }
                 Refusal::NonceTaken => return Ok(Offer::NonceTaken),
-                Refusal::Underpriced => flight.version.fees = self.outbid(flight.version.fees)?,
+                Refusal::Underpriced => flight.version.fees = self.outbid(flight.version.fees, outbids)?,
                 Refusal::Funds(message) => {
                     return Err(SendError::InsufficientFunds { account: self.mempool.sender(), message });
                 }
@@ -178,9 +180,10 @@ impl<M: Mempool> Driver<M> {
         Err(SendError::FeeTooHigh { limit: flight.version.fees.max })
     }
 
-    fn outbid(&self, fees: Fees) -> Result<Fees, SendError> {
+    fn outbid(&self, fees: Fees, outbids: usize) -> Result<Fees, SendError> {
         let limit = self.config.fee_per_gas_max;
-        fees.replacement(fees, limit).ok_or(SendError::FeeTooHigh { limit })
+        let more = if outbids < SMALL_OUTBIDS { fees.replacement(fees, limit) } else { fees.doubled(limit) };
+        more.ok_or(SendError::FeeTooHigh { limit })
     }
 
     /// Waits for the receipt; every `replace_after` without one, pushes the transaction along.

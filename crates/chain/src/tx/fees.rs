@@ -15,6 +15,13 @@ impl Fees {
         Self { max: eighth_more(self.max), tip: eighth_more(self.tip) }
     }
 
+    /// Twice as much of both, within `limit`; none when that is no more.
+    pub(crate) fn doubled(self, limit: u128) -> Option<Self> {
+        let double = |fee: u128| fee.saturating_mul(2).max(1);
+        let more = Self { max: double(self.max), tip: double(self.tip) }.capped(limit);
+        (more.max > self.max || more.tip > self.tip).then_some(more)
+    }
+
     /// The higher of each.
     pub(crate) fn at_least(self, other: Self) -> Self {
         Self { max: self.max.max(other.max), tip: self.tip.max(other.tip) }
@@ -57,6 +64,14 @@ mod tests {
     fn replacement_follows_the_market_up_but_not_down() {
         assert_eq!(fees(80, 8).replacement(fees(200, 20), 1_000), Some(fees(200, 20)));
         assert_eq!(fees(80, 8).replacement(fees(10, 1), 1_000), Some(fees(91, 10)));
+    }
+
+    #[test]
+    fn doubling_ends_when_both_are_at_the_limit() {
+        assert_eq!(fees(40, 3).doubled(100), Some(fees(80, 6)));
+        assert_eq!(fees(80, 6).doubled(100), Some(fees(100, 12)));
+        assert_eq!(fees(100, 60).doubled(100), Some(fees(100, 100)));
+        assert_eq!(fees(100, 100).doubled(100), None);
     }
 
     #[test]

@@ -78,7 +78,9 @@ async fn reorganisations_of_every_depth_up_to_the_window_are_read_again() {
         }
         assert_eq!(known, truth(&anvil).await, "depth {depth}");
         let found = rewound.map(|rewind| (rewind.from - rewind.to, rewind.is_deeper));
-        assert_eq!(found, (depth > 0).then_some((depth, false)), "exactly what changed is read again");
+        // Empty blocks in place of empty blocks may be the same ones.
+        let is_exact = |(blocks, is_deeper): (u64, bool)| (1..=depth).contains(&blocks) && !is_deeper;
+        assert_eq!(found.is_some_and(is_exact), depth > 0, "depth {depth}: {found:?}");
     }
 }
 
