@@ -10,6 +10,7 @@ mod guide;
 mod languages;
 mod membership;
 mod network;
+mod operator;
 mod pages;
 mod recorded;
 mod rotation;
