@@ -1,6 +1,11 @@
 //! `tandem operator`: runs an operator's node, and does on the chain what an operator does there.
 
+mod db;
+mod init;
+mod inspect;
 mod manage;
+mod node_args;
+mod pages;
 mod rotate;
 mod run;
 mod show;
@@ -15,6 +20,7 @@ use crate::stake::examples;
 use crate::trace::LogFormat;
 use crate::{Failure, units};
 
+use node_args::NodeArgs;
 pub(crate) use run::signal;
 pub(crate) use show::weights_json;
 
@@ -33,6 +39,26 @@ enum Command {
     /// what is under way; a second one ends it at once. Logs go to standard error; RUST_LOG chooses what is logged.
     #[command(verbatim_doc_comment)]
     Run(run::Run),
+    /// Write a commented operator.toml for a service
+    #[command(after_help = examples(INIT))]
+    Init(init::Init),
+    /// Show how the node does: health, weight, table, peers, chains, tasks, balance
+    ///
+    /// From the node where it runs, else from its journal.
+    #[command(after_help = examples(STATUS))]
+    Status(NodeArgs),
+    /// List tasks that the node knows, the newest first
+    #[command(after_help = examples(TASKS))]
+    Tasks(inspect::Tasks),
+    /// Show one task's life: times, result, certificate, delivery, cost
+    #[command(after_help = examples(TASK))]
+    Task(inspect::Task),
+    /// Show the other operators of the service: address, connection, last message
+    #[command(after_help = examples(PEERS))]
+    Peers(NodeArgs),
+    /// Look after the journal, which keeps the operator from signing twice
+    #[command(after_help = examples(DB))]
+    Db(db::Args),
     /// Register the account as an operator, with the keys that `tandem keys new` made
     #[command(after_help = examples(REGISTER))]
     Register(Register),
@@ -64,6 +90,19 @@ enum Command {
     Show(Show),
 }
 
+const INIT: &str = "  tandem operator init --service 0x… --chain-id 1 --rpc https://rpc.example";
+const STATUS: &str = "  tandem operator status
+  tandem operator status --config /etc/tandem/operator.toml --json";
+const TASKS: &str = "  tandem operator tasks
+  tandem operator tasks --state failed --since 12h
+  tandem operator tasks --workflow score --limit 100 --json";
+const TASK: &str = "  tandem operator task 17
+  tandem operator task 0x… --json";
+const PEERS: &str = "  tandem operator peers";
+const DB: &str = "  tandem operator db check
+  tandem operator db export --output signed.jsonl --retire
+  tandem operator db import signed.jsonl --config operator.toml
+  tandem operator db recover --no-other-node";
 const REGISTER: &str = "  tandem keys new --directory keys
   tandem operator register --keys keys --socket node.example.org:9000 --metadata https://example.org/operator.json
   tandem stake delegate <own address> --keys keys";
@@ -200,6 +239,12 @@ impl Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Run(args) => run::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Status(args) => inspect::status(&args),
+        Command::Tasks(args) => inspect::tasks(&args),
+        Command::Task(args) => inspect::task(&args),
+        Command::Peers(args) => inspect::peers(&args),
+        Command::Db(args) => db::run(args),
         Command::Register(args) => session::run(&args.common.network, |session| manage::register(session, &args)),
         Command::Deregister(common) => session::run(&common.network, |session| manage::deregister(session, &common)),
         Command::Set(args) => session::run(&args.common.network, |session| manage::set(session, &args)),

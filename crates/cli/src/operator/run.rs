@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use tandem_node::config::Config;
-use tandem_node::node::{Node, NodeError};
+use tandem_node::node::Node;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use super::node_args::{of_config, of_node};
 use crate::trace::LogFormat;
 use crate::{Failure, keys};
 
@@ -23,17 +24,15 @@ pub(super) struct Run {
 
 /// Runs the command.
 pub(super) fn run(args: &Run) -> Result<(), Failure> {
-    let config = Config::read(&args.config).map_err(|error| {
-        Failure::new(2, anyhow::Error::new(error)).hint("docs/guide/operator.md describes every key of operator.toml")
-    })?;
+    let config = Config::read(&args.config).map_err(of_config)?;
     let keys = keys::open(&config.keys.directory, config.keys.password_file.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
         let secrets = |name: &str| std::env::var(name).ok().map(Zeroizing::new);
-        let node = Node::prepare(config, keys, &secrets).await.map_err(explain)?;
+        let node = Node::prepare(config, keys, &secrets).await.map_err(of_node)?;
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
-        node.run(stop).await.map_err(explain)
+        node.run(stop).await.map_err(of_node)
     })
 }
 
@@ -56,14 +55,5 @@ pub(crate) async fn signal() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-    }
-}
-
-fn explain(error: NodeError) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::from(anyhow::Error::new(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
     }
 }

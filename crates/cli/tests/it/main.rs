@@ -11,6 +11,7 @@ mod guide;
 mod languages;
 mod membership;
 mod network;
+mod operator;
 mod pages;
 mod recorded;
 mod rotation;
