@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
 
-.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics bench-network sim
+.PHONY: help demo test test-rust test-contracts lint setup components conformance build artifacts bench-gas gas-table slither fuzz deny clean bench-engine bench-economics bench-network sim faults
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -71,6 +71,13 @@ slither: setup ## Static analysis of the contracts; every finding is mended or a
 	scripts/slither
 
 # How long each target of the engine runs, and where its numbers begin.
+faults: export TANDEM_FAULTS_OPERATORS ?= 7
+faults: export TANDEM_FAULTS_TASKS ?= 2000
+faults: export TANDEM_FAULTS_KILLS ?= 200
+faults: export TANDEM_FAULTS_SEED ?= 1
+faults: components build ## Kill operators and cut off their chain while tasks come, at length (TANDEM_FAULTS_*)
+	cargo test --release --workspace --locked --test it -- faults:: --nocapture
+
 fuzz: export FUZZ_SECONDS ?= 120
 fuzz: export FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup components build ## Fuzz manifests, inputs, components (FUZZ_SECONDS, FUZZ_SEED) and the contracts, at length
