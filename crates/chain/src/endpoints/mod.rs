@@ -10,6 +10,7 @@ mod health;
 mod limits;
 mod member;
 mod rpc;
+mod start;
 mod status;
 mod witness;
 
@@ -65,7 +66,7 @@ impl Endpoints {
     /// Asks every endpoint for its chain once, so that a wrong URL shows at start. `expected` is the chain they must serve, or none for any, as long
     /// as it is the same.
     pub(crate) async fn connect(config: EndpointsConfig, expected: Option<u64>) -> Result<Self, RpcError> {
-        let members = members(&config)?;
+        let members = start::members(&config)?;
         let mut asked = JoinSet::new();
         for member in &members {
             let (member, limits) = (Arc::clone(member), config.limits);
@@ -73,7 +74,7 @@ impl Endpoints {
         }
         let mut answers: Vec<_> = asked.join_all().await;
         answers.sort_by_key(|(member, _)| member.place);
-        let chain_id = judge(&config, expected, answers)?;
+        let chain_id = start::judge(&config, expected, answers)?;
         let EndpointsConfig { witnesses, lag_blocks_max, limits, .. } = config;
         Ok(Self { shared: Arc::new(Shared { members, witnesses, lag_blocks_max, chain_id }), limits })
     }
@@ -353,54 +354,4 @@ fn nothing() -> Witnessed<Box<RawValue>> {
 /// Of two failures the one that says more: that a block is not there yet says least.
 fn worse(before: Option<Fault>, fault: Fault) -> Fault {
     before.filter(|before| fault.is_lacking() || !before.is_lacking()).unwrap_or(fault)
-}
-
-fn members(config: &EndpointsConfig) -> Result<Vec<Arc<Member>>, RpcError> {
-    let count = config.endpoints.len();
-    let Some(first) = config.endpoints.first() else {
-        let nowhere = url::Url::parse("http://localhost").expect("the literal is a URL");
-        return Err(RpcError { endpoint: Endpoint::from(&nowhere), failure: RpcFailure::Endpoints(0) });
-    };
-    let endpoint = Endpoint::from(&first.url);
-    if count > ENDPOINTS_MAX {
-        return Err(RpcError { endpoint, failure: RpcFailure::Endpoints(count) });
-    }
-    if config.witnesses == 0 || config.witnesses > count {
-        let failure = RpcFailure::TooFewWitnesses { found: count, needed: config.witnesses };
-        return Err(RpcError { endpoint, failure });
-    }
-    config.endpoints.iter().enumerate().map(|(place, endpoint)| Member::new(place, endpoint).map(Arc::new)).collect()
-}
-
-/// The chain that the endpoints serve, if they may be used.
-fn judge(
-    config: &EndpointsConfig,
-    mut expected: Option<u64>,
-    answers: Vec<(Arc<Member>, Result<u64, Fault>)>,
-) -> Result<u64, RpcError> {
-    let mut missing = Vec::new();
-    for (member, answer) in answers {
-        match answer {
-            Ok(found) if expected.is_some_and(|expected| expected != found) => {
-                let failure = RpcFailure::WrongChain { expected: expected.unwrap_or_default(), found };
-                return Err(RpcError { endpoint: member.endpoint.clone(), failure });
-            }
-            Ok(found) => expected = Some(found),
-            Err(fault) => missing.push(fault.into_error()),
-        }
-    }
-    let answered = config.endpoints.len() - missing.len();
-    let may_begin = config.start_degraded && answered >= config.witnesses;
-    match missing.into_iter().next() {
-        Some(error) if !may_begin || !error.is_retryable() => return Err(error),
-        Some(error) => tracing::warn!(%error, "beginning without an endpoint"),
-        None => {}
-    }
-    expected.ok_or_else(|| unreachable_chain(config))
-}
-
-/// No endpoint answered, and none was missing: there are none, which `members` refuses.
-fn unreachable_chain(config: &EndpointsConfig) -> RpcError {
-    let endpoint = Endpoint::from(&config.endpoints[0].url);
-    RpcError { endpoint, failure: RpcFailure::Endpoints(config.endpoints.len()) }
 }
