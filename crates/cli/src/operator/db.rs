@@ -121,6 +121,11 @@ fn check_text(checked: &Checked) -> String {
     text
 }
 
+fn exchanged_text(exchanged: Exchanged) -> String {
+    let Exchanged { signed, vetoed, votes } = exchanged;
+    format!("{signed} signed tasks, {vetoed} vetoes, {votes} votes")
+}
+
 fn floor_text(floor: Option<Floor>) -> String {
     match floor {
         None => "none yet: nothing is signed".to_owned(),
@@ -148,10 +153,11 @@ fn export(config: &Config, args: &Export) -> Result<(), Failure> {
         })?
         .map_err(of_journal)?;
     }
-    let Exchanged { signed, vetoed, votes } = exported;
-    let retired = if args.retire { "\nThis journal signs nothing any more.\n" } else { "" };
-    let text =
-        format!("{signed} signed tasks, {vetoed} vetoes and {votes} votes are in {}\n{retired}", args.output.display());
+    let mut pairs = vec![("exported", exchanged_text(exported)), ("file", args.output.display().to_string())];
+    if args.retire {
+        pairs.push(("journal", "signs nothing any more".to_owned()));
+    }
+    let text = lines(&pairs, 0);
     answer(
         args.node.json,
         &text,
@@ -186,8 +192,7 @@ fn import(config: &Config, args: &Import) -> Result<(), Failure> {
         journal.close().await;
         Ok::<_, Failure>((imported.map_err(of_journal)?, floor.map_err(of_journal)?))
     })??;
-    let Exchanged { signed, vetoed, votes } = imported;
-    let text = format!("{signed} signed tasks, {vetoed} vetoes and {votes} votes were new\n{}\n", floor_text(floor));
+    let text = lines(&[("new", exchanged_text(imported)), ("floor", floor_text(floor))], 0);
     answer(args.node.json, &text, json!({ "ok": true, "imported": imported, "floor": floor }))
 }
 
@@ -212,7 +217,15 @@ fn recover(config: &Config, args: &Recover) -> Result<(), Failure> {
         journal.close().await;
         floor.map_err(of_journal)
     })??;
-    let text = format!("The journal of {identity} signs again:\n{}\n", floor_text(floor));
+    let text = lines(
+        &[
+            ("journal", "signs again".to_owned()),
+            ("operator", identity.operator.to_string()),
+            ("service", identity.service.to_string()),
+            ("floor", floor_text(floor)),
+        ],
+        0,
+    );
     answer(args.node.json, &text, json!({ "ok": true, "floor": floor }))
 }
 

@@ -392,6 +392,7 @@ mod tests {
         });
         let text = task(&page);
         assert_fits(&text);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
             "2023-11-14 22:13:20 UTC in block 12 by 0xcdcd",
             "executed",
