@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use arguments::{Arguments, USAGE};
 use tandem_sim::{Report, Totals, run_all, run_aloud};
 
+/// Widest line of the summary.
+const COLUMNS: usize = 100;
 /// Failing seeds that are spelled out.
 const SPELLED_OUT_MAX: usize = 10;
 
@@ -41,7 +43,7 @@ fn simulate(arguments: &Arguments) -> ExitCode {
     if summary.failing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the first seed twice: aloud, and to compare.
+/// Runs the first seed, and prints its audit log.
 fn one_aloud(arguments: &Arguments) -> Summary {
     let listener = Box::new(|line: &str| println!("{line}"));
     let report = run_aloud(arguments.seeds.start, arguments.scale, arguments.sabotage, listener);
@@ -56,7 +58,7 @@ fn many(arguments: &Arguments) -> Summary {
     run_all(arguments.seeds.clone(), arguments.threads, (arguments.scale, arguments.sabotage), |report| {
         summary.add(report);
         progress.show(&summary);
-        !(arguments.stops_early && !summary.failing.is_empty())
+        !arguments.stops_early || summary.failing.is_empty()
     });
     progress.end();
     summary
@@ -117,13 +119,13 @@ impl Summary {
         for report in failing.iter().take(SPELLED_OUT_MAX) {
             println!("\nseed {} broke:", report.seed);
             for violation in &report.violations {
-                println!("  {}: {violation}", violation.property());
+                println!("{}", wrapped(&format!("{}: {violation}", violation.property())));
             }
             println!("  replay: {}", arguments.replay(report.seed));
         }
         if failing.len() > SPELLED_OUT_MAX {
             let rest: Vec<_> = failing.iter().skip(SPELLED_OUT_MAX).map(|report| report.seed.to_string()).collect();
-            println!("\nand seeds {}", rest.join(" "));
+            println!("\nand seeds\n{}", wrapped(&rest.join(" ")));
         }
     }
 
@@ -154,6 +156,18 @@ impl Summary {
             "failing": failing.collect::<Vec<_>>(),
         })
     }
+}
+
+/// The words on lines that fit a terminal, indented by two, and by four after the first.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![" ".to_owned()];
+    for word in text.split(' ') {
+        if lines.last().is_some_and(|line| line.len() + 1 + word.len() > COLUMNS) {
+            lines.push("   ".to_owned());
+        }
+        lines.iter_mut().next_back().into_iter().for_each(|line| *line += &format!(" {word}"));
+    }
+    lines.join("\n")
 }
 
 /// Says on a terminal how far it is, several times a second; elsewhere every ten seconds.
@@ -194,5 +208,19 @@ impl Progress {
         if self.is_terminal && !self.is_quiet {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_fit_a_terminal() {
+        let hash = format!("0x{}", "7".repeat(64));
+        let text = format!("a property: operator {} signed {hash} and {hash} for task {hash}", &hash[..42]);
+        let lines = wrapped(&text);
+        assert!(lines.lines().all(|line| line.len() <= COLUMNS), "{lines}");
+        assert_eq!(lines.split_whitespace().collect::<Vec<_>>(), text.split(' ').collect::<Vec<_>>());
     }
 }

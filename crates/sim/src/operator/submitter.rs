@@ -33,7 +33,7 @@ pub(super) struct Submitter {
 enum Step {
     #[default]
     Idle,
-    Simulating(Call),
+    Simulating(Box<Call>),
     Following(TxId, u64),
 }
 
@@ -55,7 +55,7 @@ impl Operator {
         self.live.submitter.step = Step::Idle;
         while let Some(due) = self.live.submitter.waiting.pop_front() {
             if let Some(call) = self.call(due) {
-                self.live.submitter.step = Step::Simulating(call);
+                self.live.submitter.step = Step::Simulating(Box::new(call));
                 let ms = self.rpc_ms(env);
                 return self.wake_in(env, ms, Wake::Submit);
             }
@@ -65,7 +65,7 @@ impl Operator {
     pub(super) fn submit(&mut self, env: &mut Env) {
         match std::mem::take(&mut self.live.submitter.step) {
             Step::Idle => {}
-            Step::Simulating(call) => self.simulate(env, call),
+            Step::Simulating(call) => self.simulate(env, *call),
             Step::Following(transaction, since) => {
                 let is_mined = self.head(env).is_some_and(|head| head.holds(transaction));
                 if is_mined || env.now >= since + PATIENCE_MS {

@@ -56,11 +56,10 @@ impl World {
             match event {
                 Event::Pending { entry, until, .. } => _ = pending.insert(entry.task_id, *until),
                 Event::Delivered { entry, evidence: None }
-                    if pending.get(&entry.task_id).is_some_and(|at| had_time(*at)) =>
+                    if pending.get(&entry.task_id).is_some_and(|until| had_time(*until))
+                        && self.env.audit.is_falsehood(entry) =>
                 {
-                    if self.env.audit.is_falsehood(entry) {
-                        missed.push(Violation::FalsehoodNotVetoed { task: entry.task_id, leaf: entry.leaf });
-                    }
+                    missed.push(Violation::FalsehoodNotVetoed { task: entry.task_id, leaf: entry.leaf });
                 }
                 _ => {}
             }
