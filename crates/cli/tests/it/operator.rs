@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use tandem_cli::boxscore;
@@ -49,10 +50,18 @@ impl Trio {
         trio
     }
 
-    /// Asks for a score and waits until it is delivered, signed by all.
+    /// Asks for a score and waits until it is delivered, signed by all, and all know.
     async fn deliver(&self) {
         let task = self.network.ask(boxscore::CLOSED, 60).await.expect("the contract takes it");
         assert_eq!(delivered(&self.network, task.task_id).await, 3);
+        let known = async {
+            for operator in &self.network.operators {
+                while operator.task(task.task_id).await.is_none_or(|page| page.state != "delivered") {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, known).await.expect("every operator reads of the delivery");
     }
 
     fn config(&self) -> PathBuf {
