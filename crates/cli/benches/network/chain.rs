@@ -23,12 +23,13 @@ const EMITTER_CODE: &str = "0x5f355b8015601557806101005fa1600190036002565b00";
 /// Starts Anvil, and has it mine `blocks` blocks with `logs` logs each.
 pub(crate) async fn with_logs(blocks: u64, logs: u64) -> Anvil {
     let binary = Anvil::find(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("run scripts/setup-foundry for anvil");
-    let anvil = Anvil::start(&binary, Mining::Auto).await.expect("anvil starts");
+    let anvil = Anvil::start(&binary, Mining::Manual).await.expect("anvil starts");
     anvil.control("anvil_setCode", json!([EMITTER, EMITTER_CODE])).await.expect("anvil obeys");
     let (from, data) = (anvil.accounts()[0].address(), B256::from(U256::from(logs)));
     let call = json!([{ "from": from, "to": EMITTER, "data": data, "gas": "0xf42400" }]);
     for _ in 0..blocks {
         anvil.control("eth_sendTransaction", call.clone()).await.expect("anvil takes it");
+        anvil.mine(1).await.expect("anvil mines");
     }
     anvil
 }
