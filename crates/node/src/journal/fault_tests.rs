@@ -1,5 +1,6 @@
 //! Tests of disks that fail, with real files: no space, no rights, bytes that changed. Each stops the journal before anything is signed.
 
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -64,7 +65,7 @@ async fn sign_until_it_fails(directory: &Path) {
         Ok(journal) => journal,
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            println!("\nclosed: {error}: {cause}; hint: {}", error.hint());
+            say(&format!("closed: {error}: {cause}; hint: {}", error.hint()));
             return;
         }
     };
@@ -75,11 +76,16 @@ async fn sign_until_it_fails(directory: &Path) {
             let later = journal.record_vote(Epoch(1), batch(&[(1, 1)])).await.expect_err("nothing more is signed");
             assert!(later.is_fatal(), "{later:?}");
             let JournalError::Storage(error) = error else { panic!("not the storage's: {error:?}") };
-            println!("\nstopped: {error}; hint: {}", error.hint());
+            say(&format!("stopped: {error}; hint: {}", error.hint()));
             return;
         }
-        println!("\nsigned {number}.");
+        say(&format!("signed {number}."));
     }
+}
+
+/// Tells the process that started this one, on a line of its own.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "\n{line}").expect("the parent reads");
 }
 
 async fn sign(journal: &Journal, number: u64) -> Result<(), JournalError> {
