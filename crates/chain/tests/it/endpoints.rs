@@ -182,8 +182,11 @@ async fn more_witnesses_than_endpoints_are_refused() {
     assert_eq!(error.failure, RpcFailure::TooFewWitnesses { found: 1, needed: 2 });
 }
 
+/// A lie, by a name.
+type Lie = (&'static str, fn(&str, &Value) -> Reply);
+
 /// Ways to lie about what was asked.
-fn lies() -> Vec<(&'static str, fn(&str, &Value) -> Reply)> {
+fn lies() -> Vec<Lie> {
     fn change(method: &str, wanted: &str, change: fn(&mut Value)) -> Reply {
         if method == wanted { Reply::Change(Box::new(change)) } else { Reply::Pass }
     }

@@ -150,10 +150,13 @@ fn limit(proxy: &Proxy, blocks_max: u64, reply: fn() -> Reply) {
     });
 }
 
+/// What an endpoint says to too large a range, by a name.
+type Limit = (&'static str, fn() -> Reply);
+
 #[tokio::test]
 async fn limits_of_endpoints_are_found_whatever_they_say() {
     let anvil = with_logs(1..=30).await;
-    let limits: [(&str, fn() -> Reply); 6] = [
+    let limits: [Limit; 6] = [
         ("count", || Reply::Error(-32_005, "query returned more than 10000 results")),
         ("range", || Reply::Error(-32_000, "exceed maximum block range: 7")),
         ("size", || Reply::Error(-32_008, "Response is too big")),

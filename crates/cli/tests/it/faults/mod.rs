@@ -46,7 +46,6 @@ const DEADLINE_S: u64 = 180;
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_are_delivered_once_whatever_is_killed_and_cut_off() {
     let size = Size::from_environment();
-    println!("seed {}", size.seed);
     let directory = tempfile::tempdir().expect("there is room for a directory");
     let proxy = Proxy::start().await;
     let options = Options { rpc: Some(proxy.url()), ..options(directory.path(), size.operators, "info") };
@@ -69,9 +68,13 @@ async fn tasks_are_delivered_once_whatever_is_killed_and_cut_off() {
     let ends = tokio::time::timeout(PATIENCE + Duration::from_secs(DEADLINE_S), ends(&network, &asked)).await;
     let ends = ends.expect("every task ends in time");
     let expired = ends.values().filter(|times| **times == 0).count();
-    println!("{} tasks: {} delivered, {expired} expired", ends.len(), ends.len() - expired);
-    assert!(ends.values().all(|times| *times <= 1), "a task was delivered twice: {ends:?}");
-    assert_eq!(expired, 0, "every operator was back in time for every task");
+    assert!(ends.values().all(|times| *times <= 1), "seed {}: a task was delivered twice: {ends:?}", size.seed);
+    assert_eq!(
+        (ends.len(), expired),
+        (size.tasks, 0),
+        "seed {}: every operator was back in time for every task",
+        size.seed
+    );
 }
 
 async fn start(options: &Options, proxy: &Proxy) -> Network {
