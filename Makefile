@@ -24,7 +24,7 @@ test-rust: components build conformance
 
 lint: components ## Check formatting and lints
 	cargo fmt --all --check
-	cargo fmt --manifest-path components/Cargo.toml --check -p conformance -p sports-scores -p twap -p hostile -p scratch -p sockets -p witness -p errand -p hostile-panic
+	cargo fmt --manifest-path components/Cargo.toml --check -p conformance -p sports-scores -p twap -p hostile -p scratch -p sockets -p witness -p errand -p hostile-panic -p hostile-scratch-filled -p hostile-scratch-rewritten-for-ever
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path components/Cargo.toml --release --target wasm32-wasip2 --workspace --locked -- -D warnings
 	cd contracts && forge fmt --check
