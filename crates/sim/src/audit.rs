@@ -141,10 +141,11 @@ impl Audit {
         is_enough: impl Fn(&Self, &Stake) -> bool,
     ) -> bool {
         let signed = self.signatures.get(&(certificate.epoch, root.0, is_veto)).cloned().unwrap_or_default();
-        let mut any = false;
-        let mut liars = Vec::new();
+        let (mut any, mut fewest) = (false, None::<Vec<OperatorId>>);
+        // After a reorganisation there may be two tables of one epoch: it is read under the one that it fits.
         for keys in self.tables.get(&certificate.epoch).into_iter().flatten() {
             let mut stake = Stake { signed: PerToken::default(), total: PerToken::default() };
+            let mut liars = Vec::new();
             for (position, entry) in keys.table().entries().iter().enumerate() {
                 let weight = entry.weight.map(|weight| weight.units());
                 stake.total = stake.total.zip_with(weight, |sum, weight| sum + weight);
@@ -153,9 +154,12 @@ impl Audit {
                     liars.extend((!signed.contains(&entry.operator)).then_some(entry.operator));
                 }
             }
-            any |= is_enough(self, &stake);
+            any |= liars.is_empty() && is_enough(self, &stake);
+            if fewest.as_ref().is_none_or(|fewest| liars.len() < fewest.len()) {
+                fewest = Some(liars);
+            }
         }
-        for signer in liars {
+        for signer in fewest.unwrap_or_default() {
             self.breach(Violation::CertificateOfNonSigner { by, root, signer });
         }
         any
