@@ -307,7 +307,7 @@ impl ScratchGrant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Limits {
-    /// wasmtime fuel: about one unit per instruction.
+    /// wasmtime fuel: about one unit per instruction; and what the host does for it.
     pub fuel: u64,
     /// Wall time in milliseconds, a backstop behind fuel.
     pub time_ms: u64,
