@@ -2,6 +2,7 @@
 //! at a time.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -160,7 +161,8 @@ impl Component {
         let (fuel, calls) = (limits.fuel, limits.component_calls);
         let allowance = Allowance { fuel, calls, deadline, turns: self.turns(), log };
         // wasmtime's crates trace the arguments of host calls, and so the keys in URLs: they get no subscriber. The log sink has its own.
-        let Ran { outcome, fuel, .. } = self.run_within(task, allowance).with_subscriber(Dispatch::none()).await;
+        let running = pin!(self.run_within(task, allowance));
+        let Ran { outcome, fuel, .. } = running.with_subscriber(Dispatch::none()).await;
         Ok(Execution { output: outcome?, fuel, elapsed: started.elapsed() })
     }
 
@@ -181,11 +183,13 @@ impl Component {
             Ok(store) => store,
             Err(error) => return Ran { outcome: Err(host(&error)), fuel: 0, calls: 0 },
         };
-        let outcome = match tokio::time::timeout_at(deadline.into(), in_turn(turns, self.call(&mut store, task))).await
-        {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.grants.limits.breach(LimitKind::Time).into()),
+        // Futures are large, and moved into what is made of them: pinned, only a pointer to them is.
+        let outcome = {
+            let call = pin!(self.call(&mut store, task));
+            let call = pin!(in_turn(turns, call));
+            tokio::time::timeout_at(deadline.into(), call).await
         };
+        let outcome = outcome.unwrap_or_else(|_| Err(self.grants.limits.breach(LimitKind::Time).into()));
         let left = store.get_fuel().expect("the engine counts fuel").checked_sub(store.data().work().fuel());
         let outcome = match (outcome, left) {
             (Ok(_), None) => Err(self.grants.limits.breach(LimitKind::Fuel).into()),

@@ -52,6 +52,8 @@ pub(crate) struct Redactor {
     patterns: Vec<(Zeroizing<String>, String)>,
     /// Whether a pattern begins with a byte: most text begins none, and is not compared with any.
     begins: [bool; 256],
+    /// Whether a pattern goes on with a byte, or ends before it.
+    goes_on: [bool; 256],
 }
 
 impl Redactor {
@@ -71,11 +73,15 @@ impl Redactor {
             .collect();
         patterns.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         patterns.dedup_by(|a, b| a.0 == b.0);
-        let mut begins = [false; 256];
-        for first in patterns.iter().filter_map(|(pattern, _)| pattern.bytes().next()) {
-            begins[usize::from(first)] = true;
+        let (mut begins, mut goes_on) = ([false; 256], [false; 256]);
+        for (pattern, _) in &patterns {
+            begins[usize::from(pattern.as_bytes()[0])] = true;
+            match pattern.as_bytes().get(1) {
+                Some(second) => goes_on[usize::from(*second)] = true,
+                None => goes_on = [true; 256],
+            }
         }
-        Self { patterns, begins }
+        Self { patterns, begins, goes_on }
     }
 
     /// Longest text that is one secret: who cuts a text must look this far beyond the cut.
@@ -125,9 +131,10 @@ impl Redactor {
 
     /// The longest secret that `text` begins with.
     fn secret_at(&self, text: &str) -> Option<&(Zeroizing<String>, String)> {
-        let first = text.bytes().next()?;
+        let (first, second) = (*text.as_bytes().first()?, *text.as_bytes().get(1).unwrap_or(&0));
+        let candidate = self.begins[usize::from(first)] && self.goes_on[usize::from(second)];
         let begins = |(pattern, _): &&(Zeroizing<String>, String)| text.starts_with(pattern.as_str());
-        if self.begins[usize::from(first)] { self.patterns.iter().find(begins) } else { None }
+        if candidate { self.patterns.iter().find(begins) } else { None }
     }
 }
 

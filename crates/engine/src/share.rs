@@ -10,7 +10,7 @@
 //!
 //! What it refuses: to let a service count the executions of another as its own, or to keep anything of a service whose components are gone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -39,7 +39,7 @@ struct Table {
     /// Slots that must stay free for services that have less than their part.
     reserved: usize,
     part: usize,
-    accounts: HashMap<Key, Account>,
+    accounts: BTreeMap<Key, Account>,
     /// Services with executions that wait, whose turn is next first.
     queue: VecDeque<Key>,
 }

@@ -27,8 +27,8 @@ const SEED: &[u8] = b"tandem strict insecure seed v1";
 pub(crate) struct Strict {
     task: TaskId,
     block_time: u64,
-    secure: Option<ChaCha20Rng>,
-    insecure: Option<ChaCha20Rng>,
+    secure: Option<Box<ChaCha20Rng>>,
+    insecure: Option<Box<ChaCha20Rng>>,
 }
 
 impl Strict {
@@ -43,12 +43,12 @@ impl Strict {
 
     fn secure(&mut self) -> &mut ChaCha20Rng {
         let key = self.hash(SECURE);
-        self.secure.get_or_insert_with(|| ChaCha20Rng::from_seed(key))
+        self.secure.get_or_insert_with(|| Box::new(ChaCha20Rng::from_seed(key)))
     }
 
     fn insecure(&mut self) -> &mut ChaCha20Rng {
         let key = self.hash(INSECURE);
-        self.insecure.get_or_insert_with(|| ChaCha20Rng::from_seed(key))
+        self.insecure.get_or_insert_with(|| Box::new(ChaCha20Rng::from_seed(key)))
     }
 }
 
