@@ -125,16 +125,21 @@ impl Redactor {
 
     /// How many of the first `limit` bytes stay as they are and begin no secret.
     fn plain(&self, text: &str, limit: usize) -> usize {
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !self.begins[usize::from(*byte)];
-        text.bytes().take(limit).take_while(is_plain).count()
+        let bytes = text.as_bytes();
+        let end = bytes.len().min(limit);
+        let is_plain = |at: &usize| matches!(bytes[*at], b' '..=b'~') && !self.may_begin(&bytes[*at..]);
+        (0..end).take_while(is_plain).count()
+    }
+
+    /// Whether the first two bytes are those of a secret, as far as can be told from each by itself.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        self.begins[usize::from(text[0])] && self.goes_on[usize::from(*text.get(1).unwrap_or(&0))]
     }
 
     /// The longest secret that `text` begins with.
     fn secret_at(&self, text: &str) -> Option<&(Zeroizing<String>, String)> {
-        let (first, second) = (*text.as_bytes().first()?, *text.as_bytes().get(1).unwrap_or(&0));
-        let candidate = self.begins[usize::from(first)] && self.goes_on[usize::from(second)];
         let begins = |(pattern, _): &&(Zeroizing<String>, String)| text.starts_with(pattern.as_str());
-        if candidate { self.patterns.iter().find(begins) } else { None }
+        if self.may_begin(text.as_bytes()) { self.patterns.iter().find(begins) } else { None }
     }
 }
 
