@@ -14,7 +14,7 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
 use alloy::transports::{TransportError, TransportErrorKind};
 use serde::de::DeserializeOwned;
-use tandem_types::{Address, B256, U256};
+use tandem_types::{Address, B256, Tag, U256};
 use url::Url;
 
 use crate::endpoint::Endpoint;
@@ -126,6 +126,15 @@ impl ChainClient {
     pub async fn latest_block(&self) -> Result<BlockHeader, RpcError> {
         let latest = self.header(BlockNumberOrTag::Latest).await?;
         latest.ok_or_else(|| self.failure(RpcFailure::Malformed("there is no latest block".to_owned())))
+    }
+
+    /// The latest block that the chain calls so; none when it has none yet.
+    pub(crate) async fn tagged_block(&self, tag: Tag) -> Result<Option<BlockHeader>, RpcError> {
+        let tag = match tag {
+            Tag::Safe => BlockNumberOrTag::Safe,
+            Tag::Finalized => BlockNumberOrTag::Finalized,
+        };
+        self.header(tag).await
     }
 
     async fn header(&self, block: BlockNumberOrTag) -> Result<Option<BlockHeader>, RpcError> {

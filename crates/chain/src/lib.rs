@@ -6,6 +6,7 @@
 //! | read the state after one block, by its hash | [`ChainClient::call_at`], [`ChainClient::balance_at`], [`ChainClient::storage_at`] |
 //! | know a service | [`ServiceReader`]: policy, operator tables, manifests, peers |
 //! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned |
+//! | see what a manifest's triggers fire | [`FiringReader::read`] with the [`TriggerCursor`] that the last read returned |
 //! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
 //! | deliver a certified batch, veto, finalize | [`Delivery`], then [`Delivery::submit`] |
 //! | read stake, operators and allocations, change them | [`staking`]: a reader, and actions to look at, estimate or send |
@@ -33,6 +34,7 @@ mod delivery;
 mod endpoint;
 mod error;
 mod event;
+mod firings;
 mod log;
 mod oracle;
 mod pinned;
@@ -58,7 +60,8 @@ pub use correction::TableCorrection;
 pub use delivery::{Delivery, DeliveryError, FINALIZED_MAX, TaskOutput};
 pub use endpoint::Endpoint;
 pub use error::{RpcError, RpcFailure};
-pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
+pub use event::{EventPlace, PlacedEvent, Rejection, Route, ServiceEvent, SkipReason};
+pub use firings::{Fired, FiringReader, FiringSpan, FiringsConfig, ManifestWindow, TriggerCursor};
 pub use oracle::{FallbackInfo, FeedInfo, OracleInfo};
 pub use pinned::{CallOutcome, PinnedCall};
 pub use policy::Conditions;

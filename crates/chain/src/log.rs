@@ -41,10 +41,10 @@ impl LogRecord {
     }
 }
 
-/// Which logs are asked for: of one contract, in a range of blocks, by topics. An empty set of topics matches all.
+/// Which logs are asked for: of one contract or several, in a range of blocks, by topics. An empty set matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogFilter {
-    pub(crate) contract: Address,
+    pub(crate) contracts: Vec<Address>,
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) kinds: Vec<B256>,
@@ -52,14 +52,18 @@ pub(crate) struct LogFilter {
     pub(crate) subjects: Vec<B256>,
     /// Its second.
     pub(crate) objects: Vec<B256>,
+    /// Its third.
+    pub(crate) others: Vec<B256>,
 }
 
 impl LogFilter {
     pub(crate) fn to_rpc(&self) -> Filter {
-        let filter = Filter::new().address(self.contract).from_block(self.first).to_block(self.last);
+        let filter = Filter::new().from_block(self.first).to_block(self.last);
+        let filter = if self.contracts.is_empty() { filter } else { filter.address(self.contracts.clone()) };
         let filter = if self.kinds.is_empty() { filter } else { filter.event_signature(self.kinds.clone()) };
         let filter = if self.subjects.is_empty() { filter } else { filter.topic1(self.subjects.clone()) };
-        if self.objects.is_empty() { filter } else { filter.topic2(self.objects.clone()) }
+        let filter = if self.objects.is_empty() { filter } else { filter.topic2(self.objects.clone()) };
+        if self.others.is_empty() { filter } else { filter.topic3(self.others.clone()) }
     }
 
     /// Whether the endpoint was right to return `log`.
@@ -68,10 +72,11 @@ impl LogFilter {
             allowed.is_empty() || log.log.topics().get(at).is_some_and(|topic| allowed.contains(topic))
         };
         !log.removed
-            && log.log.address == self.contract
+            && (self.contracts.is_empty() || self.contracts.contains(&log.log.address))
             && (self.first..=self.last).contains(&log.block_number)
             && topic(0, &self.kinds)
             && topic(1, &self.subjects)
             && topic(2, &self.objects)
+            && topic(3, &self.others)
     }
 }

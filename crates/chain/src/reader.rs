@@ -199,7 +199,7 @@ impl Walk {
         let end = self.scanner.range().last(first, end);
         let before = canonical(source, end).await?;
         let filter = LogFilter {
-            contract: self.service.manager,
+            contracts: vec![self.service.manager],
             first,
             last: end,
             kinds: event::kinds(),

@@ -57,7 +57,7 @@ impl Registry {
             OperatorRegistry::SocketUpdated::SIGNATURE_HASH,
         ];
         let first = self.next_block.saturating_sub(OVERLAP_BLOCKS).min(head);
-        let mut filter = LogFilter { contract: self.contract, first, last: head, kinds, ..LogFilter::default() };
+        let mut filter = LogFilter { contracts: vec![self.contract], first, last: head, kinds, ..LogFilter::default() };
         while filter.first <= filter.last {
             let (logs, last) = self.scanner.next(source, &filter).await?;
             logs.iter().for_each(|log| self.apply(log));

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use tandem_types::Tag;
+
 use crate::client::{BlockHeader, ChainClient};
 use crate::endpoint::Endpoint;
 use crate::error::RpcError;
@@ -14,6 +16,9 @@ pub(crate) trait ChainSource: Send + Sync {
 
     /// The canonical block of that number.
     fn header(&self, number: u64) -> impl Future<Output = Result<Option<BlockHeader>, RpcError>> + Send;
+
+    /// Number of the latest block that the chain calls so; none when it has none yet.
+    fn tagged(&self, tag: Tag) -> impl Future<Output = Result<Option<u64>, RpcError>> + Send;
 
     /// Logs of a range of blocks.
     fn logs(&self, filter: &LogFilter) -> impl Future<Output = Result<Vec<LogRecord>, RpcError>> + Send;
@@ -29,6 +34,10 @@ impl ChainSource for ChainClient {
 
     async fn header(&self, number: u64) -> Result<Option<BlockHeader>, RpcError> {
         self.block(number).await
+    }
+
+    async fn tagged(&self, tag: Tag) -> Result<Option<u64>, RpcError> {
+        Ok(self.tagged_block(tag).await?.map(|block| block.number))
     }
 
     async fn logs(&self, filter: &LogFilter) -> Result<Vec<LogRecord>, RpcError> {
@@ -85,7 +94,7 @@ pub(crate) mod fake {
         }
 
         pub(crate) fn filter(&self, first: u64, last: u64) -> LogFilter {
-            LogFilter { contract: CONTRACT, first, last, kinds: Vec::new(), ..LogFilter::default() }
+            LogFilter { contracts: vec![CONTRACT], first, last, kinds: Vec::new(), ..LogFilter::default() }
         }
 
         pub(crate) fn emit(&self, number: u64, data: LogData) {
@@ -122,6 +131,15 @@ pub(crate) mod fake {
             let state = self.state.lock().expect("no test panics while it holds the lock");
             let salt = state.salts.get(number as usize);
             Ok(salt.map(|&salt| BlockHeader { number, hash: hash(number, salt), timestamp: 12 * number }))
+        }
+
+        /// What is safe is 8 blocks deep, what is final 16.
+        async fn tagged(&self, tag: Tag) -> Result<Option<u64>, RpcError> {
+            let depth = match tag {
+                Tag::Safe => 8,
+                Tag::Finalized => 16,
+            };
+            Ok(self.head().await?.checked_sub(depth))
         }
 
         async fn logs(&self, filter: &LogFilter) -> Result<Vec<LogRecord>, RpcError> {

@@ -52,6 +52,9 @@ pub struct Config {
     pub service: ServiceConfig,
     /// How its chain is reached.
     pub chain: ChainConfig,
+    /// How the other chains are reached that its triggers watch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched_chains: Vec<WatchedChain>,
     /// Where the keys are.
     pub keys: KeysConfig,
     /// Where the node listens.
@@ -113,6 +116,19 @@ pub struct ChainConfig {
     /// Whether this node takes its turn at writing the next operator table when that is due.
     #[serde(default = "defaults::refresh_tables")]
     pub refresh_tables: bool,
+}
+
+/// A chain that triggers watch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WatchedChain {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// JSON-RPC endpoint. Printed without user name, path and query, which may hold a key.
+    pub rpc: Url,
+    /// Blocks that must follow one before it fires, when the trigger does not say.
+    #[serde(default = "defaults::confirmations")]
+    pub confirmations: u64,
 }
 
 /// Where the keys are.
@@ -216,7 +232,9 @@ impl Config {
             ("agreement.takeover-ms", self.agreement.takeover_ms, 100, 3_600_000),
         ];
         let caps = self.components.limits_max.bounds().into_iter().map(|(key, found, most)| (key, found, 1, most));
-        for (key, found, least, most) in bounds.into_iter().chain(caps) {
+        let watched =
+            self.watched_chains.iter().map(|chain| ("watched-chains.confirmations", chain.confirmations, 0, 10_000));
+        for (key, found, least, most) in bounds.into_iter().chain(caps).chain(watched) {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }

@@ -31,6 +31,7 @@ use crate::journal::{Identity, Journal, JournalError, OpenError};
 use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
 use crate::pinned_chain::PinnedChain;
+use crate::source::firings::{Firings, UnwatchedChain, WatchedChains};
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
@@ -75,6 +76,9 @@ pub enum NodeError {
         /// Where it can be had.
         uri: String,
     },
+    /// A trigger watches a chain that this node has no endpoint for.
+    #[error(transparent)]
+    Unwatched(#[from] UnwatchedChain),
     /// There is no room for components.
     #[error("cannot start the engine")]
     Engine(#[from] EngineError),
@@ -114,6 +118,9 @@ impl NodeError {
             Self::ManifestMissing { .. } => {
                 Some("put the manifest into the directory storage.manifests and its components into storage.components")
             }
+            Self::Unwatched(_) => Some(
+                "add an entry [[watched-chains]] with chain-id and rpc to operator.toml, or do not serve this service",
+            ),
             Self::Workflows(WorkflowsError::Secret { .. }) => {
                 Some("set it in the environment of `tandem operator run`")
             }
@@ -174,6 +181,7 @@ pub struct Node {
     journal: Journal,
     engine: Engine,
     workflows: Arc<Workflows>,
+    watched: WatchedChains,
     fetcher: Arc<Fetcher>,
     transport: (Transport, Incoming),
     http: TcpListener,
@@ -198,6 +206,8 @@ impl Node {
         let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
         let workflows = Arc::new(load_workflows(&engine, &config, secrets, (&journal, chain))?);
         check_manifest(&service, &workflows).await?;
+        let watched = WatchedChains::connect(&config, &client).await?;
+        watched.check(workflows.triggers())?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
         let address = config.network.http;
@@ -205,8 +215,20 @@ impl Node {
         let service = Arc::new(service);
         let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
         addresses.write(&config.storage.data)?;
-        let keys = ring;
-        Ok(Self { config, operator, keys, service, transactions, journal, engine, workflows, fetcher, transport, http })
+        Ok(Self {
+            config,
+            operator,
+            keys: ring,
+            service,
+            transactions,
+            journal,
+            engine,
+            workflows,
+            watched,
+            fetcher,
+            transport,
+            http,
+        })
     }
 
     /// Runs until `stop`, or until something fails that cannot be waited out.
@@ -246,6 +268,7 @@ impl Node {
             journal,
             engine,
             workflows,
+            watched,
             fetcher,
             transport: (transport, incoming),
             http,
@@ -268,6 +291,15 @@ impl Node {
             metrics: metrics.clone(),
             turn: Duration::from_millis(config.agreement.takeover_ms),
         };
+        let firings = Firings {
+            service: Arc::clone(&service),
+            journal: journal.clone(),
+            executor: executor.clone(),
+            agree: agree.clone(),
+            metrics: metrics.clone(),
+            poll,
+        };
+        let triggers = (workflows.triggers().to_vec(), watched);
         let source = Source {
             me: operator,
             reader,
@@ -308,6 +340,8 @@ impl Node {
         let mut loops = JoinSet::new();
         let of = || stop.clone();
         let (a, b, c, d, e, f, g, h) = (of(), of(), of(), of(), of(), of(), of(), of());
+        let stop_firings = of();
+        loops.spawn(async move { Ok(firings.run(triggers, stop_firings).await?) });
         loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
         loops.spawn(async move { Ok(submitter.run(due, c).await?) });

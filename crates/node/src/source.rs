@@ -3,6 +3,8 @@
 //! Tasks, their fates and the cursor behind them are journaled in one transaction, so a crash loses none and reads none twice; a
 //! reorganisation reads again what is known already, which changes nothing.
 
+pub(crate) mod firings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -246,7 +248,7 @@ impl Source {
     /// Says in time when a manifest is to come that this node cannot serve.
     fn check_manifests(&self, events: &[PlacedEvent]) {
         for placed in events {
-            if let ServiceEvent::ManifestAnnounced { manifest, uri, activation_block } = &placed.event
+            if let ServiceEvent::ManifestAnnounced { manifest, uri, activation_block, .. } = &placed.event
                 && !self.manifests.contains(manifest)
             {
                 tracing::error!(

@@ -36,7 +36,8 @@ pub(super) async fn withdrawals(
     staker: Address,
 ) -> Result<Vec<u64>, RpcError> {
     let kinds = vec![RestakingManager::WithdrawalQueued::SIGNATURE_HASH];
-    let filter = LogFilter { contract, first, kinds, objects: vec![topic(staker)], ..LogFilter::default() };
+    let filter =
+        LogFilter { contracts: vec![contract], first, kinds, objects: vec![topic(staker)], ..LogFilter::default() };
     let logs = logs(client, filter).await?;
     let queued = logs.iter().filter_map(|log| raw::<RestakingManager::WithdrawalQueued>(log).ok());
     Ok(queued.map(|event| event.id).collect())
@@ -53,7 +54,8 @@ pub(super) async fn profile(
         OperatorRegistry::SocketUpdated::SIGNATURE_HASH,
         OperatorRegistry::MetadataUpdated::SIGNATURE_HASH,
     ];
-    let filter = LogFilter { contract, first, kinds, subjects: vec![topic(operator)], ..LogFilter::default() };
+    let filter =
+        LogFilter { contracts: vec![contract], first, kinds, subjects: vec![topic(operator)], ..LogFilter::default() };
     let mut profile = Profile::default();
     logs(client, filter).await?.iter().for_each(|log| profile.apply(log));
     Ok(profile)

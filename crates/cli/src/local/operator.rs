@@ -248,6 +248,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
     Config {
         service: ServiceConfig { chain_id: deployment.chain_id, manager: deployment.service_manager },
         chain: ChainConfig { rpc: rpc.clone(), confirmations: 0, poll_ms: 50, fee_max_gwei: 500, refresh_tables: true },
+        watched_chains: Vec::new(),
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port() },
         storage: StorageConfig {

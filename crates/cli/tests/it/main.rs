@@ -15,6 +15,7 @@ mod recorded;
 mod rotation;
 mod sources;
 mod staking;
+mod triggers;
 mod upkeep;
 mod workspace;
 mod world;

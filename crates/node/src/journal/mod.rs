@@ -18,6 +18,7 @@
 
 mod column;
 mod error;
+mod firings;
 mod record;
 mod schema;
 mod store;
@@ -26,6 +27,8 @@ mod votes;
 mod worker;
 
 #[cfg(test)]
+mod firing_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fs::File;
@@ -33,14 +36,14 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tandem_types::{Batch, BatchEntry, Epoch, TaskId};
+use tandem_types::{Batch, BatchEntry, Epoch, ManifestHash, TaskId, WorkflowId};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{JournalError, OpenError, StorageError, StorageFault};
 pub(crate) use record::bearable;
 pub use record::{
     Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Fate, Identity, Outcome, PendingLeaf, RecordedTask, Settlement,
-    TaskCounts, TaskPosition, TaskRecord, UnknownFailureKind,
+    TaskCounts, TaskPosition, TaskRecord, TriggerCursor, UnknownFailureKind,
 };
 pub use tasks::OPEN_TASKS_PER_PAGE;
 use worker::{Command, Worker};
@@ -76,7 +79,8 @@ impl Journal {
     }
 
     /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and what
-    /// became of tasks, in the chain's order. Known tasks without a result move to the block that is given, fates of unknown tasks are passed over. Returns the
+    /// became of tasks, in the chain's order. Known tasks without a result move to the block that is given; fates of unknown tasks are kept for firings that are
+    /// seen later. Returns the
     /// tasks that were new, in the order given.
     ///
     /// # Errors
@@ -88,6 +92,31 @@ impl Journal {
         cursor: Cursor,
     ) -> Result<Vec<TaskId>, JournalError> {
         self.write(move |connection| tasks::record_span(connection, &tasks, &fates, cursor)).await
+    }
+
+    /// Records what a trigger of a manifest fired, and how far it was read, in one transaction: each firing with whether it is too late for it. Known ones
+    /// without a result move to the anchor that is given. Returns those that were new, in the order given, with what the chain has said of them already.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing of it is recorded.
+    pub async fn record_firings(
+        &self,
+        trigger: (ManifestHash, WorkflowId),
+        firings: Vec<(RecordedTask, bool)>,
+        cursor: TriggerCursor,
+    ) -> Result<Vec<(TaskId, Option<Fate>)>, JournalError> {
+        self.write(move |connection| firings::record(connection, &trigger, &firings, cursor)).await
+    }
+
+    /// How far a trigger of a manifest was read.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn trigger_cursor(
+        &self,
+        trigger: (ManifestHash, WorkflowId),
+    ) -> Result<Option<TriggerCursor>, JournalError> {
+        self.read(move |connection| firings::cursor(connection, &trigger)).await
     }
 
     /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way

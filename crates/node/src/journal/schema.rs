@@ -15,8 +15,12 @@ const LOCK_FILE: &str = "journal.lock";
 /// "tndm": tells a journal from any other SQLite database.
 const APPLICATION_ID: i32 = 0x746e_646d;
 /// One script per version, from 1. Never edit one that was released: add another.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+];
 /// How long to wait for another program that looks inside.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 64;

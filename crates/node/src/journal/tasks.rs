@@ -6,7 +6,7 @@ use tandem_types::{ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task,
 use super::column::{Columns, signed};
 use super::{
     Cursor, Fate, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskCounts, TaskPosition, TaskRecord,
-    bearable,
+    bearable, firings,
 };
 
 /// Most tasks that one page of open tasks holds.
@@ -28,11 +28,9 @@ pub(super) fn record_span(
     }
     for (task_id, fate) in fates {
         match fate {
+            fate if !exists(connection, *task_id)? => firings::record_early(connection, *task_id, *fate)?,
             Fate::Pending(pending) => write_pending(connection, *task_id, *pending)?,
-            Fate::Ended(settlement) => match settle(connection, *task_id, *settlement) {
-                Ok(_) | Err(JournalError::UnknownTask(_)) => {}
-                Err(error) => return Err(error),
-            },
+            Fate::Ended(settlement) => _ = settle(connection, *task_id, *settlement)?,
         }
     }
     move_cursor(connection, cursor)?;
@@ -40,7 +38,7 @@ pub(super) fn record_span(
 }
 
 /// Whether the task was new.
-fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<bool> {
+pub(super) fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<bool> {
     let RecordedTask { task_id, task, input, block_number, block_hash, block_time } = recorded;
     let mut statement = connection.prepare_cached(
         "INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps,
@@ -167,7 +165,7 @@ fn exists(connection: &Connection, task_id: TaskId) -> rusqlite::Result<bool> {
 }
 
 /// What the chain says of a result that it keeps. A deadline that was thought to have passed has not, if it was certified in time.
-fn write_pending(connection: &Connection, task_id: TaskId, pending: PendingLeaf) -> rusqlite::Result<()> {
+pub(super) fn write_pending(connection: &Connection, task_id: TaskId, pending: PendingLeaf) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "UPDATE task SET pending_leaf = ?2, pending_until = ?3,
                 settled = iif(settled IN ('expired', 'skipped'), NULL, settled),
@@ -286,7 +284,7 @@ fn requirement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Requirement> {
     Requirement::new(native?, external?, combined?).map_err(|error| columns.refused("native_bps", error))
 }
 
-fn pending_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<PendingLeaf>> {
+pub(super) fn pending_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<PendingLeaf>> {
     let Some(leaf) = columns.hash_or_null("pending_leaf")? else { return Ok(None) };
     Ok(Some(PendingLeaf { leaf: ResultLeaf(leaf), until: columns.word("pending_until")? }))
 }
@@ -305,7 +303,7 @@ fn outcome_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Outcome> {
     Ok(Outcome::Failed { kind: columns.text("failure", str::parse)?, message: columns.get("message")?, fuel })
 }
 
-fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlement>> {
+pub(super) fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlement>> {
     let Some(word) = columns.get::<Option<String>>("settled")? else { return Ok(None) };
     Ok(Some(match word.as_str() {
         "expired" => Settlement::Expired,

@@ -563,7 +563,7 @@ async fn journal_of_version_1_is_migrated_and_loses_nothing() {
     assert!(refused.is_err(), "foreign keys are on again");
     journal.close().await;
     let version: u32 = outside(&directory).pragma_query_value(None, "user_version", |row| row.get(0)).expect("read");
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
     open(directory.path()).close().await;
 }
 
