@@ -166,7 +166,7 @@ async fn firings_of_another_chain_wait_for_an_anchor_on_the_services() {
     let mut watch = watch(Trigger::Block(every(10)), false);
     let young = window(0, Some(15));
     let span = watch.step((&home, &other), &young, (None, HEAD_TIME)).await.expect("they answer");
-    assert_eq!(positions(&span), [0, 10]);
+    assert_eq!(positions(&span), [10]);
     let next = window(15, None);
     let span = watch.step((&home, &other), &next, (None, HEAD_TIME)).await.expect("they answer");
     assert_eq!((positions(&span), anchors(&span)), (vec![20, 30], vec![Some(20), Some(30)]));
