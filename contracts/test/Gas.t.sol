@@ -2,8 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Bls} from "./utils/Bls.sol";
-import {RecordingHandler} from "./utils/Fixture.sol";
-import {FiringFixture} from "./utils/FiringFixture.sol";
+import {Fixture} from "./utils/Fixture.sol";
 import {Operator} from "./utils/StakingFixture.sol";
 import {EmptyHandler} from "./utils/Handlers.sol";
 import {Certificate} from "./utils/Packed.sol";
@@ -14,7 +13,7 @@ import {Policy, Result, Task} from "../src/types/Structs.sol";
 /// @dev Every call of these tests is a transaction of its own (isolate), and forge charges it as a chain would.
 /// forge-config: default.isolate = true
 /// forge-config: long.isolate = true
-contract GasTest is FiringFixture {
+contract GasTest is Fixture {
     /// @dev Half of the operators hold a little more or less than half of each token.
     Policy private policy = both(4000, 4000);
 
@@ -66,20 +65,6 @@ contract GasTest is FiringFixture {
 
     function test_submit_200() public {
         measureSubmit(200);
-    }
-
-    /// @dev By the ten operators of `test_submit_10`, all of whom sign.
-    function test_submit_firing() public {
-        setUpService(10, policy);
-        handler = RecordingHandler(address(new EmptyHandler()));
-        setUpFirings();
-        deliver(tick(256));
-        deliver(tick(257));
-        vm.snapshotGasLastCall("other", "submit, a second of a schedule");
-        deliver(tick(512));
-        vm.snapshotGasLastCall("other", "submit, the first of 256 seconds");
-        deliver(logged("tx"));
-        vm.snapshotGasLastCall("other", "submit, a log");
     }
 
     function test_createTask() public {
