@@ -9,6 +9,7 @@ import {ITotalWeights} from "./interfaces/ITotalWeights.sol";
 import {Certificates} from "./libraries/Certificates.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {Digests} from "./libraries/Digests.sol";
+import {Firings} from "./libraries/Firings.sol";
 import {OperatorTables, Row, WeightPair} from "./libraries/OperatorTables.sol";
 import {Inputs, Policies} from "./libraries/Policies.sol";
 import {TableKeeper} from "./service/TableKeeper.sol";
@@ -61,14 +62,26 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     uint64 public taskCount;
     uint64 private _activationBlock;
 
-    /// @inheritdoc IServiceManager
-    mapping(bytes32 manifest => mapping(bytes32 workflow => address)) public handlerOf;
-    /// @dev A task's id while it is open or pending; zero before and after.
+    mapping(bytes32 manifest => mapping(bytes32 workflow => Route)) private _routes;
+    /// @dev The id of a task that was asked for, while it is open or pending; zero before and after.
     mapping(uint64 number => TaskId) private _open;
-    /// @dev Only under the policy `Veto`.
-    mapping(uint64 number => Pending) private _pending;
-    /// @dev The leaf of a result whose handler failed.
-    mapping(uint64 number => bytes32) private _unhandled;
+    /// @dev The firings that were delivered, as bits: see `Firings.place`.
+    mapping(bytes32 word => uint256) private _fired;
+    /// @dev By key (see `Firings`). Only under the policy `Veto`.
+    mapping(uint256 key => Pending) private _pending;
+    /// @dev The leaf of a result whose handler failed, by key (see `Firings`).
+    mapping(uint256 key => bytes32) private _unhandled;
+
+    /// @dev Where a workflow's results go. One slot:
+    ///
+    /// | bits | field |
+    /// |---|---|
+    /// | 0-159 | its handler; zero when it was not announced |
+    /// | 160-167 | whether it is fired by its own trigger, and not asked for |
+    struct Route {
+        address handler;
+        bool fires;
+    }
 
     /// @dev A result that waits for vetoes, or the memory of one that was vetoed. Two slots:
     ///
@@ -122,8 +135,10 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         Task memory task;
         task.manifest = manifestInForce();
         if (task.manifest == 0) revert NoManifestInForce();
-        task.handler = handlerOf[task.manifest][workflow];
+        Route memory route = _routes[task.manifest][workflow];
+        task.handler = route.handler;
         if (task.handler == address(0)) revert UnknownWorkflow(task.manifest, workflow);
+        if (route.fires) revert NotRequestable(task.manifest, workflow);
         task.number = ++taskCount;
         task.workflow = workflow;
         task.requester = msg.sender;
@@ -141,25 +156,28 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     /// @dev All calls up to the verdict are static. Then all tasks are settled before the first handler is called: one
     /// that calls back finds nothing open.
     function submit(Result[] calldata results, bytes calldata certificate) public virtual {
-        (TaskId[] memory ids, bytes32 root) = _hash(results);
-        Requirement memory strictest = _pass(results, ids);
+        (TaskId[] memory ids, uint256[] memory keys, bytes32 root) = _hash(results);
+        Requirement memory strictest = _pass(results, ids, keys);
         Verdict verdict = _certify(certificate, root, thresholdsOf(strictest));
-        if (verdict == Verdict.Pending) return _suspendAll(results, ids);
-        _settleAll(results, ids);
-        _deliverAll(results, ids);
+        if (verdict == Verdict.Pending) return _suspendAll(results, ids, keys);
+        _settleAll(results, ids, keys);
+        _deliverAll(results, ids, keys);
     }
 
     /// @inheritdoc IServiceManager
-    function veto(uint64 number, bytes calldata certificate) public virtual {
-        Pending storage pending = _pending[number];
+    function veto(uint256 key, bytes calldata certificate) public virtual {
+        Pending storage pending = _pending[key];
         (bytes32 leaf, uint64 until) = (pending.leaf, pending.until);
-        if (leaf == 0) revert NotPending(number);
-        if (block.timestamp >= until) revert VetoTooLate(number, until);
+        if (leaf == 0) revert NotPending(key);
+        if (block.timestamp >= until) revert VetoTooLate(key, until);
         (WeightPair signed, WeightPair total) =
             _verified(certificate, Digests.veto(domainSeparator(), Certificates.epochOf(certificate), leaf));
         Policies.demandVeto(_terms, signed, total);
-        TaskId taskId = _open[number];
-        _open[number] = TaskId.wrap(0);
+        TaskId taskId = TaskId.wrap(bytes32(key));
+        if (!Firings.isFiring(key)) {
+            taskId = _open[uint64(key)];
+            _open[uint64(key)] = TaskId.wrap(0);
+        }
         delete pending.leaf;
         pending.vetoed = true;
         emit TaskVetoed(
@@ -177,29 +195,31 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         _checkSize(results.length);
         bytes32 domain = domainSeparator();
         TaskId[] memory ids = new TaskId[](results.length);
+        uint256[] memory keys = new uint256[](results.length);
         bool any;
         for (uint256 i = 0; i < results.length; i++) {
             Result calldata result = results[i];
-            TaskId taskId = Digests.taskIdOf(domain, result.task);
-            (bool due, SkipReason reason) = _isDue(taskId, result);
+            (TaskId taskId, uint256 key,) = Firings.identify(domain, result.task);
+            (bool due, SkipReason reason) = _isDue(taskId, key, result);
             if (!due) {
                 emit TaskSkipped(taskId, reason);
                 continue;
             }
             any = true;
             ids[i] = taskId;
-            _settle(result.task.number);
+            keys[i] = key;
+            _settle(key, result);
         }
         if (!any) revert NothingToDeliver();
-        _deliverAll(results, ids);
+        _deliverAll(results, ids, keys);
     }
 
     /// @inheritdoc IServiceManager
     function redeliver(Result calldata result) public virtual {
-        TaskId taskId = Digests.taskIdOf(domainSeparator(), result.task);
-        bytes32 kept = _unhandled[result.task.number];
-        if (kept == 0 || kept != _leaf(taskId, result)) revert NothingToRedeliver(taskId);
-        delete _unhandled[result.task.number];
+        (TaskId taskId, uint256 key, bytes32 digest) = Firings.identify(domainSeparator(), result.task);
+        bytes32 kept = _unhandled[key];
+        if (kept == 0 || kept != _leaf(digest, result)) revert NothingToRedeliver(taskId);
+        delete _unhandled[key];
         emit TaskRedelivered(taskId, result.task.handler);
         ITaskHandler(result.task.handler).onResult(taskId, result.task, result.payload);
     }
@@ -211,7 +231,7 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         virtual
         returns (Judgement memory)
     {
-        (, bytes32 root) = _hash(results);
+        (,, bytes32 root) = _hash(results);
         _answer(certificate, root, thresholdsOf(requirement));
     }
 
@@ -247,9 +267,23 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @inheritdoc IServiceManager
-    function pendingResult(uint64 number) external view returns (bytes32 leaf, uint64 until) {
-        leaf = _pending[number].leaf;
-        if (leaf != 0) until = _pending[number].until;
+    function firingStatus(Task calldata firing) external view returns (TaskStatus) {
+        (, uint256 key,) = Firings.identify(domainSeparator(), firing);
+        if (!Firings.isFiring(key) || !_isRouted(firing)) return TaskStatus.None;
+        if (_isFired(key, firing)) return _unhandled[key] == 0 ? TaskStatus.Settled : TaskStatus.Unhandled;
+        if (_pending[key].vetoed) return TaskStatus.Vetoed;
+        return _pending[key].leaf == 0 ? TaskStatus.Open : TaskStatus.Pending;
+    }
+
+    /// @inheritdoc IServiceManager
+    function pendingResult(uint256 key) external view returns (bytes32 leaf, uint64 until) {
+        leaf = _pending[key].leaf;
+        if (leaf != 0) until = _pending[key].until;
+    }
+
+    /// @inheritdoc IServiceManager
+    function handlerOf(bytes32 manifest, bytes32 workflow) external view returns (address) {
+        return _routes[manifest][workflow].handler;
     }
 
     /// @inheritdoc ITotalWeights
@@ -274,32 +308,41 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         return _terms.withOracle(_oracle);
     }
 
-    /// @dev The ids of a batch's tasks, which must ascend, and its root.
-    function _hash(Result[] calldata results) private view returns (TaskId[] memory ids, bytes32 root) {
+    /// @dev The ids of a batch's tasks, which must ascend, the keys of their state, and the batch's root.
+    function _hash(Result[] calldata results)
+        private
+        view
+        returns (TaskId[] memory ids, uint256[] memory keys, bytes32 root)
+    {
         uint256 size = results.length;
         _checkSize(size);
         bytes32 domain = domainSeparator();
         ids = new TaskId[](size);
+        keys = new uint256[](size);
         bytes32[] memory leaves = new bytes32[](size);
         TaskId previous;
         for (uint256 i = 0; i < size; i++) {
             Result calldata result = results[i];
-            TaskId taskId = Digests.taskIdOf(domain, result.task);
+            (TaskId taskId, uint256 key, bytes32 digest) = Firings.identify(domain, result.task);
             if (i != 0 && !(taskId > previous)) revert TasksNotAscending(previous, taskId);
             previous = taskId;
             ids[i] = taskId;
-            leaves[i] = _leaf(taskId, result);
+            keys[i] = key;
+            leaves[i] = _leaf(digest, result);
         }
         root = Digests.rootInPlace(leaves);
     }
 
     /// @dev Sets the ids of results that are passed over to zero, and says in an event why.
     /// @return strictest The most that the requesters of the others require, field by field.
-    function _pass(Result[] calldata results, TaskId[] memory ids) private returns (Requirement memory strictest) {
+    function _pass(Result[] calldata results, TaskId[] memory ids, uint256[] memory keys)
+        private
+        returns (Requirement memory strictest)
+    {
         bool any;
         for (uint256 i = 0; i < results.length; i++) {
             Result calldata result = results[i];
-            (bool deliverable, SkipReason reason) = _isDeliverable(ids[i], result);
+            (bool deliverable, SkipReason reason) = _isDeliverable(ids[i], keys[i], result);
             if (!deliverable) {
                 emit TaskSkipped(ids[i], reason);
                 ids[i] = TaskId.wrap(0);
@@ -312,26 +355,53 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @dev Whether a final certificate would deliver the result.
-    function _isDeliverable(TaskId taskId, Result calldata result) private view returns (bool, SkipReason) {
-        if (_open[result.task.number] != taskId) return (false, _whyClosed(result.task.number));
-        bytes32 pending = _pendingLeaf(result.task.number);
+    function _isDeliverable(TaskId taskId, uint256 key, Result calldata result)
+        private
+        view
+        returns (bool, SkipReason)
+    {
+        if (!_isOpen(taskId, key, result)) return (false, _whyClosed(key, result));
+        bytes32 pending = _pendingLeaf(key);
         if (pending == 0) return (block.timestamp <= result.task.deadline, SkipReason.Expired);
-        return (pending == _leaf(taskId, result), SkipReason.Conflicting);
+        return (pending == _leafOf(taskId, key, result), SkipReason.Conflicting);
     }
 
     /// @dev Whether the result waited for vetoes, and need not any more.
-    function _isDue(TaskId taskId, Result calldata result) private view returns (bool, SkipReason) {
-        uint64 number = result.task.number;
-        if (_open[number] != taskId) return (false, _whyClosed(number));
-        bytes32 pending = _pendingLeaf(number);
+    function _isDue(TaskId taskId, uint256 key, Result calldata result) private view returns (bool, SkipReason) {
+        if (!_isOpen(taskId, key, result)) return (false, _whyClosed(key, result));
+        bytes32 pending = _pendingLeaf(key);
         if (pending == 0) return (false, SkipReason.Uncertified);
-        if (pending != _leaf(taskId, result)) return (false, SkipReason.Conflicting);
-        return (block.timestamp >= _pending[number].until, SkipReason.Waiting);
+        if (pending != _leafOf(taskId, key, result)) return (false, SkipReason.Conflicting);
+        return (block.timestamp >= _pending[key].until, SkipReason.Waiting);
     }
 
-    function _whyClosed(uint64 number) private view returns (SkipReason) {
-        if (TaskId.unwrap(_open[number]) != 0 || !_exists(number)) return SkipReason.Unknown;
-        return _mayVeto() && _pending[number].vetoed ? SkipReason.Vetoed : SkipReason.Settled;
+    /// @dev Whether there is such a task, and nothing has ended it. There is a firing when its manifest has its workflow fire
+    /// for its handler.
+    function _isOpen(TaskId taskId, uint256 key, Result calldata result) private view returns (bool) {
+        if (!Firings.isFiring(key)) return _open[uint64(key)] == taskId;
+        return _isRouted(result.task) && !_isFired(key, result.task) && !_isVetoed(key);
+    }
+
+    function _isRouted(Task calldata task) private view returns (bool) {
+        Route memory route = _routes[task.manifest][task.workflow];
+        return route.fires && route.handler == task.handler;
+    }
+
+    function _isFired(uint256 key, Task calldata task) private view returns (bool) {
+        (bytes32 word, uint256 bit) = Firings.place(key, task);
+        return _fired[word] & bit != 0;
+    }
+
+    function _isVetoed(uint256 key) private view returns (bool) {
+        return _mayVeto() && _pending[key].vetoed;
+    }
+
+    function _whyClosed(uint256 key, Result calldata result) private view returns (SkipReason) {
+        bool known = Firings.isFiring(key)
+            ? _isRouted(result.task)
+            : TaskId.unwrap(_open[uint64(key)]) == 0 && _exists(uint64(key));
+        if (!known) return SkipReason.Unknown;
+        return _isVetoed(key) ? SkipReason.Vetoed : SkipReason.Settled;
     }
 
     function _mayVeto() private view returns (bool) {
@@ -339,8 +409,8 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @dev Reads nothing where no result can be pending.
-    function _pendingLeaf(uint64 number) private view returns (bytes32) {
-        return _mayVeto() ? _pending[number].leaf : bytes32(0);
+    function _pendingLeaf(uint256 key) private view returns (bytes32) {
+        return _mayVeto() ? _pending[key].leaf : bytes32(0);
     }
 
     function _raise(Requirement memory strictest, Task calldata task) private pure {
@@ -398,45 +468,55 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     }
 
     /// @dev Has the results with an id wait for vetoes, unless they do already.
-    function _suspendAll(Result[] calldata results, TaskId[] memory ids) private {
+    function _suspendAll(Result[] calldata results, TaskId[] memory ids, uint256[] memory keys) private {
         uint64 until = uint64(block.timestamp + _terms.vetoSeconds());
         bool any;
         for (uint256 i = 0; i < results.length; i++) {
             if (TaskId.unwrap(ids[i]) == 0) continue;
-            Pending storage pending = _pending[results[i].task.number];
+            Pending storage pending = _pending[keys[i]];
             if (pending.leaf != 0) {
                 emit TaskSkipped(ids[i], SkipReason.Waiting);
                 continue;
             }
             any = true;
-            pending.leaf = _leaf(ids[i], results[i]);
+            if (Firings.isFiring(keys[i])) Firings.announce(ids[i], results[i].task);
+            pending.leaf = _leafOf(ids[i], keys[i], results[i]);
             pending.until = until;
             emit TaskPending(ids[i], pending.leaf, until);
         }
         if (!any) revert NothingToDeliver();
     }
 
-    function _settleAll(Result[] calldata results, TaskId[] memory ids) private {
+    /// @dev A firing that was pending was announced then.
+    function _settleAll(Result[] calldata results, TaskId[] memory ids, uint256[] memory keys) private {
         for (uint256 i = 0; i < results.length; i++) {
-            if (TaskId.unwrap(ids[i]) != 0) _settle(results[i].task.number);
+            if (TaskId.unwrap(ids[i]) == 0) continue;
+            uint256 key = keys[i];
+            if (Firings.isFiring(key) && _pendingLeaf(key) == 0) Firings.announce(ids[i], results[i].task);
+            _settle(key, results[i]);
         }
     }
 
     /// @dev Hands the results with an id, whose tasks must be settled, to their handlers.
-    function _deliverAll(Result[] calldata results, TaskId[] memory ids) private {
+    function _deliverAll(Result[] calldata results, TaskId[] memory ids, uint256[] memory keys) private {
         for (uint256 i = 0; i < results.length; i++) {
-            if (TaskId.unwrap(ids[i]) != 0) _deliver(ids[i], results[i]);
+            if (TaskId.unwrap(ids[i]) != 0) _deliver(ids[i], keys[i], results[i]);
         }
     }
 
-    function _settle(uint64 number) private {
-        _open[number] = TaskId.wrap(0);
-        if (_mayVeto()) delete _pending[number];
+    function _settle(uint256 key, Result calldata result) private {
+        if (Firings.isFiring(key)) {
+            (bytes32 word, uint256 bit) = Firings.place(key, result.task);
+            _fired[word] |= bit;
+        } else {
+            _open[uint64(key)] = TaskId.wrap(0);
+        }
+        if (_mayVeto()) delete _pending[key];
     }
 
     /// @dev Calls the handler with its gas, whatever it does. Nothing of what it returns is copied, so it can not make
     /// that dear.
-    function _deliver(TaskId taskId, Result calldata result) private {
+    function _deliver(TaskId taskId, uint256 key, Result calldata result) private {
         bytes memory message = Deliveries.encode(taskId, result.task, result.payload);
         address handler = result.task.handler;
         uint256 limit = handlerGas;
@@ -450,7 +530,7 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         assembly ("memory-safe") {
             handled := call(limit, handler, 0, add(message, 0x20), mload(message), 0, 0)
         }
-        if (!handled) _unhandled[result.task.number] = _leaf(taskId, result);
+        if (!handled) _unhandled[key] = _leafOf(taskId, key, result);
         emit TaskDelivered(taskId, handler, handled);
     }
 
@@ -470,10 +550,12 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
     function _setHandler(bytes32 manifest, Workflow calldata workflow) private {
         if (workflow.name == 0) revert ZeroWorkflow();
         if (workflow.handler.code.length == 0) revert HandlerWithoutCode(workflow.name, workflow.handler);
-        address known = handlerOf[manifest][workflow.name];
-        if (known == workflow.handler) return;
-        if (known != address(0)) revert HandlerConflict(manifest, workflow.name, known);
-        handlerOf[manifest][workflow.name] = workflow.handler;
+        Route memory known = _routes[manifest][workflow.name];
+        if (known.handler == address(0)) {
+            _routes[manifest][workflow.name] = Route(workflow.handler, workflow.fires);
+        } else if (known.handler != workflow.handler || known.fires != workflow.fires) {
+            revert HandlerConflict(manifest, workflow.name, known.handler);
+        }
     }
 
     function _checkDeadline(uint64 deadline) private view {
@@ -482,8 +564,15 @@ contract ServiceManager is IServiceManager, TableKeeper, Ownable2Step, Domain {
         if (deadline < earliest || deadline > latest) revert DeadlineOutOfBounds(deadline, earliest, latest);
     }
 
-    function _leaf(TaskId taskId, Result calldata result) private view returns (bytes32) {
-        return Digests.leaf(taskId, result.component, block.chainid, result.task.handler, keccak256(result.payload));
+    /// @dev `digest` is the task's, which a firing's id is not.
+    function _leaf(bytes32 digest, Result calldata result) private view returns (bytes32) {
+        return Digests.leaf(digest, result.component, block.chainid, result.task.handler, keccak256(result.payload));
+    }
+
+    function _leafOf(TaskId taskId, uint256 key, Result calldata result) private view returns (bytes32) {
+        bytes32 digest = TaskId.unwrap(taskId);
+        if (Firings.isFiring(key)) digest = Digests.taskDigest(domainSeparator(), result.task);
+        return _leaf(digest, result);
     }
 
     function _exists(uint64 number) private view returns (bool) {

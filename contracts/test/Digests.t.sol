@@ -4,6 +4,7 @@ pragma solidity ^0.8.31;
 import {Test} from "./utils/Test.sol";
 import {G1, G2} from "../src/libraries/BN254.sol";
 import {Digests} from "../src/libraries/Digests.sol";
+import {Firings} from "../src/libraries/Firings.sol";
 import {Domain} from "../src/types/Domain.sol";
 import {Epoch, TaskId} from "../src/types/Ids.sol";
 import {Task} from "../src/types/Structs.sol";
@@ -54,8 +55,12 @@ contract DigestsTest is Test {
         domain = Digests.domainSeparator(chainId, vm.parseJsonAddress(json, "$.verifyingContract"));
     }
 
-    function taskIdOfCalldata(bytes32 separator, Task calldata task) external pure returns (TaskId) {
-        return Digests.taskIdOf(separator, task);
+    function digestOfCalldata(bytes32 separator, Task calldata task) external pure returns (bytes32) {
+        return Digests.taskDigest(separator, task);
+    }
+
+    function identify(bytes32 separator, Task calldata task) external pure returns (TaskId, uint256, bytes32) {
+        return Firings.identify(separator, task);
     }
 
     function test_domain_separator_matches_the_shared_vectors() public view {
@@ -88,9 +93,66 @@ contract DigestsTest is Test {
             );
             TaskId id = Digests.taskId(domain, task);
             vm.assertEq(TaskId.unwrap(id), c.taskId);
-            assertEq(this.taskIdOfCalldata(domain, task), id);
-            vm.assertEq(Digests.leaf(id, c.component, chainId, c.handler, keccak256(c.payload)), c.leaf);
+            (TaskId found, uint256 key, bytes32 digest) = this.identify(domain, task);
+            assertEq(found, id);
+            vm.assertEq(digest, c.taskId);
+            vm.assertEq(key, c.number);
+            vm.assertEq(Digests.leaf(digest, c.component, chainId, c.handler, keccak256(c.payload)), c.leaf);
         }
+    }
+
+    function test_firings_match_the_shared_vectors() public view {
+        uint256 count;
+        for (; vm.keyExistsJson(json, firingKey(count, "hash")); count++) {
+            bytes32 hash = firingHash(count);
+            vm.assertEq(hash, vm.parseJsonBytes32(json, firingKey(count, "hash")));
+            Task memory task;
+            task.number = uint64(vm.parseJsonUint(json, firingKey(count, "taskNumber")));
+            task.workflow = vm.parseJsonBytes32(json, firingKey(count, "workflow"));
+            task.manifest = vm.parseJsonBytes32(json, firingKey(count, "manifest"));
+            task.handler = vm.parseJsonAddress(json, firingKey(count, "handler"));
+            task.deadline = uint64(vm.parseJsonUint(json, firingKey(count, "deadline")));
+            task.inputHash = hash;
+            (TaskId id,, bytes32 digest) = this.identify(domain, task);
+            vm.assertEq(TaskId.unwrap(id), vm.parseJsonBytes32(json, firingKey(count, "taskId")));
+            vm.assertEq(digest, vm.parseJsonBytes32(json, firingKey(count, "taskDigest")));
+        }
+        vm.assertGe(count, 7);
+    }
+
+    function firingKey(uint256 index, string memory field) private pure returns (string memory) {
+        return string.concat("$.firings[", vm.toString(index), "].", field);
+    }
+
+    function firingHash(uint256 index) private view returns (bytes32) {
+        bytes32 kind = keccak256(bytes(vm.parseJsonString(json, firingKey(index, "kind"))));
+        if (kind == keccak256("cron")) {
+            return Digests.cronFiring(uint64(vm.parseJsonUint(json, firingKey(index, "instant"))));
+        }
+        if (kind == keccak256("http")) return httpHash(index);
+        uint256 chain = vm.parseJsonUint(json, firingKey(index, "chainId"));
+        if (kind == keccak256("block")) {
+            return Digests.blockFiring(chain, uint64(vm.parseJsonUint(json, firingKey(index, "number"))));
+        }
+        return Digests.logFiring(
+            chain,
+            vm.parseJsonBytes32(json, firingKey(index, "txHash")),
+            uint64(vm.parseJsonUint(json, firingKey(index, "position"))),
+            vm.parseJsonAddress(json, firingKey(index, "emitter")),
+            vm.parseJsonBytes32Array(json, firingKey(index, "topics")),
+            vm.parseJsonBytes(json, firingKey(index, "data"))
+        );
+    }
+
+    function httpHash(uint256 index) private view returns (bytes32 hash) {
+        hash = Digests.httpFiring(
+            vm.parseJsonBytes32(json, firingKey(index, "workflow")),
+            vm.parseJsonAddress(json, firingKey(index, "caller")),
+            vm.parseJsonBytes32(json, firingKey(index, "key")),
+            uint64(vm.parseJsonUint(json, firingKey(index, "instant"))),
+            vm.parseJsonBytes(json, firingKey(index, "data"))
+        );
+        vm.assertEq(Digests.digest(domain, hash), vm.parseJsonBytes32(json, firingKey(index, "signed")));
     }
 
     function test_roots_and_batch_digests_match_the_shared_vectors() public view {
@@ -118,7 +180,7 @@ contract DigestsTest is Test {
     }
 
     function testFuzz_task_id_in_calldata_equals_that_in_memory(bytes32 separator, Task calldata task) public view {
-        assertEq(this.taskIdOfCalldata(separator, task), Digests.taskId(separator, task));
+        vm.assertEq(this.digestOfCalldata(separator, task), TaskId.unwrap(Digests.taskId(separator, task)));
     }
 
     function testFuzz_task_id_equals_eip712_in_plain_solidity(bytes32 separator, Task memory task) public pure {
@@ -146,7 +208,7 @@ contract DigestsTest is Test {
         view
     {
         stray = bound(stray, 1, type(uint128).max) << 64;
-        bytes memory message = abi.encodeCall(this.taskIdOfCalldata, (separator, task));
+        bytes memory message = abi.encodeCall(this.digestOfCalldata, (separator, task));
         assembly {
             let first := add(message, 0x44)
             mstore(first, or(mload(first), stray))

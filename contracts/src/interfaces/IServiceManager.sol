@@ -36,6 +36,8 @@ struct Workflow {
     bytes32 name;
     /// Contract that receives its results.
     address handler;
+    /// Whether it is fired by its own trigger: then nobody can ask for it, and its operators say when it fired.
+    bool fires;
 }
 
 /// @notice What became of a task, as far as its number tells.
@@ -75,6 +77,11 @@ enum SkipReason {
 /// @title IServiceManager
 /// @notice One service: takes requests for tasks, and delivers results that enough stake of both tokens has signed.
 ///
+/// A task is either asked for here (`createTask`) or fired by its workflow's own trigger: a schedule, blocks, a log, a call. Of a
+/// firing nothing is known here before its result comes; that it fired, when, under which manifest and until when its result
+/// may come, the operators say with the same signatures as the result. Its task has no requester's requirement, and is
+/// delivered at most once: docs/reference/formats.md.
+///
 /// What is enough the service's policy says, chosen at deployment for good, and each task's requester, who can only ask
 /// for more: docs/reference/policies.md. Under the policy `Veto` a certified result may have to wait for vetoes:
 ///
@@ -100,12 +107,14 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
     error ZeroWorkflow();
     /// @notice A workflow's handler has no code.
     error HandlerWithoutCode(bytes32 workflow, address handler);
-    /// @notice The same manifest was announced before with another handler for the workflow.
+    /// @notice The same manifest was announced before with another handler for the workflow, or with another kind of trigger.
     error HandlerConflict(bytes32 manifest, bytes32 workflow, address handler);
 
     error NoManifestInForce();
     /// @notice The manifest in force has no such workflow.
     error UnknownWorkflow(bytes32 manifest, bytes32 workflow);
+    /// @notice The workflow is fired by its own trigger.
+    error NotRequestable(bytes32 manifest, bytes32 workflow);
     error InputTooLong(uint256 length, uint256 limit);
     error DeadlineOutOfBounds(uint64 deadline, uint256 earliest, uint256 latest);
 
@@ -114,9 +123,9 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
     /// @notice All results are passed over: there is nothing to deliver, and nothing that could wait for vetoes.
     error NothingToDeliver();
     /// @notice No result of the task waits for vetoes.
-    error NotPending(uint64 number);
+    error NotPending(uint256 key);
     /// @notice The time for vetoes is over.
-    error VetoTooLate(uint64 number, uint64 until);
+    error VetoTooLate(uint256 key, uint64 until);
     /// @notice Too little gas is left to give a handler what it is due.
     error InsufficientGas(uint256 available, uint256 needed);
     /// @notice No failed result of that task is kept, or it was another one.
@@ -125,6 +134,8 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
     /// @param activationBlock First block in which the manifest is in force.
     event ManifestAnnounced(bytes32 indexed manifest, string uri, uint64 activationBlock, Workflow[] workflows);
     event TaskCreated(TaskId indexed taskId, Task task, bytes input);
+    /// @notice The first result of a firing was certified. What fired is behind `inputHash`: see `Digests`.
+    event TaskFired(TaskId indexed taskId, Task task);
     event TaskSkipped(TaskId indexed taskId, SkipReason reason);
     /// @param root Merkle root of the batch.
     /// @param verdict `Pending` or `Final`.
@@ -190,7 +201,8 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
     /// @notice Stops the pending result of a task, for good. Anyone may.
     /// @param certificate Over the digest `Veto{epoch, leaf}` of that result, by the policy's `vetoBps` of the external
     /// token; before the result's window ends.
-    function veto(uint64 number, bytes calldata certificate) external;
+    /// @param key The task's number, or its id if it is a firing.
+    function veto(uint256 key, bytes calldata certificate) external;
 
     /// @notice Delivers pending results whose window has passed without a veto. Anyone may, at any time: their tasks'
     /// deadlines bound the first certificate only.
@@ -226,12 +238,17 @@ interface IServiceManager is ITableKeeper, ITotalWeights {
         view
         returns (Judgement memory);
 
-    /// @notice What became of the task of that number, and its id while it is open or pending.
+    /// @notice What became of the task of that number, which was asked for, and its id while it is open or pending.
     function taskStatus(uint64 number) external view returns (TaskStatus status, TaskId taskId);
+
+    /// @notice What became of a firing. `Open` says that nothing did, whether its trigger fired or not: only the operators know.
+    /// @param firing Its task, as the operators sign it.
+    function firingStatus(Task calldata firing) external view returns (TaskStatus);
 
     /// @notice The leaf of a task's pending result, and the first second in which it can be finalized; zeros when there
     /// is none.
-    function pendingResult(uint64 number) external view returns (bytes32 leaf, uint64 until);
+    /// @param key The task's number, or its id if it is a firing.
+    function pendingResult(uint256 key) external view returns (bytes32 leaf, uint64 until);
 
     /// @notice Number of the latest task.
     function taskCount() external view returns (uint64);

@@ -8,14 +8,21 @@ import {Task} from "../types/Structs.sol";
 /// @title Digests
 /// @notice Everything that Tandem hashes on chain, fixed in docs/reference/formats.md and pinned by
 /// vectors/digests.json.
-/// @dev Only `batch`, `veto` and `possession` digests are ever signed. Pure: chain id and contract come in with the domain
-/// separator.
+/// @dev Pure: chain id and contract come in with the domain separator. Only `batch`, `veto` and `possession` digests are ever signed.
 library Digests {
     bytes32 internal constant DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 internal constant TASK_TYPEHASH = keccak256(
         "Task(uint64 number,bytes32 workflow,bytes32 manifest,address handler,address requester,uint64 deadline,uint16 nativeBps,uint16 externalBps,uint16 combinedBps,bytes32 inputHash)"
     );
+    bytes32 internal constant FIRED_TYPEHASH = keccak256("Fired(bytes32 workflow,bytes32 firing)");
+    bytes32 internal constant CRON_TYPEHASH = keccak256("CronFiring(uint64 instant)");
+    bytes32 internal constant BLOCK_TYPEHASH = keccak256("BlockFiring(uint256 chainId,uint64 number)");
+    bytes32 internal constant LOG_TYPEHASH = keccak256(
+        "LogFiring(uint256 chainId,bytes32 txHash,uint64 position,address emitter,bytes32[] topics,bytes data)"
+    );
+    bytes32 internal constant HTTP_TYPEHASH =
+        keccak256("HttpFiring(bytes32 workflow,address caller,bytes32 key,uint64 instant,bytes input)");
     bytes32 internal constant RESULT_TYPEHASH =
         keccak256("Result(bytes32 taskId,bytes32 component,uint256 chainId,address handler,bytes32 payloadHash)");
     bytes32 internal constant BATCH_TYPEHASH = keccak256("Batch(uint32 epoch,bytes32 root)");
@@ -43,14 +50,54 @@ library Digests {
         }
     }
 
-    /// @notice The id of a task, in the domain of its ServiceManager.
+    /// @notice The id of a task that was asked for, in the domain of its ServiceManager: the digest of all that was recorded.
     function taskId(bytes32 domain, Task memory task) internal pure returns (TaskId) {
         return TaskId.wrap(digest(domain, keccak256(abi.encode(TASK_TYPEHASH, task))));
     }
 
-    /// @notice `taskId` of a task in calldata.
-    /// @dev Hashes the words as they came: a word with stray high bits gives the id of no task there is.
-    function taskIdOf(bytes32 domain, Task calldata task) internal pure returns (TaskId) {
+    /// @notice The id of a firing: of the workflow and of what fired, and of nothing that a reorganisation may change.
+    function firedId(bytes32 domain, bytes32 workflow, bytes32 firing) internal pure returns (TaskId) {
+        return TaskId.wrap(digest(domain, keccak256(abi.encode(FIRED_TYPEHASH, workflow, firing))));
+    }
+
+    /// @notice A second of a schedule, in Unix time: the `inputHash` of its task.
+    function cronFiring(uint64 instant) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CRON_TYPEHASH, instant));
+    }
+
+    /// @notice A block of a chain: the `inputHash` of its task.
+    function blockFiring(uint256 chainId, uint64 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(BLOCK_TYPEHASH, chainId, number));
+    }
+
+    /// @notice A log of a chain, by its place in its transaction: the `inputHash` of its task.
+    function logFiring(
+        uint256 chainId,
+        bytes32 txHash,
+        uint64 position,
+        address emitter,
+        bytes32[] memory topics,
+        bytes memory data
+    ) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                LOG_TYPEHASH, chainId, txHash, position, emitter, keccak256(abi.encodePacked(topics)), keccak256(data)
+            )
+        );
+    }
+
+    /// @notice What a caller signed and sent to an operator: the `inputHash` of its task. Its digest in the domain is what was signed.
+    function httpFiring(bytes32 workflow, address caller, bytes32 key, uint64 instant, bytes memory input)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(HTTP_TYPEHASH, workflow, caller, key, instant, keccak256(input)));
+    }
+
+    /// @notice The digest of a task in calldata.
+    /// @dev Hashes the words as they came: a word with stray high bits gives the digest of no task there is.
+    function taskDigest(bytes32 domain, Task calldata task) internal pure returns (bytes32) {
         bytes32 typeHash = TASK_TYPEHASH;
         bytes32 structHash;
         // structHash = keccak256(abi.encode(TASK_TYPEHASH, task));
@@ -60,16 +107,16 @@ library Digests {
             calldatacopy(add(words, 0x20), task, 0x140)
             structHash := keccak256(words, 0x160)
         }
-        return TaskId.wrap(digest(domain, structHash));
+        return digest(domain, structHash);
     }
 
-    /// @notice The leaf of a result. It needs no domain: the task's id commits to the service.
-    function leaf(TaskId id, bytes32 component, uint256 chainId, address handler, bytes32 payloadHash)
+    /// @notice The leaf of a result. It needs no domain: the task's digest commits to the service.
+    function leaf(bytes32 task, bytes32 component, uint256 chainId, address handler, bytes32 payloadHash)
         internal
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(RESULT_TYPEHASH, id, component, chainId, handler, payloadHash));
+        return keccak256(abi.encode(RESULT_TYPEHASH, task, component, chainId, handler, payloadHash));
     }
 
     /// @notice The Merkle root of leaves in their order; on every level an odd last node moves up unchanged.

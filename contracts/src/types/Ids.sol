@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.31;
 
-/// @notice Identifies a task: the EIP-712 digest of what its ServiceManager recorded (see `Digests.taskId`).
+/// @notice Identifies a task: the EIP-712 digest of what its ServiceManager recorded, or of what fired (see
+/// `Firings.identify`).
 type TaskId is bytes32;
 
 /// @notice Number of an operator table of one service, from 1.

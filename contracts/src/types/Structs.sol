@@ -74,25 +74,26 @@ struct Judgement {
     uint96 totalExternal;
 }
 
-/// @notice A request for one execution of a workflow. Its EIP-712 digest is its id.
+/// @notice One execution of a workflow that was asked for, or that the workflow's trigger fired. See `Firings.identify` for
+/// its id.
 struct Task {
-    /// Sequential per service, from 1.
+    /// Of a request, sequential per service, from 1. Of a firing, 2^63 and its second or block; 0 if it has none of these.
     uint64 number;
     /// ASCII name of the workflow, left-aligned.
     bytes32 workflow;
-    /// Hash of the manifest in force when the task was created: it fixes component, configuration and limits.
+    /// Hash of the manifest in force when the task was created or fired: it fixes component, configuration and limits.
     bytes32 manifest;
     /// Contract that receives the result.
     address handler;
-    /// Account that called `createTask`.
+    /// Account that called `createTask`. Of a firing, the caller as its operators know it, or zero.
     address requester;
     /// Last second (block timestamp) at which a certificate for the result may come.
     uint64 deadline;
-    /// What the requester demands beside the service's policy.
+    /// What the requester demands beside the service's policy; nothing for a firing.
     uint16 nativeBps;
     uint16 externalBps;
     uint16 combinedBps;
-    /// keccak256 of the input bytes.
+    /// keccak256 of the input bytes. Of a firing, the hash of what fired, from which its input follows: see `Digests`.
     bytes32 inputHash;
 }
 

@@ -18,7 +18,7 @@ contract AnnounceManifestTest is Fixture {
 
     function one(bytes32 name, address handler_) private pure returns (Workflow[] memory workflows) {
         workflows = new Workflow[](1);
-        workflows[0] = Workflow(name, handler_);
+        workflows[0] = Workflow(name, handler_, false);
     }
 
     function announceAt(bytes32 manifest, uint256 activation) private {
@@ -130,6 +130,18 @@ contract AnnounceManifestTest is Fixture {
             MANIFEST,
             block.number + 1,
             one(WORKFLOW, other),
+            abi.encodeWithSelector(IServiceManager.HandlerConflict.selector, MANIFEST, WORKFLOW, address(handler))
+        );
+    }
+
+    function test_workflow_keeps_its_kind_of_trigger() public {
+        announceAt(MANIFEST, 0);
+        Workflow[] memory workflows = one(WORKFLOW, address(handler));
+        workflows[0].fires = true;
+        tryAnnounce(
+            MANIFEST,
+            block.number + 1,
+            workflows,
             abi.encodeWithSelector(IServiceManager.HandlerConflict.selector, MANIFEST, WORKFLOW, address(handler))
         );
     }

@@ -5,7 +5,7 @@ import {ServiceFixture} from "../utils/ServiceFixture.sol";
 import {RecordingHandler} from "../utils/Fixture.sol";
 import {FixedPrices} from "../utils/Oracles.sol";
 import {ServiceManager} from "../../src/ServiceManager.sol";
-import {IServiceManager, TaskStatus} from "../../src/interfaces/IServiceManager.sol";
+import {IServiceManager, TaskStatus, Workflow} from "../../src/interfaces/IServiceManager.sol";
 import {Policies} from "../../src/libraries/Policies.sol";
 import {TaskId} from "../../src/types/Ids.sol";
 import {PolicyKind, Requirement, Task} from "../../src/types/Structs.sol";
@@ -41,6 +41,18 @@ contract CreateTaskTest is ServiceFixture {
     function test_unknown_workflow_is_refused() public {
         vm.expectRevert(abi.encodeWithSelector(IServiceManager.UnknownWorkflow.selector, MANIFEST, bytes32("other")));
         service.createTask("other", "", none(), DUE);
+    }
+
+    function test_workflow_that_fires_takes_no_requests() public {
+        Workflow[] memory workflows = new Workflow[](1);
+        workflows[0] = Workflow("tick", address(handler), true);
+        vm.prank(owner);
+        service.announceManifest(keccak256("second"), "", uint64(block.number + 1), workflows);
+        vm.roll(block.number + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IServiceManager.NotRequestable.selector, keccak256("second"), bytes32("tick"))
+        );
+        service.createTask("tick", "", none(), DUE);
     }
 
     function test_more_than_everything_is_refused() public {

@@ -13,6 +13,7 @@ import {ITaskHandler} from "../../src/interfaces/ITaskHandler.sol";
 import {BN254, G2} from "../../src/libraries/BN254.sol";
 import {Row} from "../../src/libraries/OperatorTables.sol";
 import {Digests} from "../../src/libraries/Digests.sol";
+import {Firings} from "../../src/libraries/Firings.sol";
 import {Certificate, Packed} from "./Packed.sol";
 import {Epoch, TaskId} from "../../src/types/Ids.sol";
 import {Policy, Requirement, Result, Task} from "../../src/types/Structs.sol";
@@ -127,7 +128,7 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     /// next.
     function announce(bytes32 manifest, address handler_) internal {
         Workflow[] memory workflows = new Workflow[](1);
-        workflows[0] = Workflow(WORKFLOW, handler_);
+        workflows[0] = Workflow(WORKFLOW, handler_, false);
         uint256 activation = service.manifestInForce() == 0 ? block.number : block.number + 1;
         vm.prank(owner);
         service.announceManifest(manifest, "https://example.org/manifest.json", uint64(activation), workflows);
@@ -201,12 +202,15 @@ abstract contract Fixture is PolicyFixture, StakingFixture {
     }
 
     function idOf(Task memory task) internal view returns (TaskId) {
-        return Digests.taskId(service.domainSeparator(), task);
+        bool asked = task.number != 0 && task.number < Firings.FIRST;
+        if (asked) return Digests.taskId(service.domainSeparator(), task);
+        return Digests.firedId(service.domainSeparator(), task.workflow, task.inputHash);
     }
 
     function leafOf(Result memory result) internal view returns (bytes32) {
         Task memory task = result.task;
-        return Digests.leaf(idOf(task), result.component, block.chainid, task.handler, keccak256(result.payload));
+        bytes32 digest = TaskId.unwrap(Digests.taskId(service.domainSeparator(), task));
+        return Digests.leaf(digest, result.component, block.chainid, task.handler, keccak256(result.payload));
     }
 
     function rootOf(Result[] memory results) internal view returns (bytes32) {

@@ -18,7 +18,7 @@ use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tandem_types::{Address, B256, U256};
+use tandem_types::{Address, B256, BlockTag, U256};
 use tower_service::Service;
 use url::Url;
 
@@ -69,24 +69,6 @@ impl From<RawHeader> for BlockHeader {
     fn from(header: RawHeader) -> Self {
         let RawHeader { number, hash, parent_hash, timestamp } = header;
         Self { number: number.to(), hash, parent_hash, timestamp: timestamp.to() }
-    }
-}
-
-/// A block that endpoints call by a name, instead of counting confirmations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockTag {
-    /// Attested by enough of the chain's own validators that honest ones will not replace it.
-    Safe,
-    /// Final by the chain's own rules.
-    Finalized,
-}
-
-impl BlockTag {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Safe => "safe",
-            Self::Finalized => "finalized",
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use alloy::sol_types::SolCall;
 use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable};
-use tandem_types::{Batch, BatchEntry, BatchError, BatchRoot, ComponentDigest, ServiceId, Task, TaskResult};
+use tandem_types::{Batch, BatchEntry, BatchError, BatchRoot, ComponentDigest, ServiceId, Task, TaskResult, U256};
 
 use crate::bindings::ServiceManager;
 use crate::certificate::pack;
@@ -65,10 +65,11 @@ impl Delivery {
         Ok(Self { call: Call::new(service.manager, call.abi_encode()) })
     }
 
-    /// The veto of the pending result of the task with that number, made under the table of `keys`.
-    pub fn veto(service: ServiceId, number: u64, certified: &CertifiedVeto, keys: &KeyTable) -> Self {
+    /// The veto of a task's pending result, made under the table of `keys`.
+    pub fn veto(service: ServiceId, task: &Task, certified: &CertifiedVeto, keys: &KeyTable) -> Self {
         let certificate = pack(certified, certified.leaf(), keys).into();
-        let call = ServiceManager::vetoCall { number, certificate };
+        let key = if task.is_firing() { task.id(service).0.into() } else { U256::from(task.number) };
+        let call = ServiceManager::vetoCall { key, certificate };
         Self { call: Call::new(service.manager, call.abi_encode()) }
     }
 
@@ -104,13 +105,13 @@ impl Delivery {
 fn root(service: ServiceId, outputs: &[TaskOutput]) -> Result<BatchRoot, BatchError> {
     let entry = |output: &TaskOutput| {
         let result = TaskResult {
-            task_id: output.task.id(service),
+            task_digest: output.task.digest(service),
             component: output.component,
             chain_id: service.chain_id,
             handler: output.task.handler,
             payload: output.payload.clone(),
         };
-        BatchEntry { task_id: result.task_id, leaf: result.leaf() }
+        BatchEntry { task_id: output.task.id(service), leaf: result.leaf() }
     };
     Batch::new(outputs.iter().map(entry).collect()).map(|batch| batch.root())
 }

@@ -5,7 +5,7 @@ use alloy::sol_types::SolEvent;
 use serde::{Deserialize, Serialize};
 use tandem_types::{
     Address, B256, BatchRoot, Epoch, ManifestHash, OperatorId, PerToken, ResultLeaf, ServiceId, SignerBitmap, Task,
-    TaskBlock, TaskId, Weight, keccak256,
+    TaskBlock, TaskId, Weight, WorkflowId, keccak256,
 };
 
 use crate::bindings::{ConversionError, ServiceManager};
@@ -112,6 +112,8 @@ pub enum ServiceEvent {
         uri: String,
         /// First block in which it is in force.
         activation_block: u64,
+        /// Its workflows that deliver on this chain.
+        workflows: Vec<Route>,
     },
     /// A batch was verified.
     CertificateVerified {
@@ -128,6 +130,17 @@ pub enum ServiceEvent {
         /// Who signed, by position in the table.
         signers: SignerBitmap,
     },
+}
+
+/// Where the results of a manifest's workflow go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Contract that receives its results.
+    pub handler: Address,
+    /// Whether it is fired by its own trigger, and not asked for.
+    pub fires: bool,
 }
 
 /// Why a ServiceManager passed over a result.
@@ -303,7 +316,13 @@ fn weight_revoked(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
 
 fn manifest_announced(log: &LogRecord) -> Result<ServiceEvent, Rejection> {
     let event: ServiceManager::ManifestAnnounced = raw(log)?;
+    let route = |workflow: ServiceManager::Workflow| {
+        let name = WorkflowId::from_word(workflow.name)?;
+        Ok(Route { workflow: name, handler: workflow.handler, fires: workflow.fires })
+    };
+    let workflows = event.workflows.into_iter().map(route).collect::<Result<_, ConversionError>>()?;
     Ok(ServiceEvent::ManifestAnnounced {
+        workflows,
         manifest: ManifestHash(event.manifest),
         uri: event.uri,
         activation_block: event.activationBlock,

@@ -8,6 +8,7 @@
 //! | know a service | [`ServiceReader`]: policy, operator tables, manifests, peers |
 //! | follow its events | [`EventReader::read`] with the [`Cursor`] that the last read returned; [`HeadWatch`] to be woken |
 //! | follow any logs | [`LogReader::read`], likewise |
+//! | see what a manifest's triggers fire | [`FiringReader::read`] with the [`TriggerCursor`] that the last read returned |
 //! | send transactions | [`TransactionManager`], one per key: fees, nonces, replacement, confirmation |
 //! | deliver a certified batch, veto, finalize | [`Delivery`], then [`Delivery::submit`] |
 //! | read stake, operators and allocations, change them | [`staking`]: a reader, and actions to look at, estimate or send |
@@ -29,6 +30,7 @@ pub mod admin;
 mod ahead;
 mod anvil;
 mod bindings;
+mod caller;
 mod certificate;
 mod checkpoints;
 mod client;
@@ -39,6 +41,7 @@ mod endpoints;
 mod error;
 mod event;
 mod excess;
+mod firings;
 mod log;
 mod oracle;
 mod pinned;
@@ -65,7 +68,8 @@ pub use abi::{Contract, DecodedCall, DecodedEvent, Field, Value, error_names};
 pub use accounts::{Account, AccountError, Password, random_bytes};
 pub use anvil::{ANVIL_CHAIN_ID, ANVIL_VARIABLE, Anvil, AnvilError, Mining};
 pub use bindings::ConversionError;
-pub use client::{BlockHeader, BlockTag, ChainClient, ClientConfig};
+pub use caller::{CallerError, verify_caller};
+pub use client::{BlockHeader, ChainClient, ClientConfig};
 pub use correction::TableCorrection;
 pub use delivery::{Delivery, DeliveryError, FINALIZED_MAX, TaskOutput};
 pub use endpoint::Endpoint;
@@ -73,7 +77,10 @@ pub use endpoints::{
     Contradiction, ENDPOINTS_MAX, EndpointConfig, EndpointState, EndpointStatus, EndpointsConfig, EndpointsStatus,
 };
 pub use error::{RpcError, RpcFailure};
-pub use event::{EventPlace, PlacedEvent, Rejection, ServiceEvent, SkipReason};
+pub use event::{EventPlace, PlacedEvent, Rejection, Route, ServiceEvent, SkipReason};
+pub use firings::{
+    Anchor, AnchorReader, Depth, Fired, FiringReader, FiringSpan, FiringsConfig, ManifestWindow, TriggerCursor,
+};
 pub use oracle::{FallbackInfo, FeedInfo, OracleInfo};
 pub use pinned::{CallOutcome, PinnedCall};
 pub use policy::Conditions;

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tandem_types::{Address, B256, ServiceId};
+use tandem_types::{Address, B256, BlockTag, ServiceId};
 
-use crate::client::{BlockTag, ChainClient};
+use crate::client::ChainClient;
 use crate::error::RpcError;
 use crate::event::{self, EventPlace, PlacedEvent, Rejection};
 use crate::log::{LogFilter, LogRecord};
@@ -250,10 +250,7 @@ impl EventReader {
     pub async fn rest(&mut self, interval: Duration) {
         match &mut self.heads {
             None => tokio::time::sleep(interval).await,
-            Some(heads) => {
-                // Either way it is time to look.
-                let _ = tokio::time::timeout(interval, heads.next()).await;
-            }
+            Some(heads) => heads.rest(interval).await,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::bindings::{AllocationManager, ConversionError, OperatorRegistry, Serv
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 use crate::event::{self, ServiceEvent};
+use crate::firings::{self, Announcement, ManifestWindow};
 use crate::log::{LogFilter, LogRecord};
 use crate::oracle::{self, OracleInfo};
 use crate::policy::{Conditions, Judged};
@@ -365,12 +366,45 @@ impl ServiceReader {
         if coming { self.announcement(known.next).await.map(Some) } else { Ok(None) }
     }
 
+    /// The manifests in force now and to come, and when that changes: others when there is a new announcement.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn manifest_schedule(&self) -> Result<(ManifestHash, ManifestHash, u64), ServiceError> {
+        let known = self.client.call(self.id.manager, &ServiceManager::manifestsCall {}).await?;
+        Ok((ManifestHash(known.current), ManifestHash(known.next), known.activationBlock))
+    }
+
+    /// When which manifest was, is and will be in force, as far as it was announced: ascending.
+    ///
+    /// # Errors
+    /// [`ServiceError::Rpc`].
+    pub async fn manifest_windows(&self) -> Result<Vec<ManifestWindow>, ServiceError> {
+        let head = self.client.block_number().await?;
+        let filter = LogFilter {
+            contracts: vec![self.id.manager],
+            first: self.deployment_block,
+            last: head,
+            kinds: vec![ServiceManager::ManifestAnnounced::SIGNATURE_HASH],
+            ..LogFilter::default()
+        };
+        let logs = Scanner::new(RangeSize::new(1_000, 1 << 20), LOGS_MAX).all(&self.client, filter).await?;
+        let announcements = logs.iter().filter_map(|log| match event::decode(self.id, log) {
+            Ok(Some(ServiceEvent::ManifestAnnounced { manifest, activation_block, workflows, .. })) => {
+                let (block, activation) = (log.block_number, activation_block);
+                Some(Announcement { block, activation, manifest, routes: workflows })
+            }
+            _ => None,
+        });
+        Ok(firings::windows(announcements))
+    }
+
     async fn announcement(&self, hash: B256) -> Result<AnnouncedManifest, ServiceError> {
         let head = self.client.block_number().await?;
         let kind = ServiceManager::ManifestAnnounced::SIGNATURE_HASH;
         let filter = LogFilter { kinds: vec![kind], ..self.filter(self.deployment_block, head, hash) };
         match self.last_event(filter).await? {
-            Some(ServiceEvent::ManifestAnnounced { manifest, uri, activation_block }) => {
+            Some(ServiceEvent::ManifestAnnounced { manifest, uri, activation_block, .. }) => {
                 Ok(AnnouncedManifest { hash: manifest, uri, activation_block })
             }
             _ => Err(ServiceError::MissingEvent(format!("manifest {hash}"))),

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use crate::client::{BlockHeader, BlockTag, ChainClient};
+use tandem_types::BlockTag;
+
+use crate::client::{BlockHeader, ChainClient};
 use crate::endpoint::Endpoint;
 use crate::endpoints::{Witnessed, Witnesses};
 use crate::error::RpcError;

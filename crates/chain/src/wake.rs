@@ -69,6 +69,12 @@ impl HeadWatch {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Waits for the next announcement, and for `interval` at most.
+    pub async fn rest(&mut self, interval: Duration) {
+        // Either way it is time to look.
+        let _ = timeout(interval, self.next()).await;
+    }
 }
 
 async fn listen(url: &Url, endpoint: &Endpoint, wake: &watch::Sender<u64>) {

@@ -6,8 +6,9 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::{Value, json};
 use tandem_crypto::{KeyTable, SecretKey, Share, Signature, Statement, hash_to_curve};
 use tandem_types::{
-    Batch, BatchEntry, Certificate, ComponentDigest, Domain, Epoch, G1Point, G2Point, ManifestHash, OperatorEntry,
-    OperatorId, OperatorTable, PerToken, Requirement, ServiceId, Task, TaskResult, Weight,
+    Batch, BatchEntry, BlockFiring, Certificate, ComponentDigest, CronFiring, Domain, Epoch, Firing, G1Point, G2Point,
+    HttpFiring, LogFiring, ManifestHash, OperatorEntry, OperatorId, OperatorTable, PerToken, Requirement, ServiceId,
+    Task, TaskResult, Weight,
 };
 
 const CHAIN_ID: u64 = 31_337;
@@ -79,7 +80,7 @@ fn task(number: u64) -> Task {
 
 fn result(number: u64) -> TaskResult {
     TaskResult {
-        task_id: task(number).id(service()),
+        task_digest: task(number).digest(service()),
         component: ComponentDigest(keccak256("component")),
         chain_id: CHAIN_ID,
         handler: Address::repeat_byte(0x4a),
@@ -89,7 +90,7 @@ fn result(number: u64) -> TaskResult {
 
 fn batch(results: impl Iterator<Item = u64>) -> Batch {
     let mut entries: Vec<_> =
-        results.map(result).map(|result| BatchEntry { task_id: result.task_id, leaf: result.leaf() }).collect();
+        results.map(|number| BatchEntry { task_id: task(number).id(service()), leaf: result(number).leaf() }).collect();
     entries.sort_by_key(|entry| entry.task_id);
     Batch::new(entries).expect("distinct tasks make a batch")
 }
@@ -107,6 +108,73 @@ fn hash_to_curve_vectors() {
         })
         .collect();
     check("hash_to_curve.json", &Value::Array(rows));
+}
+
+fn firings() -> Vec<Firing> {
+    let log = LogFiring {
+        chain_id: 1,
+        tx_hash: keccak256("transaction"),
+        position: 3,
+        emitter: Address::repeat_byte(0xe0),
+        topics: vec![keccak256("Scored(uint256)"), B256::with_last_byte(7)],
+        data: b"not a whole word".to_vec().into(),
+    };
+    vec![
+        Firing::Cron(CronFiring { instant: 0 }),
+        Firing::Cron(CronFiring { instant: 1_900_000_000 }),
+        Firing::Block(BlockFiring { chain_id: 1, number: 1_900_000_000 }),
+        Firing::Block(BlockFiring { chain_id: CHAIN_ID, number: 20 }),
+        Firing::Log(LogFiring { topics: Vec::new(), data: Default::default(), ..log.clone() }),
+        Firing::Log(log),
+        Firing::Http(HttpFiring {
+            workflow: "tick".parse().expect("the name is valid"),
+            caller: Address::repeat_byte(0xca),
+            key: keccak256("key"),
+            instant: 1_900_000_000,
+            input: b"not a whole word".to_vec().into(),
+        }),
+    ]
+}
+
+fn firing_vector(firing: &Firing) -> Value {
+    let workflow = "tick".parse().expect("the name is valid");
+    let task = firing.task(workflow, ManifestHash(keccak256("manifest")), (Address::repeat_byte(0x4a), 1_900_000_600));
+    let mut vector = match firing {
+        Firing::Cron(cron) => json!({ "kind": "cron", "instant": cron.instant }),
+        Firing::Block(block) => json!({ "kind": "block", "chainId": block.chain_id, "number": block.number }),
+        Firing::Log(log) => json!({
+            "kind": "log",
+            "chainId": log.chain_id,
+            "txHash": log.tx_hash,
+            "position": log.position,
+            "emitter": log.emitter,
+            "topics": log.topics,
+            "data": log.data,
+        }),
+        Firing::Http(http) => json!({
+            "kind": "http",
+            "caller": http.caller,
+            "key": http.key,
+            "instant": http.instant,
+            "data": http.input,
+            "signed": http.digest(service()),
+        }),
+    };
+    let common = json!({
+        "hash": firing.hash(),
+        "input": String::from_utf8(firing.input()).expect("JSON is text"),
+        "workflow": task.workflow.to_word(),
+        "manifest": task.manifest,
+        "handler": task.handler,
+        "deadline": task.deadline,
+        // As text: not every reader of JSON has whole numbers of 64 bits.
+        "taskNumber": task.number.to_string(),
+        "taskId": task.id(service()),
+        "taskDigest": task.digest(service()),
+    });
+    let (vector_fields, common) = (vector.as_object_mut().expect("an object"), common);
+    vector_fields.extend(common.as_object().expect("an object").clone());
+    vector
 }
 
 #[test]
@@ -153,6 +221,7 @@ fn digest_vectors() {
         "verifyingContract": service().manager,
         "domainSeparator": domain.separator(),
         "tasks": tasks,
+        "firings": firings().iter().map(firing_vector).collect::<Vec<_>>(),
         "batches": batches,
         "vetoes": vetoes,
     });

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::pages::TaskView;
+use crate::api::pages::{CertificatePage, TaskView};
 use crate::clock;
 use crate::journal::{Journal, JournalError, Settlement};
 use crate::metrics::Metrics;
@@ -38,6 +38,8 @@ pub(crate) enum AgreeInput {
     Pending(PendingResult),
     /// The chain has settled a task.
     Settled(TaskId),
+    /// The chain has taken back what it said of a task.
+    Reopened(TaskId),
     /// Somebody wants to know where a task stands.
     View(TaskId, oneshot::Sender<TaskView>),
 }
@@ -102,6 +104,7 @@ impl Agree {
                     Some(AgreeInput::Pending(result)) => Input::Pending(result),
                     Some(AgreeInput::Received(from, message, _place)) => Input::Received { from, message },
                     Some(AgreeInput::Settled(task)) => Input::Settled(task),
+                    Some(AgreeInput::Reopened(task)) => Input::Reopened(task),
                 },
             };
             self.step(input).await?;
@@ -109,10 +112,12 @@ impl Agree {
     }
 
     fn answer(&self, task: TaskId, answer: oneshot::Sender<TaskView>) {
+        let certificate = self.agreement.certificate(task);
         let view = TaskView {
             attested: self.agreement.attested(task).unwrap_or_default(),
             total: self.agreement.table().map(|table| table.table().total()).unwrap_or_default(),
             is_certified: self.agreement.is_certified(task),
+            certificate: certificate.map(|(certified, batch)| CertificatePage::new(batch, certified.certificate())),
         };
         // Who asked may have gone.
         let _ = answer.send(view);

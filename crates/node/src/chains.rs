@@ -1,4 +1,4 @@
-//! How a chain is reached and read, beyond one URL: the table `chain.access` of `operator.toml`. Everything in it has a default, with which one
+//! How a chain is reached and read, beyond one URL: the table `access` of `chain` and of each of `watched-chains` in `operator.toml`. Everything in it has a default, with which one
 //! endpoint is one witness. Holds URLs, and shows none of what they keep secret.
 
 use std::fmt;
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tandem_chain::{
-    BlockTag, ChainClient, ClientConfig, ENDPOINTS_MAX, Endpoint, EndpointConfig, EndpointsConfig, EventReader,
-    HeadWatch, ReaderConfig, RpcError, ServiceReader,
+    ChainClient, ClientConfig, Depth, ENDPOINTS_MAX, Endpoint, EndpointConfig, EndpointsConfig, EventReader, HeadWatch,
+    ReaderConfig, RpcError, ServiceReader,
 };
+use tandem_types::BlockTag;
 use url::Url;
 
-use crate::config::ChainConfig;
+use crate::config::{ChainConfig, WatchedChain};
 
 /// A URL that may hold a key; shown without it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ pub struct AccessConfig {
     /// Largest answer that is read, in MiB.
     pub answer_mib_max: u64,
     /// What the chain must call a block, or one above it, before it is read, besides its confirmations.
-    pub tag: Option<Tag>,
+    pub tag: Option<BlockTag>,
     /// A WebSocket of the chain, `ws` or `wss`, that wakes the node when there is a new block. Nothing that it says is believed.
     pub websocket: Option<SecretUrl>,
     /// Most blocks whose logs are asked for at once; fewer when an endpoint does not bear as many.
@@ -68,25 +69,6 @@ pub struct MoreEndpoint {
     /// Most requests at once.
     #[serde(default = "concurrency")]
     pub concurrency: usize,
-}
-
-/// A block that endpoints call by a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tag {
-    /// `safe`.
-    Safe,
-    /// `finalized`.
-    Finalized,
-}
-
-impl From<Tag> for BlockTag {
-    fn from(tag: Tag) -> Self {
-        match tag {
-            Tag::Safe => Self::Safe,
-            Tag::Finalized => Self::Finalized,
-        }
-    }
 }
 
 fn concurrency() -> usize {
@@ -115,35 +97,36 @@ impl Default for AccessConfig {
 }
 
 impl AccessConfig {
-    /// The numbers, with the least and the most that work.
-    pub(crate) fn bounds(&self) -> Vec<(&'static str, u64, u64, u64)> {
+    /// The numbers, with the least and the most that work; `table` is where this one is.
+    pub(crate) fn bounds(&self, table: &str) -> Vec<(String, u64, u64, u64)> {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let endpoints = number(1 + self.more.len());
         let mut bounds = vec![
-            ("chain.access.more", number(self.more.len()), 0, number(ENDPOINTS_MAX - 1)),
-            ("chain.access.witnesses", number(self.witnesses), 1, endpoints),
-            ("chain.access.lag-blocks-max", self.lag_blocks_max, 0, 100_000),
-            ("chain.access.request-timeout-ms", self.request_timeout_ms, 100, 600_000),
-            ("chain.access.answer-mib-max", self.answer_mib_max, 1, 1_024),
-            ("chain.access.range-blocks-max", self.range_blocks_max, 1, 1_000_000),
-            ("chain.access.ranges-ahead", number(self.ranges_ahead), 0, 64),
-            ("chain.access.rewind-blocks", self.rewind_blocks, 1, 100_000),
-            ("chain.access.concurrency", number(self.concurrency), 1, 1_024),
+            ("more", number(self.more.len()), 0, number(ENDPOINTS_MAX - 1)),
+            ("witnesses", number(self.witnesses), 1, endpoints),
+            ("lag-blocks-max", self.lag_blocks_max, 0, 100_000),
+            ("request-timeout-ms", self.request_timeout_ms, 100, 600_000),
+            ("answer-mib-max", self.answer_mib_max, 1, 1_024),
+            ("range-blocks-max", self.range_blocks_max, 1, 1_000_000),
+            ("ranges-ahead", number(self.ranges_ahead), 0, 64),
+            ("rewind-blocks", self.rewind_blocks, 1, 100_000),
+            ("concurrency", number(self.concurrency), 1, 1_024),
         ];
-        let rate = |rate: Option<u32>| rate.map(|rate| ("chain.access.requests-per-s", rate.into(), 1, 1_000_000));
+        let rate = |rate: Option<u32>| rate.map(|rate| ("requests-per-s", rate.into(), 1, 1_000_000));
         bounds.extend(rate(self.requests_per_s));
         for more in &self.more {
-            bounds.push(("chain.access.more.concurrency", number(more.concurrency), 1, 1_024));
+            bounds.push(("more.concurrency", number(more.concurrency), 1, 1_024));
             bounds.extend(rate(more.requests_per_s));
         }
-        bounds
+        let named = |(key, found, least, most)| (format!("{table}.access.{key}"), found, least, most);
+        bounds.into_iter().map(named).collect()
     }
 
     /// How a service's events are read.
     pub(crate) fn reader(&self, confirmations: u64) -> ReaderConfig {
         ReaderConfig {
             confirmations,
-            tag: self.tag.map(BlockTag::from),
+            tag: self.tag,
             range_blocks_max: self.range_blocks_max,
             ranges_ahead: self.ranges_ahead,
             rewind_blocks: self.rewind_blocks,
@@ -160,15 +143,11 @@ impl AccessConfig {
         let answer_bytes_max = usize::try_from(self.answer_mib_max << 20).unwrap_or(usize::MAX);
         ClientConfig { request_timeout: Duration::from_millis(self.request_timeout_ms), answer_bytes_max }
     }
-}
 
-impl ChainConfig {
-    /// The chain's endpoints, `rpc` first.
-    pub(crate) fn endpoints(&self) -> EndpointsConfig {
-        let AccessConfig { requests_per_s, concurrency, more, witnesses, lag_blocks_max, start_degraded, .. } =
-            &self.access;
-        let first =
-            EndpointConfig { url: self.rpc.clone(), requests_per_s: *requests_per_s, concurrency: *concurrency };
+    /// The endpoints, the one at `rpc` first.
+    pub(crate) fn endpoints(&self, rpc: &Url) -> EndpointsConfig {
+        let Self { requests_per_s, concurrency, more, witnesses, lag_blocks_max, start_degraded, .. } = self;
+        let first = EndpointConfig { url: rpc.clone(), requests_per_s: *requests_per_s, concurrency: *concurrency };
         let others = more.iter().map(|MoreEndpoint { rpc, requests_per_s, concurrency }| EndpointConfig {
             url: rpc.0.clone(),
             requests_per_s: *requests_per_s,
@@ -179,10 +158,17 @@ impl ChainConfig {
             witnesses: *witnesses,
             lag_blocks_max: *lag_blocks_max,
             start_degraded: *start_degraded,
-            limits: self.access.limits(),
+            limits: self.limits(),
         }
     }
 
+    /// When a block is believed.
+    pub(crate) fn depth(&self, confirmations: u64) -> Depth {
+        Depth { confirmations, tag: self.tag }
+    }
+}
+
+impl ChainConfig {
     /// What reads a service's events.
     pub(crate) fn reader(&self, service: &ServiceReader, heads: Option<HeadWatch>) -> EventReader {
         let config = self.access.reader(self.confirmations);
@@ -198,7 +184,26 @@ impl ChainConfig {
     /// # Errors
     /// As [`ChainClient::open`].
     pub async fn connect(&self, chain_id: u64) -> Result<ChainClient, RpcError> {
-        ChainClient::open(self.endpoints(), chain_id).await
+        ChainClient::open(self.access.endpoints(&self.rpc), chain_id).await
+    }
+}
+
+impl WatchedChain {
+    /// The numbers, with the least and the most that work.
+    pub(crate) fn bounds(&self) -> Vec<(String, u64, u64, u64)> {
+        let mut bounds = self.access.bounds("watched-chains");
+        bounds.push(("watched-chains.confirmations".to_owned(), self.confirmations, 0, 10_000));
+        // Firings wait for a block of the service's chain anyway: nothing has to be woken by another.
+        bounds.push(("watched-chains.access.websocket".to_owned(), self.access.websocket.iter().len() as u64, 0, 0));
+        bounds
+    }
+
+    /// Connects to the chain's endpoints.
+    ///
+    /// # Errors
+    /// As [`ChainClient::open`].
+    pub async fn connect(&self) -> Result<ChainClient, RpcError> {
+        ChainClient::open(self.access.endpoints(&self.rpc), self.chain_id).await
     }
 }
 
@@ -222,7 +227,7 @@ concurrency = 4
     #[test]
     fn endpoints_come_in_order_with_their_limits() {
         let chain: ChainConfig = toml::from_str(TOML).expect("it is valid");
-        let endpoints = chain.endpoints();
+        let endpoints = chain.access.endpoints(&chain.rpc);
         let found: Vec<_> = endpoints
             .endpoints
             .iter()
@@ -238,15 +243,15 @@ concurrency = 4
     fn one_endpoint_alone_needs_nothing_else() {
         let chain: ChainConfig = toml::from_str("rpc = \"http://127.0.0.1:8545\"").expect("it is valid");
         assert_eq!(chain.access, AccessConfig::default());
-        assert_eq!(chain.endpoints().endpoints.len(), 1);
+        assert_eq!(chain.access.endpoints(&chain.rpc).endpoints.len(), 1);
         let is_inside = |(_, found, least, most): &(_, u64, u64, u64)| (least..=most).contains(&found);
-        assert!(chain.access.bounds().iter().all(is_inside));
+        assert!(chain.access.bounds("chain").iter().all(is_inside));
     }
 
     #[test]
     fn more_witnesses_than_endpoints_are_out_of_bounds() {
         let access = AccessConfig { witnesses: 2, ..AccessConfig::default() };
-        assert!(access.bounds().contains(&("chain.access.witnesses", 2, 1, 1)));
+        assert!(access.bounds("chain").contains(&("chain.access.witnesses".to_owned(), 2, 1, 1)));
     }
 
     #[test]

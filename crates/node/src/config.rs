@@ -36,7 +36,7 @@ pub enum ConfigError {
     #[error("{key} is {found}, expected {least} to {most}")]
     Bounds {
         /// The key.
-        key: &'static str,
+        key: String,
         /// Its value.
         found: u64,
         /// The least that works.
@@ -99,6 +99,9 @@ pub struct Config {
     pub service: ServiceConfig,
     /// How its chain is reached.
     pub chain: ChainConfig,
+    /// How the other chains are reached that its triggers watch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched_chains: Vec<WatchedChain>,
     /// Where the keys are.
     pub keys: KeysConfig,
     /// Where the node listens.
@@ -168,6 +171,22 @@ pub struct ChainConfig {
     pub access: AccessConfig,
 }
 
+/// A chain that triggers watch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WatchedChain {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// JSON-RPC endpoint. Printed without user name, path and query, which may hold a key.
+    pub rpc: Url,
+    /// Blocks that must follow one before it fires, when the trigger does not say.
+    #[serde(default = "defaults::confirmations")]
+    pub confirmations: u64,
+    /// More endpoints, and how all of them are used.
+    #[serde(default)]
+    pub access: AccessConfig,
+}
+
 /// Where the keys are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -186,6 +205,9 @@ pub struct NetworkConfig {
     pub listen: SocketAddr,
     /// TCP address for `/metrics`, `/healthz` and `/v1`. Keep it off the internet.
     pub http: SocketAddr,
+    /// TCP address for callers, who may start workflows whose trigger names them; without it they reach the other operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<SocketAddr>,
 }
 
 /// Where the node keeps and finds things.
@@ -315,7 +337,10 @@ impl Config {
             ("agreement.takeover-ms", self.agreement.takeover_ms, 100, 3_600_000),
         ];
         let caps = self.components.limits_max.bounds().into_iter().map(|(key, found, most)| (key, found, 1, most));
-        for (key, found, least, most) in bounds.into_iter().chain(caps).chain(self.chain.access.bounds()) {
+        let bounds =
+            bounds.into_iter().chain(caps).map(|(key, found, least, most)| (key.to_owned(), found, least, most));
+        let watched = self.watched_chains.iter().flat_map(WatchedChain::bounds);
+        for (key, found, least, most) in bounds.chain(self.chain.access.bounds("chain")).chain(watched) {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }

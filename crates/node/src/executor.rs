@@ -158,7 +158,7 @@ impl Executor {
         let Execution { output, fuel, elapsed, .. } = execution;
         self.metrics.execution_seconds.observe(elapsed.as_secs_f64());
         let result = TaskResult {
-            task_id: recorded.task_id,
+            task_digest: recorded.task.digest(self.service),
             component,
             chain_id: self.service.chain_id,
             handler: recorded.task.handler,

@@ -9,6 +9,7 @@
 mod agree;
 mod alone;
 pub mod api;
+mod callers;
 pub mod caps;
 pub mod chains;
 mod clock;

@@ -107,6 +107,8 @@ pub struct Metrics {
     pub faults: Counter,
     /// Messages from other operators that were refused.
     pub messages_refused: Counter,
+    /// Firings that callers signed, and were taken in.
+    pub calls: Counter,
     /// Failed requests to the chain's endpoint.
     pub rpc_failures: Counter,
     /// Last block that was read.
@@ -152,6 +154,7 @@ impl Default for Metrics {
             expired: Counter::default(),
             faults: Counter::default(),
             messages_refused: Counter::default(),
+            calls: Counter::default(),
             rpc_failures: Counter::default(),
             block: Gauge::default(),
             epoch: Gauge::default(),
@@ -186,6 +189,7 @@ impl Metrics {
         registry.register("expired", "Tasks that passed their deadline", self.expired.clone());
         registry.register("faults", "Faults of other operators", self.faults.clone());
         registry.register("messages_refused", "Messages that were refused", self.messages_refused.clone());
+        registry.register("calls", "Firings that callers signed and were taken in", self.calls.clone());
         registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
         registry.register("block", "Last block that was read", self.block.clone());
         registry.register("epoch", "Newest operator table", self.epoch.clone());

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tandem_chain::{
-    Account, ChainClient, HeadWatch, RpcError, ServiceError, ServiceReader, TransactionConfig, TransactionManager,
+    Account, AnchorReader, ChainClient, HeadWatch, RpcError, ServiceError, ServiceReader, TransactionConfig,
+    TransactionManager,
 };
 use tandem_crypto::KeyRing;
 use tandem_engine::{CacheConfig, Engine, EngineConfig, EngineError, LoadError};
 use tandem_protocol::Agreement;
-use tandem_types::{ManifestHash, OperatorId, ServiceId};
+use tandem_types::{ManifestHash, OperatorId, ServiceId, SignedFiring};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -23,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::agree::{Agree, AgreeInput};
 use crate::alone::Alone;
 use crate::api::Api;
+use crate::callers::front::Front;
+use crate::callers::{Callers, Desk};
 use crate::components::{ComponentStore, Fetcher, SourcesError};
 use crate::conditions::Oracle;
 use crate::config::Config;
@@ -33,6 +36,7 @@ use crate::keys::{NodeKeys, OperatorKeys};
 use crate::metrics::Metrics;
 use crate::pinned_chain::PinnedChain;
 use crate::retention;
+use crate::source::firings::{Firings, Starter, UnwatchedChain, WatchedChains};
 use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
@@ -46,6 +50,8 @@ use crate::workflows::{SecretSource, Sources, Workflows, WorkflowsError};
 const INPUTS_WAITING_MAX: usize = 4_096;
 /// What may wait for the submitter; more comes again with this operator's next turn.
 const DUE_WAITING_MAX: usize = 256;
+/// Callers' firings from other operators that wait for the journal.
+const FORWARDED_WAITING_MAX: usize = 256;
 /// How long the loops have to end once they are told to.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -81,6 +87,9 @@ pub enum NodeError {
         /// Where it can be had.
         uri: String,
     },
+    /// A trigger watches a chain that this node has no endpoint for.
+    #[error(transparent)]
+    Unwatched(#[from] UnwatchedChain),
     /// There is no room for components.
     #[error("cannot start the engine")]
     Engine(#[from] EngineError),
@@ -131,6 +140,9 @@ impl NodeError {
             Self::ManifestMissing { .. } => {
                 Some("put the manifest into the directory storage.manifests and its components into storage.components")
             }
+            Self::Unwatched(_) => Some(
+                "add an entry [[watched-chains]] with chain-id and rpc to operator.toml, or do not serve this service",
+            ),
             Self::Workflows(WorkflowsError::Secret { .. }) => {
                 Some("set it in the environment of `tandem operator run`")
             }
@@ -171,6 +183,9 @@ pub struct Addresses {
     pub http: Option<SocketAddr>,
     /// UDP, for the other operators.
     pub listen: Option<SocketAddr>,
+    /// TCP, for callers.
+    #[serde(default)]
+    pub callers: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -200,9 +215,12 @@ pub struct Node {
     journal: Journal,
     engine: Engine,
     workflows: Arc<Workflows>,
+    watched: WatchedChains,
     fetcher: Arc<Fetcher>,
     transport: (Transport, Incoming),
     http: TcpListener,
+    /// Where callers reach it.
+    calls: Option<TcpListener>,
     heads: Option<HeadWatch>,
     alone: Alone,
 }
@@ -229,26 +247,34 @@ impl Node {
         let fetcher = Arc::new(config.components.sources.fetcher(secrets)?);
         let workflows = Arc::new(load_workflows(&engine, &config, secrets, (&journal, chain))?);
         check_manifest(&service, &workflows).await?;
+        let watched = WatchedChains::connect(&config, &client).await?;
+        watched.check(workflows.triggers())?;
         let transactions = Arc::new(transactions(&config, account, client).await?);
         let transport = Transport::bind(config.network.listen, transport_key, TransportLimits::default())?;
         let address = config.network.http;
         let http = TcpListener::bind(address).await.map_err(|source| NodeError::Http { address, source })?;
+        let calls = listen_for_callers(&config).await?;
         let service = Arc::new(service);
-        let addresses = Addresses { http: http.local_addr().ok(), listen: transport.0.local_address().ok() };
+        let addresses = Addresses {
+            http: http.local_addr().ok(),
+            listen: transport.0.local_address().ok(),
+            callers: calls.as_ref().and_then(|calls| calls.local_addr().ok()),
+        };
         addresses.write(&config.storage.data)?;
-        let keys = ring;
         Ok(Self {
             config,
             operator,
-            keys,
+            keys: ring,
             service,
             transactions,
             journal,
             engine,
             workflows,
+            watched,
             fetcher,
             transport,
             http,
+            calls,
             heads,
             alone,
         })
@@ -291,9 +317,11 @@ impl Node {
             journal,
             engine,
             workflows,
+            watched,
             fetcher,
             transport: (transport, incoming),
             http,
+            calls,
             heads,
             alone,
         } = self;
@@ -304,7 +332,7 @@ impl Node {
         // Ids only, of tasks that the journal holds: as many as are open on the chain.
         let (executor, tasks) = mpsc::unbounded_channel();
         let (submit, due) = mpsc::channel(DUE_WAITING_MAX);
-        let reader = config.chain.reader(&service, heads);
+        let reader = config.chain.reader(&service, heads.clone());
         let poll = Duration::from_millis(config.chain.poll_ms);
         let oracle = Oracle { service: Arc::clone(&service), agree: agree.clone(), metrics: metrics.clone(), poll };
         let upkeep = Upkeep {
@@ -314,6 +342,26 @@ impl Node {
             metrics: metrics.clone(),
             turn: Duration::from_millis(config.agreement.takeover_ms),
         };
+        let starter = Starter { executor: executor.clone(), agree: agree.clone(), metrics: metrics.clone() };
+        let depth = config.chain.access.depth(config.chain.confirmations);
+        let desk = Desk::new(
+            (operator, id),
+            workflows.triggers(),
+            (journal.clone(), transport.clone()),
+            (status.clone(), metrics.clone()),
+        );
+        let front = Front::new(desk.clone(), journal.clone(), agree.clone());
+        let callers = Callers {
+            desk,
+            service: Arc::clone(&service),
+            anchors: AnchorReader::new(service.client().clone(), depth),
+            starter: starter.clone(),
+            poll,
+            heads: heads.clone(),
+        };
+        let (forward, forwarded) = mpsc::channel(FORWARDED_WAITING_MAX);
+        let firings = Firings { service: Arc::clone(&service), journal: journal.clone(), starter, poll, heads };
+        let triggers = (workflows.triggers().to_vec(), watched);
         let source = Source {
             me: operator,
             reader,
@@ -363,6 +411,17 @@ impl Node {
         let mut loops = JoinSet::new();
         let of = || stop.clone();
         let (a, b, c, d, e, f, g, h) = (of(), of(), of(), of(), of(), of(), of(), of());
+        let stop_firings = of();
+        loops.spawn(async move { Ok(firings.run(triggers, stop_firings).await?) });
+        let stop_callers = of();
+        loops.spawn(async move { Ok(callers.run(forwarded, stop_callers).await?) });
+        if let Some(listener) = calls {
+            let stop_front = of();
+            loops.spawn(async move {
+                front.serve(listener, stop_front).await;
+                Ok(())
+            });
+        }
         loops.spawn(async move { Ok(agreement.run(inputs, a).await?) });
         loops.spawn(async move { Ok(execute.run(tasks, b).await?) });
         loops.spawn(async move { Ok(submitter.run(due, c).await?) });
@@ -386,7 +445,7 @@ impl Node {
                 Ok(())
             });
         }
-        loops.spawn(receive(incoming, agree, metrics));
+        loops.spawn(receive(incoming, (agree, forward), metrics));
         loops.spawn(serve(http, api, e));
         tracing::info!(service = %id, %operator, "running");
         (loops, alone)
@@ -458,6 +517,12 @@ async fn check_manifest(service: &ServiceReader, workflows: &Workflows) -> Resul
     }
 }
 
+/// Where callers reach the node, if it is to be reached.
+async fn listen_for_callers(config: &Config) -> Result<Option<TcpListener>, NodeError> {
+    let Some(address) = config.network.callers else { return Ok(None) };
+    TcpListener::bind(address).await.map(Some).map_err(|source| NodeError::Http { address, source })
+}
+
 async fn transactions(config: &Config, account: Account, client: ChainClient) -> Result<TransactionManager, RpcError> {
     let defaults = TransactionConfig::default();
     let transactions = TransactionConfig {
@@ -469,9 +534,15 @@ async fn transactions(config: &Config, account: Account, client: ChainClient) ->
 }
 
 /// Decodes what the other operators say and hands it to the agreement. Ends with the transport.
-async fn receive(mut incoming: Incoming, agree: mpsc::Sender<AgreeInput>, metrics: Metrics) -> Result<(), NodeError> {
+async fn receive(
+    mut incoming: Incoming,
+    (agree, forward): (mpsc::Sender<AgreeInput>, mpsc::Sender<SignedFiring>),
+    metrics: Metrics,
+) -> Result<(), NodeError> {
     while let Some((from, bytes, place)) = incoming.recv().await {
         match tandem_protocol::Message::decode(&bytes) {
+            // There is a bound to what waits for the journal; what is dropped comes again.
+            Ok(tandem_protocol::Message::Forward(signed)) => _ = forward.try_send(*signed),
             Ok(message) => {
                 if agree.send(AgreeInput::Received(from, message, place)).await.is_err() {
                     break;

@@ -3,12 +3,14 @@
 //! Tasks, their fates and the cursor behind them are journaled in one transaction, so a crash loses none and reads none twice; a
 //! reorganisation reads again what is known already, which changes nothing.
 
+pub(crate) mod firings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tandem_chain::{
-    Cursor, EventReader, PlacedEvent, ReadError, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
+    Cursor, EventReader, PlacedEvent, ReadError, Rewind, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
 };
 use tandem_crypto::KeyTable;
 use tandem_protocol::{PendingResult, Timestamp};
@@ -50,7 +52,7 @@ pub enum SourceError {
 impl SourceError {
     /// The endpoint answered well when the node started, so whatever it says now may pass. Only the journal's end is an end, and a cursor
     /// of another chain.
-    fn is_retryable(&self) -> bool {
+    pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Journal(error) => !error.is_fatal(),
             Self::Read(error) => !matches!(error, ReadError::Cursor { .. }),
@@ -179,9 +181,10 @@ impl Source {
     }
 
     async fn apply(&mut self, span: Span) -> Result<(), SourceError> {
-        if let Some(rewind) = span.rewind {
-            tracing::warn!(from = rewind.from, to = rewind.to, "the chain was reorganised; blocks are read again");
-        }
+        let reopened = match span.rewind {
+            Some(rewind) => self.take_back(rewind).await?,
+            None => Vec::new(),
+        };
         for rejection in &span.rejected {
             tracing::warn!(%rejection, "a log of the service is malformed");
         }
@@ -206,7 +209,28 @@ impl Source {
             tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
             self.take_up(task, &fates).await?;
         }
+        for task in reopened {
+            if let Some(record) = self.journal.task(task).await?.filter(|record| record.settlement.is_none()) {
+                self.resume_task(record).await?;
+            }
+        }
         Ok(())
+    }
+
+    /// What the chain said in blocks that are no more is not so until it says it again.
+    async fn take_back(&self, Rewind { from, to, .. }: Rewind) -> Result<Vec<TaskId>, SourceError> {
+        let mut backoff = backoff();
+        let reopened = loop {
+            match self.journal.take_back(to).await {
+                Ok(reopened) => break reopened,
+                Err(error) => self.wait_out(error.into(), &mut backoff).await?,
+            }
+        };
+        tracing::warn!(from, to, reopened = reopened.len(), "the chain was reorganised; blocks are read again");
+        for task in &reopened {
+            self.tell(AgreeInput::Reopened(*task)).await;
+        }
+        Ok(reopened)
     }
 
     /// Tells the agreement what became of a task.
@@ -255,7 +279,7 @@ impl Source {
     /// Says in time when a manifest is to come that this node cannot serve.
     fn check_manifests(&self, events: &[PlacedEvent]) {
         for placed in events {
-            if let ServiceEvent::ManifestAnnounced { manifest, uri, activation_block } = &placed.event
+            if let ServiceEvent::ManifestAnnounced { manifest, uri, activation_block, .. } = &placed.event
                 && !self.manifests.contains(manifest)
             {
                 tracing::error!(
@@ -372,7 +396,7 @@ fn fate_of(placed: &PlacedEvent) -> Option<(TaskId, Fate)> {
     let (tx_hash, block) = (placed.place.tx_hash, placed.place.block.number);
     match placed.event {
         ServiceEvent::TaskPending { task_id, leaf, until } => {
-            Some((task_id, Fate::Pending(PendingLeaf { leaf, until })))
+            Some((task_id, Fate::Pending(PendingLeaf { leaf, until, block })))
         }
         ServiceEvent::TaskDelivered { task_id, handled, .. } => {
             Some((task_id, Fate::Ended(Settlement::Delivered { tx_hash, block, handled })))
@@ -393,7 +417,7 @@ fn changes_table(placed: &PlacedEvent) -> bool {
     )
 }
 
-fn pending_result(task_id: TaskId, PendingLeaf { leaf, until }: PendingLeaf) -> AgreeInput {
+fn pending_result(task_id: TaskId, PendingLeaf { leaf, until, .. }: PendingLeaf) -> AgreeInput {
     let until = Timestamp(until.saturating_mul(1_000));
     AgreeInput::Pending(PendingResult { entry: BatchEntry { task_id, leaf }, until })
 }

@@ -177,8 +177,15 @@ impl Status {
         *self.0.table.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
     }
 
-    fn table(&self) -> Option<Arc<KeyTable>> {
+    /// The newest operator table.
+    pub(crate) fn table(&self) -> Option<Arc<KeyTable>> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The slot that `now` is in, if this operator leads it.
+    pub(crate) fn led_slot(&self, now: Timestamp) -> Option<Slot> {
+        let (slot, table) = (Slot::at(now, self.0.slot_ms), self.table()?);
+        (slot.leader(table.table()) == self.0.operator).then_some(slot)
     }
 
     /// What keeps the node from serving; empty when it is healthy.

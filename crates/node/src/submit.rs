@@ -92,8 +92,7 @@ impl Submitter {
 
     async fn veto(&self, task: TaskId, certified: &CertifiedVeto, keys: &KeyTable) -> Result<(), JournalError> {
         if let Some(record) = self.journal.task(task).await? {
-            let number = record.recorded.task.number;
-            let veto = Delivery::veto(self.service.id(), number, certified, keys);
+            let veto = Delivery::veto(self.service.id(), &record.recorded.task, certified, keys);
             self.send((What::Veto, 1), &veto).await;
         }
         Ok(())

@@ -162,6 +162,8 @@ pub struct Workflows {
     slots: Slots,
     /// Workflows that no task may name.
     only_called: HashSet<(ManifestHash, WorkflowId)>,
+    /// What starts workflows without anyone asking.
+    triggers: Vec<(Key, Trigger)>,
     awaited: Vec<Awaited>,
     manifests: Vec<ManifestHash>,
 }
@@ -185,8 +187,14 @@ impl Workflows {
             {
                 loaded.add(hash, workflow, (engine, sources))?;
             }
-            let only_called = manifest.workflows.into_iter().filter(|workflow| workflow.trigger == Trigger::Call);
-            loaded.only_called.extend(only_called.map(|workflow| (hash, workflow.name)));
+            for workflow in manifest.workflows {
+                let key = (hash, workflow.name);
+                match workflow.trigger {
+                    Trigger::Call => _ = loaded.only_called.insert(key),
+                    trigger if trigger.fires() => loaded.triggers.push((key, trigger)),
+                    _ => {}
+                }
+            }
             loaded.manifests.push(hash);
         }
         Ok(loaded)
@@ -283,6 +291,11 @@ impl Workflows {
     /// How many workflows have a component that cannot run here.
     pub(crate) fn unusable(&self) -> usize {
         self.slots.unusable()
+    }
+
+    /// The triggers that fire by themselves, with their manifests and workflows.
+    pub(crate) fn triggers(&self) -> &[(Key, Trigger)] {
+        &self.triggers
     }
 
     /// The manifests that are served.

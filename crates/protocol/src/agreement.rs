@@ -8,8 +8,8 @@ mod veto;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tandem_crypto::KeyTable;
-use tandem_types::{BatchEntry, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId, Weight};
+use tandem_crypto::{CertifiedBatch, KeyTable};
+use tandem_types::{Batch, BatchEntry, Epoch, OperatorId, PerToken, Policy, Requirement, ResultLeaf, TaskId, Weight};
 
 use crate::attestations::{ATTESTED_PER_SLOT_MAX, Attestations};
 use crate::delivery::Deliveries;
@@ -108,6 +108,7 @@ impl Agreement {
             Input::Received { from, message } => self.on_message(now, (from, message), &mut effects),
             Input::Pending(result) => self.on_pending(now, result, &mut effects),
             Input::Settled(task) => self.close(task),
+            Input::Reopened(task) => self.reopen(task),
             Input::Tick => self.on_tick(now, &mut effects),
         }
         self.lead(now, &mut effects);
@@ -122,6 +123,11 @@ impl Agreement {
     /// Whether an open task is certified.
     pub fn is_certified(&self, task: TaskId) -> bool {
         self.own.get(&task).is_some_and(|own| own.certified.is_some())
+    }
+
+    /// The certificate over this operator's result of an open task, with all results that it is over.
+    pub fn certificate(&self, task: TaskId) -> Option<(&CertifiedBatch, &Batch)> {
+        self.deliveries.over(&self.own.get(&task)?.result.entry)
     }
 
     /// The newest operator table.
@@ -231,6 +237,8 @@ impl Agreement {
             Message::Certified { batch, certificate } => {
                 self.on_certified(now, (from, batch), &certificate, effects);
             }
+            // The daemon's.
+            Message::Forward(_) => {}
             Message::Veto { epoch, entry, share } => {
                 self.on_veto(now, veto::Ballot { from, epoch, entry }, &share, effects);
             }
@@ -347,6 +355,20 @@ impl Agreement {
         {
             self.closed.remove(&oldest);
         }
+    }
+
+    /// Forgets what the chain said of a task. A certificate over it was used up by what was taken back: whether it is accepted once more depends on
+    /// the chain's new tables, so the task is agreed on again.
+    fn reopen(&mut self, task: TaskId) {
+        if self.closed.remove(&task) {
+            self.closed_order.retain(|closed| *closed != task);
+        }
+        self.pending.remove(task);
+        self.deliveries.close(task);
+        if let Some(own) = self.own.get_mut(&task) {
+            own.certified = None;
+        }
+        self.weigh(task);
     }
 
     /// The leaf of this operator's own result.

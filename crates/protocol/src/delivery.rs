@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tandem_crypto::{CertifiedBatch, KeyTable};
-use tandem_types::{Batch, BatchRoot, OperatorId, TaskId};
+use tandem_types::{Batch, BatchEntry, BatchRoot, OperatorId, TaskId};
 
 use crate::schedule::Timestamp;
 
@@ -74,6 +74,13 @@ impl Deliveries {
             steps_in: turn.rank > 0,
         };
         self.batches.entry(root).or_insert(pending);
+    }
+
+    /// A certificate over a result that is not settled, with all results that it is over.
+    pub(crate) fn over(&self, entry: &BatchEntry) -> Option<(&CertifiedBatch, &Batch)> {
+        let holds =
+            |pending: &&Pending| pending.open.contains(&entry.task_id) && pending.of.batch.entries().contains(entry);
+        self.batches.values().find(holds).map(|pending| (&pending.of.certified, &pending.of.batch))
     }
 
     pub(crate) fn contains(&self, root: BatchRoot) -> bool {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tandem_types::{
-    Batch, BatchEntry, BatchError, BatchRoot, Certificate, Epoch, G1Point, OPERATORS_PER_TABLE_MAX, TaskId,
+    Batch, BatchEntry, BatchError, BatchRoot, Certificate, Epoch, G1Point, INPUT_BYTES_MAX, OPERATORS_PER_TABLE_MAX,
+    SignedFiring, TaskId,
 };
 
 /// Largest encoded message.
@@ -11,6 +12,8 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const ATTESTATIONS_PER_MESSAGE_MAX: usize = 512;
 /// Most results that one message is about.
 pub(crate) const RESULTS_PER_MESSAGE_MAX: usize = 64;
+/// Bytes of a caller's signature.
+const SIGNATURE_BYTES: usize = 65;
 /// First byte of every message.
 const VERSION: u8 = 1;
 
@@ -60,6 +63,8 @@ pub enum Message {
         /// The sender's signature over epoch and leaf.
         share: G1Point,
     },
+    /// "A caller signed this": from whom it reached to all. The agreement has no use for it.
+    Forward(Box<SignedFiring>),
 }
 
 /// Why bytes are no message.
@@ -85,6 +90,9 @@ pub enum MessageError {
         /// Entries that are allowed.
         max: usize,
     },
+    /// The input is too long, or the signature has not 65 bytes.
+    #[error("a caller's firing has at most {INPUT_BYTES_MAX} bytes of input and {SIGNATURE_BYTES} of signature")]
+    Firing,
     /// The entries are no batch.
     #[error(transparent)]
     Batch(#[from] BatchError),
@@ -99,6 +107,7 @@ enum Wire {
     Refuse { epoch: Epoch, root: BatchRoot, tasks: Vec<TaskId> },
     Certified { entries: Vec<BatchEntry>, certificate: Certificate },
     Veto { epoch: Epoch, entry: BatchEntry, share: G1Point },
+    Forward(Box<SignedFiring>),
 }
 
 impl Message {
@@ -135,6 +144,7 @@ impl Message {
                 Wire::Certified { entries: batch.entries().to_vec(), certificate }
             }
             Self::Veto { epoch, entry, share } => Wire::Veto { epoch, entry, share },
+            Self::Forward(signed) => Wire::Forward(signed),
         }
     }
 
@@ -155,6 +165,10 @@ impl Message {
                 Self::Certified { batch: batch_of(entries)?, certificate }
             }
             Wire::Veto { epoch, entry, share } => Self::Veto { epoch, entry, share },
+            Wire::Forward(signed) => match signed.firing.input.len() {
+                0..=INPUT_BYTES_MAX if signed.signature.len() == SIGNATURE_BYTES => Self::Forward(signed),
+                _ => return Err(MessageError::Firing),
+            },
         })
     }
 }
@@ -170,7 +184,7 @@ fn bounded<T>(list: Vec<T>, max: usize) -> Result<Vec<T>, MessageError> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tandem_types::{B256, G2Point, ResultLeaf, SignerBitmap};
+    use tandem_types::{Address, B256, G2Point, HttpFiring, ResultLeaf, SignerBitmap};
 
     use super::*;
 
@@ -197,7 +211,19 @@ mod tests {
             Message::Refuse { epoch, root, tasks: vec![TaskId(B256::ZERO)] },
             Message::Certified { batch: batch(), certificate },
             Message::Veto { epoch, entry: entry(1), share: G1Point([6; 64]) },
+            Message::Forward(Box::new(signed(INPUT_BYTES_MAX, SIGNATURE_BYTES))),
         ]
+    }
+
+    fn signed(input: usize, signature: usize) -> SignedFiring {
+        let firing = HttpFiring {
+            workflow: "score".parse().expect("a name"),
+            caller: Address::repeat_byte(1),
+            key: B256::repeat_byte(2),
+            instant: 1_900_000_000,
+            input: vec![3; input].into(),
+        };
+        SignedFiring { firing, signature: vec![4; signature].into() }
     }
 
     #[test]
@@ -210,7 +236,7 @@ mod tests {
     #[test]
     fn tags_are_those_of_the_reference() {
         let tags: Vec<_> = messages().iter().map(|message| message.encode()[1]).collect();
-        assert_eq!(tags, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(tags, [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
@@ -242,6 +268,8 @@ mod tests {
                 encode(Wire::Propose { epoch: Epoch(1), entries: vec![entry(2), entry(1)] }),
                 BatchError::NotAscending(1).into(),
             ),
+            (encode(Wire::Forward(Box::new(signed(INPUT_BYTES_MAX + 1, 65)))), MessageError::Firing),
+            (encode(Wire::Forward(Box::new(signed(1, 64)))), MessageError::Firing),
         ];
         for (bytes, error) in cases {
             assert_eq!(Message::decode(&bytes), Err(error));

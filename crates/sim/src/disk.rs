@@ -60,7 +60,12 @@ mod tests {
     use crate::journal::Cursor;
 
     fn span(number: u64) -> Command {
-        Command::Span { tasks: Vec::new(), fates: Vec::new(), cursor: Some(Cursor { number, hash: B256::ZERO }) }
+        Command::Span {
+            tasks: Vec::new(),
+            fates: Vec::new(),
+            cursor: Some(Cursor { number, hash: B256::ZERO }),
+            rewound_to: None,
+        }
     }
 
     #[test]

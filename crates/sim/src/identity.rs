@@ -62,7 +62,7 @@ pub(crate) fn key_table(epoch: Epoch, stakes: &Stakes, revoked: &BTreeSet<Operat
 /// What a component returned.
 pub(crate) fn result(task_id: TaskId, task: &Task, payload: Vec<u8>) -> TaskResult {
     TaskResult {
-        task_id,
+        task_digest: task_id.0,
         component: ComponentDigest(tandem_types::B256::repeat_byte(0xcc)),
         chain_id: service().chain_id,
         handler: task.handler,

@@ -42,6 +42,8 @@ pub(crate) struct PendingLeaf {
     pub(crate) leaf: ResultLeaf,
     /// First second in which it can be vetoed no more.
     pub(crate) until: u64,
+    /// The block that says so.
+    pub(crate) block: u64,
 }
 
 /// How a task ended, in the journal's words.
@@ -59,7 +61,8 @@ pub enum Settlement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Pending(PendingLeaf),
-    Ended(Settlement),
+    /// How, and the block that says so.
+    Ended(Settlement, u64),
 }
 
 /// All that is known of a task.
@@ -69,6 +72,8 @@ pub(crate) struct Row {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) pending: Option<PendingLeaf>,
     pub(crate) settlement: Option<Settlement>,
+    /// The block that said so, if the chain did.
+    ended_in: Option<u64>,
 }
 
 impl Row {
@@ -85,7 +90,7 @@ impl Row {
 /// What is to be written.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
-    Span { tasks: Vec<Recorded>, fates: Vec<(TaskId, Fate)>, cursor: Option<Cursor> },
+    Span { tasks: Vec<Recorded>, fates: Vec<(TaskId, Fate)>, cursor: Option<Cursor>, rewound_to: Option<u64> },
     Outcome { task: TaskId, outcome: Outcome },
     Vote { batch: Batch },
     Veto { entry: BatchEntry },
@@ -95,8 +100,11 @@ pub(crate) enum Command {
 /// What a write is answered with, once it is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The tasks that were new.
-    New(Vec<TaskId>),
+    /// The tasks that were new, and those of which a reorganisation took back what the chain had said.
+    Span {
+        new: Vec<TaskId>,
+        reopened: Vec<TaskId>,
+    },
     /// The outcome that is recorded.
     Outcome(Outcome),
     Done,
@@ -116,18 +124,22 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn apply(&mut self, command: Command) -> Answer {
         match command {
-            Command::Span { tasks, fates, cursor } => self.record_span(tasks, &fates, cursor),
+            Command::Span { tasks, fates, cursor, rewound_to } => {
+                let reopened = rewound_to.map_or_else(Vec::new, |to| self.take_back(to));
+                let new = self.record_span(tasks, &fates, cursor);
+                Answer::Span { new, reopened }
+            }
             Command::Outcome { task, outcome } => self.record_outcome(task, outcome),
             Command::Vote { batch } => self.record_vote(&batch),
             Command::Veto { entry } => self.record_veto(entry),
             Command::Settle { task, settlement } => {
-                self.settle(task, settlement);
+                self.settle(task, settlement, None);
                 Answer::Done
             }
         }
     }
 
-    fn record_span(&mut self, tasks: Vec<Recorded>, fates: &[(TaskId, Fate)], cursor: Option<Cursor>) -> Answer {
+    fn record_span(&mut self, tasks: Vec<Recorded>, fates: &[(TaskId, Fate)], cursor: Option<Cursor>) -> Vec<TaskId> {
         let mut new = Vec::new();
         for recorded in tasks {
             match self.tasks.get_mut(&recorded.task_id) {
@@ -137,7 +149,7 @@ impl Journal {
                 Some(_) => {}
                 None => {
                     new.push(recorded.task_id);
-                    let row = Row { recorded, outcome: None, pending: None, settlement: None };
+                    let row = Row { recorded, outcome: None, pending: None, settlement: None, ended_in: None };
                     self.tasks.insert(row.recorded.task_id, row);
                 }
             }
@@ -145,11 +157,30 @@ impl Journal {
         for (task, fate) in fates {
             match *fate {
                 Fate::Pending(pending) => self.keep_pending(*task, pending),
-                Fate::Ended(settlement) => self.settle(*task, settlement),
+                Fate::Ended(settlement, block) => self.settle(*task, settlement, Some(block)),
             }
         }
         self.cursor = cursor.or(self.cursor);
-        Answer::New(new)
+        new
+    }
+
+    /// Forgets what the chain said in the blocks after `to`; the tasks of which that is true.
+    fn take_back(&mut self, to: u64) -> Vec<TaskId> {
+        let mut reopened = Vec::new();
+        for (task, row) in &mut self.tasks {
+            let has_end = row.ended_in.is_some_and(|block| block > to);
+            let is_pending = row.settlement.is_none() && row.pending.is_some_and(|pending| pending.block > to);
+            if has_end {
+                (row.settlement, row.ended_in) = (None, None);
+            }
+            if row.settlement.is_none() && row.pending.is_some_and(|pending| pending.block > to) {
+                row.pending = None;
+            }
+            if has_end || is_pending {
+                reopened.push(*task);
+            }
+        }
+        reopened
     }
 
     fn keep_pending(&mut self, task: TaskId, pending: PendingLeaf) {
@@ -160,11 +191,12 @@ impl Journal {
     }
 
     /// The chain's word replaces anything; nothing else replaces an end, or ends what is pending.
-    fn settle(&mut self, task: TaskId, settlement: Settlement) {
+    fn settle(&mut self, task: TaskId, settlement: Settlement, block: Option<u64>) {
         if let Some(row) = self.tasks.get_mut(&task)
             && (settlement != Settlement::Expired || (row.settlement.is_none() && row.pending.is_none()))
         {
             row.settlement = Some(settlement);
+            row.ended_in = block.filter(|_| settlement != Settlement::Expired);
         }
     }
 
@@ -260,9 +292,10 @@ mod tests {
         let block = Cursor { number: 1, hash: B256::ZERO };
         let recorded = Recorded { task_id: TASK, task: request.task(1), block };
         let mut journal = Journal::default();
-        let span = Command::Span { tasks: vec![recorded], fates: Vec::new(), cursor: Some(block) };
-        assert_eq!(journal.apply(span.clone()), Answer::New(vec![TASK]));
-        assert_eq!(journal.apply(span), Answer::New(Vec::new()));
+        let span = Command::Span { tasks: vec![recorded], fates: Vec::new(), cursor: Some(block), rewound_to: None };
+        let new = |new| Answer::Span { new, reopened: Vec::new() };
+        assert_eq!(journal.apply(span.clone()), new(vec![TASK]));
+        assert_eq!(journal.apply(span), new(Vec::new()));
         journal.apply(result(byte));
         journal
     }
@@ -294,5 +327,22 @@ mod tests {
         journal.apply(settle(Settlement::Expired));
         assert_eq!(journal.tasks[&TASK].settlement, Some(Settlement::Delivered));
         assert!(journal.open_tasks().is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_back_is_open_again() {
+        let mut journal = executed(7);
+        let span = |fates, rewound_to| Command::Span { tasks: Vec::new(), fates, cursor: None, rewound_to };
+        let pending = PendingLeaf { leaf: leaf(7), until: 50, block: 4 };
+        journal.apply(span(vec![(TASK, Fate::Pending(pending)), (TASK, Fate::Ended(Settlement::Delivered, 6))], None));
+        let nothing = Answer::Span { new: Vec::new(), reopened: Vec::new() };
+        let reopened = Answer::Span { new: Vec::new(), reopened: vec![TASK] };
+        assert_eq!(journal.apply(span(Vec::new(), Some(6))), nothing);
+        assert_eq!(journal.apply(span(Vec::new(), Some(5))), reopened);
+        assert_eq!((journal.tasks[&TASK].settlement, journal.tasks[&TASK].pending), (None, Some(pending)));
+        assert_eq!(journal.apply(span(Vec::new(), Some(3))), reopened);
+        assert_eq!(journal.tasks[&TASK].pending, None);
+        journal.apply(Command::Settle { task: TASK, settlement: Settlement::Expired });
+        assert_eq!(journal.apply(span(Vec::new(), Some(0))), nothing, "no block said that it expired");
     }
 }

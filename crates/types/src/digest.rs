@@ -26,6 +26,37 @@ pub(crate) mod typed {
             bytes32 inputHash;
         }
 
+        struct Fired {
+            bytes32 workflow;
+            bytes32 firing;
+        }
+
+        struct CronFiring {
+            uint64 instant;
+        }
+
+        struct BlockFiring {
+            uint256 chainId;
+            uint64 number;
+        }
+
+        struct LogFiring {
+            uint256 chainId;
+            bytes32 txHash;
+            uint64 position;
+            address emitter;
+            bytes32[] topics;
+            bytes data;
+        }
+
+        struct HttpFiring {
+            bytes32 workflow;
+            address caller;
+            bytes32 key;
+            uint64 instant;
+            bytes input;
+        }
+
         struct Result {
             bytes32 taskId;
             bytes32 component;

@@ -40,7 +40,7 @@ macro_rules! word {
 }
 
 word!(
-    /// One firing of a trigger: the EIP-712 digest of its [`Task`](crate::Task).
+    /// One task: the EIP-712 digest of its [`Task`](crate::Task), or of what fired.
     TaskId
 );
 word!(

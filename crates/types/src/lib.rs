@@ -8,6 +8,7 @@
 mod batch;
 mod certificate;
 mod digest;
+mod firing;
 mod id;
 mod manifest;
 mod point;
@@ -20,12 +21,14 @@ mod token;
 pub use batch::{Batch, BatchEntry, BatchError, RESULTS_PER_BATCH_MAX};
 pub use certificate::{BitmapError, Certificate, SignerBitmap};
 pub use digest::{Domain, Scheme, SigningDigest};
+pub use firing::{BlockFiring, CronFiring, Firing, HttpFiring, LOG_DATA_BYTES_MAX, LogFiring, SignedFiring, is_firing};
 pub use id::{
     BatchRoot, ComponentDigest, Epoch, IdError, ManifestHash, OperatorId, ResultLeaf, ServiceId, TaskId, WorkflowId,
 };
 pub use manifest::{
-    CALL_DEPTH_MAX, CallChain, ChainGrant, Component, Delivery, Determinism, HttpGrant, Limits, Manifest,
-    ManifestError, ScratchGrant, StoreGrant, Trigger, Workflow,
+    BlockTag, BlockTrigger, CALL_DEPTH_MAX, CallChain, ChainGrant, Component, CronTrigger, Delivery, Determinism,
+    Finality, HttpGrant, HttpTrigger, Limits, LogTrigger, Manifest, ManifestError, Schedule, ScheduleError,
+    ScratchGrant, StoreGrant, Trigger, TriggerError, Workflow,
 };
 pub use point::{G1Point, G2Point};
 pub use policy::{BothOrFallback, FallbackError, Policy, Requirement};
@@ -35,4 +38,4 @@ pub use task::{INPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, Task, TaskBlock, TaskResult};
 pub use token::{Bps, BpsError, Demand, DemandError, PerToken, Token, Weight, WeightError};
 
 /// Addresses and 32-byte words are alloy's, so that they need no conversion at the chain.
-pub use alloy_primitives::{Address, B256, U256, keccak256};
+pub use alloy_primitives::{Address, B256, Bytes, U256, keccak256};

@@ -7,7 +7,7 @@ use super::{AdminError, Done, execute, perform};
 use crate::bindings::{ScoreBoard, ServiceManager};
 use crate::client::ChainClient;
 use crate::error::RpcError;
-use crate::event::{self, ServiceEvent};
+use crate::event::{self, Route, ServiceEvent};
 use crate::service::{AnnouncedManifest, ServiceReader};
 use crate::tx::{Call, Receipt, TransactionManager, TransactionOutcome};
 
@@ -83,10 +83,13 @@ pub async fn announce_manifest(
     manager: &TransactionManager,
     service: Address,
     manifest: &AnnouncedManifest,
-    workflows: &[(WorkflowId, Address)],
+    workflows: &[Route],
 ) -> Result<Done<()>, AdminError> {
-    let workflow =
-        |(name, handler): &(WorkflowId, Address)| ServiceManager::Workflow { name: name.to_word(), handler: *handler };
+    let workflow = |route: &Route| ServiceManager::Workflow {
+        name: route.workflow.to_word(),
+        handler: route.handler,
+        fires: route.fires,
+    };
     let call = ServiceManager::announceManifestCall {
         manifest: manifest.hash.0,
         uri: manifest.uri.clone(),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tandem_chain::{
-    ANVIL_CHAIN_ID, Anvil, BlockTag, ChainClient, ClientConfig, Cursor, HeadWatch, LogQuery, LogReader, LogSpan,
-    Mining, ReaderConfig, RpcFailure,
+    ANVIL_CHAIN_ID, Anvil, ChainClient, ClientConfig, Cursor, HeadWatch, LogQuery, LogReader, LogSpan, Mining,
+    ReaderConfig, RpcFailure,
 };
-use tandem_types::U256;
+use tandem_types::{BlockTag, U256};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 

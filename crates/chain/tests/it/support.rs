@@ -9,7 +9,7 @@ use tandem_chain::admin::{
 };
 use tandem_chain::staking::Registration;
 use tandem_chain::{
-    Account, AnnouncedManifest, Anvil, Delivery, Mining, ServiceReader, TaskOutput, TransactionConfig,
+    Account, AnnouncedManifest, Anvil, Delivery, Mining, Route, ServiceReader, TaskOutput, TransactionConfig,
     TransactionManager,
 };
 use tandem_crypto::{KeyTable, SecretKey, Share};
@@ -117,7 +117,7 @@ impl Network {
         let deployment = admin::deploy(&owner, &settings, &StakingSettings::default()).await;
         let deployment = deployment.expect("the contracts deploy").value;
         let manifest = manifest();
-        let workflows = [(workflow(), deployment.score_board)];
+        let workflows = [Route { workflow: workflow(), handler: deployment.score_board, fires: false }];
         let service = deployment.service_manager;
         admin::announce_manifest(&owner, service, &manifest, &workflows).await.expect("the owner may announce");
         let service = ServiceReader::open(anvil.client().clone(), service).await;
@@ -189,13 +189,14 @@ impl Network {
 
 fn batch(service: tandem_types::ServiceId, output: &TaskOutput) -> Batch {
     let result = TaskResult {
-        task_id: output.task.id(service),
+        task_digest: output.task.digest(service),
         component: output.component,
         chain_id: service.chain_id,
         handler: output.task.handler,
         payload: output.payload.clone(),
     };
-    Batch::new(vec![BatchEntry { task_id: result.task_id, leaf: result.leaf() }]).expect("one result is a batch")
+    Batch::new(vec![BatchEntry { task_id: output.task.id(service), leaf: result.leaf() }])
+        .expect("one result is a batch")
 }
 
 pub(crate) fn workflow() -> WorkflowId {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tandem_engine::{COMPONENT_BYTES_MAX, Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
 use tandem_node::pinned_chain::PinnedChain;
-use tandem_types::{ComponentDigest, Determinism, ScratchGrant, TaskBlock, Trigger, Workflow, WorkflowId};
+use tandem_types::{
+    ComponentDigest, CronFiring, Determinism, Firing, ScratchGrant, TaskBlock, Trigger, Workflow, WorkflowId,
+};
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -55,7 +57,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     trigger: Option<Kind>,
 
-    /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE.
+    /// The task's input: text, bytes as 0xHEX, or the content of a file as @FILE. For the triggers cron, block and log, what fired, as JSON; for cron, the
+    /// second (Unix time) alone is enough.
     #[arg(long, value_name = "TEXT|0xHEX|@FILE", allow_hyphen_values = true)]
     input: String,
 
@@ -115,6 +118,14 @@ pub(super) enum Kind {
     Request,
     /// A call from another component of the service: the input is what that hands over
     Call,
+    /// A second of a schedule: the input is {"instant":SECONDS}
+    Cron,
+    /// A block: the input is {"chain_id":ID,"number":NUMBER}
+    Block,
+    /// A log: the input is {"chain_id":ID,"tx_hash":HEX,"position":N,"emitter":HEX,"topics":[HEX],"data":HEX}
+    Log,
+    /// A caller's signed request to an operator: the input is what it sends, as it is
+    Http,
 }
 
 impl Kind {
@@ -122,15 +133,23 @@ impl Kind {
         match self {
             Self::Request => "request",
             Self::Call => "call",
+            Self::Cron => "cron",
+            Self::Block => "block",
+            Self::Log => "log",
+            Self::Http => "http",
         }
     }
 }
 
-impl From<Trigger> for Kind {
-    fn from(trigger: Trigger) -> Self {
+impl From<&Trigger> for Kind {
+    fn from(trigger: &Trigger) -> Self {
         match trigger {
             Trigger::Request => Self::Request,
             Trigger::Call => Self::Call,
+            Trigger::Cron(_) => Self::Cron,
+            Trigger::Block(_) => Self::Block,
+            Trigger::Log(_) => Self::Log,
+            Trigger::Http(_) => Self::Http,
         }
     }
 }
@@ -193,7 +212,7 @@ impl Args {
 
     fn job_of_file(&self, path: &Path) -> Result<Job, Failure> {
         let component = self.read_component(path)?;
-        let task = TaskInput::manual(self.read_input()?);
+        let task = TaskInput::manual(self.task_input(self.trigger.unwrap_or(Kind::Request))?);
         let grants = self.extend(Grants::default())?;
         let part =
             Part { name: task.workflow.clone(), calls: Default::default(), reads_chain: true, component, grants };
@@ -223,13 +242,14 @@ impl Args {
         if self.strict.is_some() {
             parts.iter_mut().for_each(|part| part.grants.determinism = Determinism::Strict);
         }
-        let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(self.read_input()?) };
+        let input = self.task_input(Kind::from(&workflow.trigger))?;
+        let task = TaskInput { workflow: workflow.name.clone(), ..TaskInput::manual(input) };
         Ok(Job { parts, task })
     }
 
     /// A workflow has one trigger: what another would bring is not what its component expects.
     fn check_trigger(&self, workflow: &Workflow) -> Result<(), Failure> {
-        let own = Kind::from(workflow.trigger);
+        let own = Kind::from(&workflow.trigger);
         match self.trigger {
             Some(kind) if kind != own => {
                 let error = anyhow!("workflow `{}` does not begin with `{}`", workflow.name, kind.name());
@@ -237,6 +257,25 @@ impl Args {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the component is given when `kind` begins its task: a firing exactly as operators put it.
+    fn task_input(&self, kind: Kind) -> Result<Vec<u8>, Failure> {
+        let input = self.read_input()?;
+        let wrong = |error: serde_json::Error| {
+            usage(anyhow!(error).context(format!("--input is not what the trigger `{}` fires", kind.name())))
+                .hint(format!("`tandem exec --help` shows what it looks like under --trigger {}", kind.name()))
+        };
+        let firing = match kind {
+            Kind::Request | Kind::Call | Kind::Http => return Ok(input),
+            Kind::Cron => serde_json::from_slice(&input)
+                .map(|instant| CronFiring { instant })
+                .or_else(|_| serde_json::from_slice(&input))
+                .map(Firing::Cron),
+            Kind::Block => serde_json::from_slice(&input).map(Firing::Block),
+            Kind::Log => serde_json::from_slice(&input).map(Firing::Log),
+        };
+        Ok(firing.map_err(wrong)?.input())
     }
 
     fn read_input(&self) -> Result<Vec<u8>, Failure> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tandem_chain::admin::{self, CreatedTask, Deployment, Score, ServiceSettings, StakingSettings, TaskRequest};
 use tandem_chain::{
-    AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, TransactionConfig,
+    AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, Route, TransactionConfig,
     TransactionManager,
 };
 use tandem_types::{
@@ -218,8 +218,8 @@ impl Network {
         std::fs::write(&path, manifest.to_canonical_json())?;
         let announced =
             AnnouncedManifest { hash: manifest.hash(), uri: format!("file://{}", path.display()), activation_block: 0 };
-        let workflows = [(WORKFLOW.parse().expect("the name is valid"), self.deployment.score_board)];
-        admin::announce_manifest(&self.owner, self.deployment.service_manager, &announced, &workflows).await?;
+        let routes = routes(&manifest, self.deployment.score_board);
+        admin::announce_manifest(&self.owner, self.deployment.service_manager, &announced, &routes).await?;
         Ok(())
     }
 
@@ -247,6 +247,14 @@ impl Network {
 async fn manager(anvil: &Anvil, account: tandem_chain::Account) -> anyhow::Result<TransactionManager> {
     let config = TransactionConfig { poll_interval: LOOK, ..TransactionConfig::default() };
     Ok(TransactionManager::start(anvil.client().clone(), account, config).await?)
+}
+
+/// All workflows of a manifest that deliver, for one handler.
+pub fn routes(manifest: &Manifest, handler: Address) -> Vec<Route> {
+    let delivering = manifest.workflows.iter().filter(|workflow| workflow.trigger != Trigger::Call);
+    let route =
+        |workflow: &Workflow| Route { workflow: workflow.name.clone(), handler, fires: workflow.trigger.fires() };
+    delivering.map(route).collect()
 }
 
 fn scores(component: Component, boxscores: &Boxscores) -> Manifest {

@@ -130,7 +130,8 @@ fn floor_text(floor: Option<Floor>) -> String {
     match floor {
         None => "none yet: nothing is signed".to_owned(),
         Some(Floor { number, before }) => {
-            format!("tasks after number {number}, asked for since {}, are signed anew", units::time(before))
+            let time = units::time(before);
+            format!("requests after number {number}, asked for since {time}, and what fires after that are signed anew")
         }
     }
 }

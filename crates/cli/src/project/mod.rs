@@ -188,6 +188,7 @@ fn hint(error: &ManifestError) -> &'static str {
         ManifestError::Workflows(_) => "a service has at least one: [[workflow]] with name, trigger and component",
         ManifestError::Sources { .. } => "keep those that operators reach best",
         ManifestError::DuplicateWorkflow(_) => "give every workflow a name of its own",
+        ManifestError::Trigger { .. } => "docs/guide/triggers.md has every kind of trigger with its keys",
         ManifestError::Limit { .. } => "choose a number of that range, or leave the limit out for its default",
         ManifestError::StrictHttp(_) | ManifestError::StrictSecrets(_) | ManifestError::StrictStore(_) => {
             "strict components compute what anyone can compute again; docs/reference/components.md compares both"

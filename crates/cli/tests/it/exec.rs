@@ -330,3 +330,28 @@ fn key_is_printed_nowhere() {
         assert_no_key(command);
     }
 }
+
+#[test]
+fn firing_is_checked_before_anything_runs() {
+    let errand = component("errand");
+    let exec = |trigger: &str, input: &str| {
+        let mut command = tandem(&["--trigger", trigger, "--input", input, "--strict", "7"]);
+        command.arg("--component").arg(&errand);
+        let output = output(command);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    for (trigger, input) in
+        [("cron", "soon"), ("cron", r#"{"instant":-1}"#), ("block", "7"), ("log", r#"{"chain_id":1}"#)]
+    {
+        let (code, stderr) = exec(trigger, input);
+        assert_eq!(code, Some(2), "{trigger} {input}: {stderr}");
+        assert!(stderr.contains(&format!("--input is not what the trigger `{trigger}` fires")), "{stderr}");
+    }
+    // What fired reaches the component, which knows no such verb.
+    for (trigger, input) in [("cron", "7"), ("cron", r#"{ "instant": 7 }"#), ("block", r#"{"number":7,"chain_id":1}"#)]
+    {
+        let (code, stderr) = exec(trigger, input);
+        assert_eq!(code, Some(3), "{trigger} {input}: {stderr}");
+        assert!(stderr.contains("unknown verb"), "{stderr}");
+    }
+}

@@ -17,6 +17,7 @@ mod recorded;
 mod rotation;
 mod sources;
 mod staking;
+mod triggers;
 mod upkeep;
 mod workspace;
 mod world;

@@ -3,14 +3,15 @@
 use serde::Serialize;
 use tandem_protocol::policy::percent;
 use tandem_types::{
-    B256, BatchRoot, ComponentDigest, Epoch, OperatorId, PerToken, Requirement, ResultLeaf, TaskId, Weight,
+    B256, Batch, BatchRoot, Bytes, Certificate, ComponentDigest, Epoch, HttpFiring, OperatorId, PerToken, Requirement,
+    ResultLeaf, TaskId, Weight, WorkflowId,
 };
 
 use crate::journal::{Outcome, PendingLeaf, Settlement, TaskCertificate, TaskCost, TaskLife, TaskRecord};
 use crate::transport::PeerStats;
 
 /// Where a task stands in the agreement of a node that runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct TaskView {
     /// Weight that attested this operator's result, as far as this operator knows.
     pub attested: PerToken<Weight>,
@@ -18,6 +19,8 @@ pub struct TaskView {
     pub total: PerToken<Weight>,
     /// Whether it is certified.
     pub is_certified: bool,
+    /// The certificate, until the chain has it.
+    pub certificate: Option<CertificatePage>,
 }
 
 /// All that a node says of a task.
@@ -55,6 +58,81 @@ pub struct TaskPage {
     certificate: Option<TaskCertificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<DeliveryPage>,
+}
+
+/// What a caller is told of a task that it started.
+#[derive(Debug, Serialize)]
+pub struct CallPage {
+    task_id: TaskId,
+    workflow: WorkflowId,
+    /// `waiting` until the service's chain has a block for it, then as everywhere.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<u64>,
+    /// This operator's result. It is the service's when it is certified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<CallResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificatePage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// The transaction that brought the result to the chain, with the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_hash: Option<B256>,
+}
+
+#[derive(Debug, Serialize)]
+struct CallResult {
+    component: ComponentDigest,
+    leaf: ResultLeaf,
+    payload: Bytes,
+}
+
+/// A certificate before it is on the chain: `root` is that of `leaves`, and what was signed.
+#[derive(Debug, Clone, Serialize)]
+pub struct CertificatePage {
+    root: BatchRoot,
+    leaves: Vec<ResultLeaf>,
+    #[serde(flatten)]
+    certificate: Certificate,
+}
+
+impl CertificatePage {
+    pub(crate) fn new(batch: &Batch, certificate: &Certificate) -> Self {
+        let leaves = batch.entries().iter().map(|entry| entry.leaf).collect();
+        Self { root: batch.root(), leaves, certificate: certificate.clone() }
+    }
+}
+
+impl CallPage {
+    /// The page; `life` is none while the task has no anchor.
+    pub(crate) fn new((task_id, firing): (TaskId, &HttpFiring), life: Option<&TaskLife>, view: TaskView) -> Self {
+        let record = life.map(|life| &life.record);
+        let outcome = record.and_then(|record| record.outcome.as_ref());
+        let (result, error) = match outcome {
+            Some(Outcome::Result { component, leaf, payload, .. }) => {
+                (Some(CallResult { component: *component, leaf: *leaf, payload: payload.clone().into() }), None)
+            }
+            Some(Outcome::Failed { message, .. }) => (None, Some(message.clone())),
+            None => (None, None),
+        };
+        let delivery = record.and_then(|record| delivery(record.settlement, None));
+        Self {
+            task_id,
+            workflow: firing.workflow.clone(),
+            state: record.map_or("waiting", |record| state(record, view.is_certified)),
+            deadline: record.map(|record| record.recorded.task.deadline),
+            result,
+            certificate: view.certificate,
+            error,
+            tx_hash: delivery.map(|delivery| delivery.tx_hash),
+        }
+    }
+
+    /// Whether nothing more can come of it.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self.state, "delivered" | "vetoed" | "expired" | "skipped")
+    }
 }
 
 /// A result that the chain keeps pending.
@@ -143,7 +221,7 @@ impl TaskPage {
             total: view.total,
             attested_percent: view.attested.zip_with(view.total, percent),
             leaf: record.outcome.as_ref().and_then(Outcome::leaf).map(|leaf| leaf.to_string()),
-            pending: record.pending.map(|PendingLeaf { leaf, until }| Pending { leaf, until }),
+            pending: record.pending.map(|PendingLeaf { leaf, until, .. }| Pending { leaf, until }),
             error,
             tx_hash: delivery.as_ref().map(|delivery| delivery.tx_hash),
             is_below_floor: record.is_below_floor,

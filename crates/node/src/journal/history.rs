@@ -1,7 +1,7 @@
 //! What became of tasks, for people: lists, one task's life, costs. Reads, but for the costs of this node's own transactions.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tandem_types::{B256, BatchEntry, BatchRoot, Epoch, PerToken, ResultLeaf, TaskId, Weight, WorkflowId};
+use tandem_types::{B256, BatchEntry, BatchRoot, Epoch, PerToken, ResultLeaf, TaskId, Weight, WorkflowId, is_firing};
 
 use super::column::{Columns, signed};
 use super::{Journal, JournalError, TaskRecord, tasks};
@@ -50,8 +50,8 @@ pub struct TaskQuery {
 pub struct TaskSummary {
     /// Its identity.
     pub task_id: TaskId,
-    /// Its number.
-    pub number: u64,
+    /// Its number, if it was asked for.
+    pub number: Option<u64>,
     /// Its workflow.
     pub workflow: WorkflowId,
     /// One of [`TASK_STATES`].
@@ -175,9 +175,9 @@ pub(super) fn list(connection: &Connection, query: &TaskQuery) -> Result<Vec<Tas
             SELECT task.task_id, number, workflow, task.recorded_at, deadline, settled, settled_at, tx_hash, message,
                    coalesce(settled, CASE WHEN pending_leaf IS NOT NULL THEN 'pending' END,
                             CASE kind WHEN 'result' THEN 'executed' ELSE kind END, 'waiting') AS state
-            FROM task LEFT JOIN outcome USING (task_id) ORDER BY number DESC, task.task_id)
+            FROM task LEFT JOIN outcome USING (task_id) ORDER BY task.recorded_at DESC, number DESC, task.task_id)
          WHERE (?1 IS NULL OR state = ?1 OR (?1 = 'open' AND settled IS NULL)) AND (?2 IS NULL OR workflow = ?2) AND recorded_at >= ?3
-         ORDER BY number DESC, task_id LIMIT ?4",
+         ORDER BY recorded_at DESC, number DESC, task_id LIMIT ?4",
     )?;
     let workflow = query.workflow.as_ref().map(WorkflowId::as_str);
     let limit = query.limit.min(TASKS_MAX) as i64;
@@ -189,7 +189,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<TaskSummary> {
     let columns = Columns(row);
     Ok(TaskSummary {
         task_id: TaskId(columns.hash("task_id")?),
-        number: columns.word("number")?,
+        number: Some(columns.word("number")?).filter(|number| !is_firing(*number)),
         workflow: columns.text("workflow", str::parse::<WorkflowId>)?,
         state: columns.get("state")?,
         recorded_at: columns.word("recorded_at")?,
@@ -201,7 +201,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<TaskSummary> {
 }
 
 pub(super) fn numbered(connection: &Connection, number: u64) -> Result<Vec<TaskId>, JournalError> {
-    let mut statement = connection.prepare_cached("SELECT task_id FROM task WHERE number = ?1 ORDER BY task_id")?;
+    let mut statement =
+        connection.prepare_cached("SELECT task_id FROM task WHERE number = ?1 AND number > 0 ORDER BY task_id")?;
     let rows = statement.query_map([signed(number)], |row| Columns(row).hash("task_id").map(TaskId))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

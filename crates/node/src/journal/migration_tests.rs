@@ -6,11 +6,12 @@ use tempfile::TempDir;
 use super::tests::*;
 use super::*;
 
-const FIXTURES: [&str; 4] = [
+const FIXTURES: [&str; 5] = [
     include_str!("fixtures/0001.sql"),
     include_str!("fixtures/0002.sql"),
     include_str!("fixtures/0003.sql"),
     include_str!("fixtures/0004.sql"),
+    include_str!("fixtures/0005.sql"),
 ];
 
 fn left_by(version: usize) -> TempDir {
@@ -19,7 +20,7 @@ fn left_by(version: usize) -> TempDir {
     // A dump has its tables in the order of their names.
     let fixture = format!("PRAGMA foreign_keys = 0; {}", FIXTURES[version - 1]);
     outside(&directory).execute_batch(&fixture).expect("the fixture is a journal");
-    // A journal of version 4 has its guard; the line is the fixture's.
+    // A journal has its guard from version 4 on; the line is the fixture's.
     if version >= 4 {
         let line = outside(&directory).query_row("SELECT line FROM guard", [], |row| row.get(0)).expect("read");
         Guard::create(&place(directory.path()).guard, guard::Mark { line, sequence: 3 }).expect("written");
@@ -116,4 +117,16 @@ async fn what_any_version_signed_is_signed_with_nothing_else() {
             vote(says(6, 6)).await.expect("the own result of a task that was vetoed");
         }
     }
+}
+
+#[tokio::test]
+async fn triggers_are_read_on_where_they_were_from_version_5() {
+    let directory = left_by(5);
+    let journal = open(directory.path());
+    let trigger = (ManifestHash(tandem_types::B256::repeat_byte(4)), "tick".parse().expect("a name"));
+    let cursor = journal.trigger_cursor(trigger.clone()).await.expect("read").expect("recorded");
+    assert_eq!((cursor.position, cursor.block_number), (1_700_000_000, 77));
+    let early = RecordedTask { task_id: TaskId(tandem_types::B256::repeat_byte(0x99)), ..task(9) };
+    let new = journal.record_firings(trigger, vec![(early, false)], cursor).await.expect("recorded");
+    assert!(matches!(new[..], [(_, Some(Fate::Ended(Settlement::Delivered { block: 7, .. })))]), "{new:?}");
 }

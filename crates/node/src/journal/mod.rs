@@ -18,10 +18,12 @@
 //!   every later command is answered with it.
 //! * **Hold secrets.** Keys, passwords and the components' secrets never get here.
 
+mod callers;
 mod check;
 mod column;
 mod error;
 mod exchange;
+mod firings;
 mod floor;
 mod guard;
 mod history;
@@ -40,6 +42,8 @@ mod exchange_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod firing_tests;
+#[cfg(test)]
 mod guard_tests;
 #[cfg(test)]
 mod migration_tests;
@@ -49,9 +53,10 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tandem_types::{Batch, BatchEntry, Epoch, TaskId};
+use tandem_types::{Batch, BatchEntry, Epoch, ManifestHash, TaskId, WorkflowId};
 use tokio::sync::{mpsc, oneshot};
 
+pub use callers::TakenIn;
 pub use check::{Checked, Fault};
 pub use error::{JournalError, OpenError, StorageError, StorageFault};
 pub use exchange::Exchanged;
@@ -63,7 +68,7 @@ pub use offline::Offline;
 pub(crate) use record::bearable;
 pub use record::{
     Cursor, FAILURE_MESSAGE_BYTES_MAX, FailureKind, Fate, Identity, Outcome, PendingLeaf, RecordedTask, Settlement,
-    TaskCounts, TaskPosition, TaskRecord, UnknownFailureKind,
+    TaskCounts, TaskPosition, TaskRecord, TriggerCursor, UnknownFailureKind,
 };
 pub use retention::Pruned;
 use schema::{Lock, Trust};
@@ -133,7 +138,8 @@ impl Journal {
     }
 
     /// Records what the chain says up to `cursor`, and moves the cursor there, in one transaction: tasks that were asked for, and what
-    /// became of tasks, in the chain's order. Known tasks without a result move to the block that is given, fates of unknown tasks are passed over. Returns the
+    /// became of tasks, in the chain's order. Known tasks without a result move to the block that is given; fates of unknown tasks are kept for firings that are
+    /// seen later. Returns the
     /// tasks that were new, in the order given.
     ///
     /// # Errors
@@ -145,6 +151,58 @@ impl Journal {
         cursor: Cursor,
     ) -> Result<Vec<TaskId>, JournalError> {
         self.write(move |connection| tasks::record_span(connection, &tasks, &fates, cursor)).await
+    }
+
+    /// Forgets what the chain said in the blocks after `to`, which a reorganisation has replaced: ends and pending results. Returns the tasks that are open
+    /// again, or whose result is not pending any more.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing is forgotten.
+    pub async fn take_back(&self, to: u64) -> Result<Vec<TaskId>, JournalError> {
+        self.write(move |connection| tasks::take_back(connection, to)).await
+    }
+
+    /// Records what a trigger of a manifest fired, and how far it was read, in one transaction: each firing with whether it is too late for it. Known ones
+    /// without a result move to the anchor that is given. Returns those that were new, in the order given, with what the chain has said of them already.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing of it is recorded.
+    pub async fn record_firings(
+        &self,
+        trigger: (ManifestHash, WorkflowId),
+        firings: Vec<(RecordedTask, bool)>,
+        cursor: TriggerCursor,
+    ) -> Result<Vec<(TaskId, Option<Fate>)>, JournalError> {
+        self.write(move |connection| firings::record(connection, &trigger, &firings, cursor)).await
+    }
+
+    /// Records what a caller's firing came to be: its task, at its anchor, and whether it is too late for it. As of [`record_firings`](Self::record_firings).
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`]; then nothing of it is recorded.
+    pub async fn record_firing(
+        &self,
+        firing: RecordedTask,
+        is_late: bool,
+    ) -> Result<Option<(TaskId, Option<Fate>)>, JournalError> {
+        self.write(move |connection| {
+            let task_id = firing.task_id;
+            let new = firings::write(connection, &[(firing, is_late)])?.pop();
+            callers::placed(connection, task_id)?;
+            Ok(new)
+        })
+        .await
+    }
+
+    /// How far a trigger of a manifest was read.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn trigger_cursor(
+        &self,
+        trigger: (ManifestHash, WorkflowId),
+    ) -> Result<Option<TriggerCursor>, JournalError> {
+        self.read(move |connection| firings::cursor(connection, &trigger)).await
     }
 
     /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way

@@ -39,6 +39,17 @@ pub struct Cursor {
     pub block_hash: B256,
 }
 
+/// How far a trigger was read: everything that fired up to and including `position` is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TriggerCursor {
+    /// The second of a schedule, else the block.
+    pub position: u64,
+    /// Number of a block that is not before any anchor of what was recorded.
+    pub block_number: u64,
+    /// Its hash, by which a reorganisation shows.
+    pub block_hash: B256,
+}
+
 /// A task, and the block that asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedTask {
@@ -48,11 +59,11 @@ pub struct RecordedTask {
     pub task: Task,
     /// The input, whose hash the task carries.
     pub input: Vec<u8>,
-    /// Block that holds the request.
+    /// Block that holds the request, or the anchor of a firing.
     pub block_number: u64,
-    /// Hash of that block; none in what earlier versions recorded.
+    /// Hash of that block; none in what earlier versions recorded, and for firings that came too late.
     pub block_hash: Option<B256>,
-    /// Timestamp of that block in Unix seconds; none in what earlier versions recorded.
+    /// Timestamp of that block in Unix seconds; none where there is no hash.
     pub block_time: Option<u64>,
 }
 
@@ -178,6 +189,8 @@ pub struct PendingLeaf {
     pub leaf: ResultLeaf,
     /// First second (block time, Unix) in which it can be vetoed no more.
     pub until: u64,
+    /// The block that says so; 0 in what earlier versions recorded.
+    pub block: u64,
 }
 
 /// What the chain says became of a task.

@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     script(include_str!("schema/0002.sql")),
     script(include_str!("schema/0003.sql")),
     Migration { script: include_str!("schema/0004.sql"), then: copy_signatures },
+    script(include_str!("schema/0005.sql")),
 ];
 
 /// Version that this program writes.

@@ -6,7 +6,7 @@ use tandem_types::{ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task,
 use super::column::{Columns, signed};
 use super::{
     Cursor, Fate, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskCounts, TaskPosition, TaskRecord,
-    bearable,
+    bearable, callers, firings,
 };
 
 /// Most tasks that one page of open tasks holds.
@@ -28,19 +28,39 @@ pub(super) fn record_span(
     }
     for (task_id, fate) in fates {
         match fate {
+            fate if !exists(connection, *task_id)? => firings::record_early(connection, *task_id, *fate)?,
             Fate::Pending(pending) => write_pending(connection, *task_id, *pending)?,
-            Fate::Ended(settlement) => match settle(connection, *task_id, *settlement) {
-                Ok(_) | Err(JournalError::UnknownTask(_)) => {}
-                Err(error) => return Err(error),
-            },
+            Fate::Ended(settlement) => _ = settle(connection, *task_id, *settlement)?,
         }
     }
     move_cursor(connection, cursor)?;
     Ok(new)
 }
 
+/// Forgets what the chain said in the blocks after `to`; the tasks of which that is true.
+pub(super) fn take_back(connection: &Connection, to: u64) -> Result<Vec<TaskId>, JournalError> {
+    let mut reopened = std::collections::BTreeSet::new();
+    for sql in [
+        "UPDATE task SET settled = NULL, settled_at = NULL, tx_hash = NULL, tx_block = NULL, handled = NULL
+         WHERE tx_block > ?1 RETURNING task_id",
+        "UPDATE task SET pending_leaf = NULL, pending_until = NULL, pending_block = NULL
+         WHERE pending_block > ?1 AND settled IS NULL RETURNING task_id",
+    ] {
+        let mut statement = connection.prepare_cached(sql)?;
+        let tasks = statement.query_map([signed(to)], |row| Columns(row).hash("task_id").map(TaskId))?;
+        for task in tasks {
+            reopened.insert(task?);
+        }
+    }
+    connection
+        .prepare_cached("DELETE FROM early_fate WHERE coalesce(tx_block, pending_block) > ?1")?
+        .execute([signed(to)])?;
+    callers::take_back(connection, to)?;
+    Ok(reopened.into_iter().collect())
+}
+
 /// Whether the task was new.
-fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<bool> {
+pub(super) fn insert(connection: &Connection, recorded: &RecordedTask) -> rusqlite::Result<bool> {
     let RecordedTask { task_id, task, input, block_number, block_hash, block_time } = recorded;
     let mut statement = connection.prepare_cached(
         "INSERT INTO task (task_id, number, workflow, manifest, handler, requester, deadline, native_bps, external_bps,
@@ -168,14 +188,15 @@ fn exists(connection: &Connection, task_id: TaskId) -> rusqlite::Result<bool> {
 }
 
 /// What the chain says of a result that it keeps. A deadline that was thought to have passed has not, if it was certified in time.
-fn write_pending(connection: &Connection, task_id: TaskId, pending: PendingLeaf) -> rusqlite::Result<()> {
+pub(super) fn write_pending(connection: &Connection, task_id: TaskId, pending: PendingLeaf) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE task SET pending_leaf = ?2, pending_until = ?3,
+        "UPDATE task SET pending_leaf = ?2, pending_until = ?3, pending_block = ?4,
                 settled = iif(settled IN ('expired', 'skipped'), NULL, settled),
                 settled_at = iif(settled IN ('expired', 'skipped'), NULL, settled_at)
          WHERE task_id = ?1",
     )?;
-    statement.execute(params![task_id.0.as_slice(), pending.leaf.0.as_slice(), signed(pending.until)])?;
+    let PendingLeaf { leaf, until, block } = pending;
+    statement.execute(params![task_id.0.as_slice(), leaf.0.as_slice(), signed(until), signed(block)])?;
     Ok(())
 }
 
@@ -227,8 +248,8 @@ macro_rules! select_records {
         concat!(
             "SELECT task.*, outcome.kind, outcome.fuel, outcome.component, outcome.leaf, outcome.payload, outcome.elapsed_ms,
                     outcome.failure, outcome.message, signed.leaf AS signed_leaf,
-                    signed.leaf IS NULL AND EXISTS (SELECT 1 FROM floor WHERE task.number <= floor.number
-                        OR coalesce(task.block_time, task.recorded_at) < floor.before) AS is_below_floor
+                    signed.leaf IS NULL AND EXISTS (SELECT 1 FROM floor WHERE task.number BETWEEN 1 AND floor.number
+                        OR coalesce(task.block_time, task.recorded_at) < floor.before + (task.number <= 0)) AS is_below_floor
              FROM task LEFT JOIN outcome USING (task_id) LEFT JOIN signed USING (task_id) ",
             $tasks
         )
@@ -290,9 +311,10 @@ fn requirement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Requirement> {
     Requirement::new(native?, external?, combined?).map_err(|error| columns.refused("native_bps", error))
 }
 
-fn pending_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<PendingLeaf>> {
+pub(super) fn pending_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<PendingLeaf>> {
     let Some(leaf) = columns.hash_or_null("pending_leaf")? else { return Ok(None) };
-    Ok(Some(PendingLeaf { leaf: ResultLeaf(leaf), until: columns.word("pending_until")? }))
+    let block = columns.word_or_null("pending_block")?.unwrap_or(0);
+    Ok(Some(PendingLeaf { leaf: ResultLeaf(leaf), until: columns.word("pending_until")?, block }))
 }
 
 fn outcome_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Outcome> {
@@ -309,7 +331,7 @@ fn outcome_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Outcome> {
     Ok(Outcome::Failed { kind: columns.text("failure", str::parse)?, message: columns.get("message")?, fuel })
 }
 
-fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlement>> {
+pub(super) fn settlement_of(columns: &Columns<'_, '_>) -> rusqlite::Result<Option<Settlement>> {
     let Some(word) = columns.get::<Option<String>>("settled")? else { return Ok(None) };
     Ok(Some(match word.as_str() {
         "expired" => Settlement::Expired,

@@ -91,7 +91,7 @@ pub(super) fn entry(number: u64, leaf: u8) -> BatchEntry {
 }
 
 pub(super) fn pending(leaf: u8, until: u64) -> PendingLeaf {
-    PendingLeaf { leaf: ResultLeaf(B256::repeat_byte(leaf)), until }
+    PendingLeaf { leaf: ResultLeaf(B256::repeat_byte(leaf)), until, block: 6 }
 }
 
 pub(super) fn vetoed() -> Settlement {
@@ -219,6 +219,34 @@ async fn tasks_ends_and_cursor_are_recorded_together_or_not_at_all() {
     journal.record_span(vec![task(12)], ends, cursor(12)).await.expect("recorded");
     assert_eq!(journal.cursor(CHAIN).await.expect("read"), Some(cursor(12)));
     assert_eq!(journal.counts().await.expect("read"), TaskCounts { waiting: 1, expired: 1, ..TaskCounts::default() });
+}
+
+#[tokio::test]
+async fn what_a_reorganisation_takes_back_is_open_again() {
+    let (directory, journal) = fresh().await;
+    record(&journal, 1..=4).await;
+    let delivered = |block| Fate::Ended(Settlement::Delivered { tx_hash: B256::repeat_byte(8), block, handled: true });
+    let fates = vec![
+        (id(1), delivered(5)),
+        (id(2), Fate::Pending(pending(1, 99))),
+        (id(2), delivered(7)),
+        (id(3), Fate::Ended(Settlement::Vetoed { tx_hash: B256::repeat_byte(8), block: 8 })),
+        (id(4), Fate::Ended(Settlement::Expired)),
+        (id(9), delivered(7)),
+    ];
+    journal.record_span(vec![], fates, cursor(9)).await.expect("recorded");
+    assert_eq!(journal.take_back(8).await.expect("answered"), []);
+    assert_eq!(journal.take_back(6).await.expect("answered"), [id(2), id(3)]);
+    let record = async |number| journal.task(id(number)).await.expect("read").expect("recorded");
+    assert_eq!((record(2).await.settlement, record(2).await.pending), (None, Some(pending(1, 99))));
+    assert_eq!(journal.take_back(5).await.expect("answered"), [id(2)]);
+    assert_eq!(record(2).await.pending, None);
+    assert!(record(1).await.settlement.is_some() && record(3).await.settlement.is_none());
+    let counts = TaskCounts { waiting: 2, delivered: 1, expired: 1, ..TaskCounts::default() };
+    assert_eq!(journal.counts().await.expect("read"), counts);
+    let early: i64 =
+        outside(&directory).query_row("SELECT count(*) FROM early_fate", [], |row| row.get(0)).expect("read");
+    assert_eq!(early, 0, "what was heard of a task before it was seen");
 }
 
 #[tokio::test]

@@ -71,6 +71,9 @@ pub enum Input {
     Pending(PendingResult),
     /// The chain says that a task was delivered or vetoed, or will never be delivered.
     Settled(TaskId),
+    /// A reorganisation has taken back what the chain said of a task: it is open again, and nothing of it is pending. What the chain says of it
+    /// now, and this operator's result if there is one, come after this.
+    Reopened(TaskId),
     /// Time has passed. Comes several times a slot.
     Tick,
 }

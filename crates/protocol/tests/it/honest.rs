@@ -140,6 +140,21 @@ fn a_settled_task_is_delivered_no_more() {
 }
 
 #[test]
+fn a_task_whose_delivery_was_taken_back_is_delivered_again() {
+    let mut network = Network::new(4);
+    network.execute_all(1, 9);
+    network.execute_all(2, 9);
+    (0..4).for_each(|index| network.input(index, Input::Settled(task(1))));
+    network.pass(TAKEOVER_MS);
+    let before = network.deliveries().len();
+    (0..4).for_each(|index| network.input(index, Input::Reopened(task(1))));
+    network.execute_all(1, 9);
+    network.pass(4 * SLOT_MS);
+    let delivered = network.deliveries();
+    assert!(delivered[before..].iter().any(|(.., tasks)| tasks.contains(&task(1))), "{delivered:?}");
+}
+
+#[test]
 fn one_other_result_is_refused_and_left_out() {
     let mut network = Network::new(4);
     let leader = network.leader();

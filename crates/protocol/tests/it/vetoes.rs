@@ -1,5 +1,6 @@
 //! Results that wait on the chain for vetoes: stopped, waved through, finalized; and every way to cheat with a veto.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -413,6 +414,7 @@ enum Happening {
     Executed(u64, u8),
     Pending(u64, u8),
     Settled(u64),
+    Reopened(u64),
     Proposed(u64, u8),
     Vetoed(usize, u64, u8),
     Pass,
@@ -424,6 +426,7 @@ fn event() -> impl Strategy<Value = Happening> {
         (task.clone(), result.clone()).prop_map(|(task, result)| Happening::Executed(task, result)),
         (task.clone(), result.clone()).prop_map(|(task, result)| Happening::Pending(task, result)),
         task.clone().prop_map(Happening::Settled),
+        task.clone().prop_map(Happening::Reopened),
         (task.clone(), result.clone()).prop_map(|(task, result)| Happening::Proposed(task, result)),
         (0..4usize, task, result).prop_map(|(by, task, result)| Happening::Vetoed(by, task, result)),
         Just(Happening::Pass),
@@ -441,19 +444,28 @@ proptest! {
         let mut now = Timestamp(1_000_000_000);
         let _ = agreement.step(now, Input::Table(keys.clone()));
         let (mut voted, mut vetoed) = (Vec::new(), Vec::new());
+        let (mut first, mut reopened) = (BTreeMap::new(), BTreeSet::new());
         for event in events {
             let leader = Slot::at(now, SLOT_MS).leader(keys.table());
             let input = match event {
-                Happening::Executed(number, result) => Input::Executed(OwnResult {
-                    entry: entry(number, result),
-                    requirement: Requirement::NONE,
-                    deadline: Timestamp(u64::MAX),
-                    payload_bytes: 10,
-                }),
+                Happening::Executed(number, result) => {
+                    let journaled = *first.entry(number).or_insert(result);
+                    Input::Executed(OwnResult {
+                        // The agreement keeps to the first result while it has it, the journal for good.
+                        entry: entry(number, if reopened.contains(&number) { journaled } else { result }),
+                        requirement: Requirement::NONE,
+                        deadline: Timestamp(u64::MAX),
+                        payload_bytes: 10,
+                    })
+                }
                 Happening::Pending(number, result) => {
                     Input::Pending(PendingResult { entry: entry(number, result), until: now.plus_ms(5_000) })
                 }
                 Happening::Settled(number) => Input::Settled(task(number)),
+                Happening::Reopened(number) => {
+                    reopened.insert(number);
+                    Input::Reopened(task(number))
+                }
                 Happening::Proposed(number, result) => {
                     let batch = Batch::new(vec![entry(number, result)]).expect("one entry is a batch");
                     Input::Received { from: leader, message: Message::Propose { epoch: Epoch(1), batch } }

@@ -23,12 +23,15 @@ pub(crate) struct Span {
     /// The events, each with its block.
     pub(crate) events: Vec<(Cursor, Event)>,
     pub(crate) cursor: Cursor,
+    /// The block after which blocks were read again.
+    pub(crate) rewound_to: Option<u64>,
 }
 
 impl Reader {
     /// Events after `cursor` as an endpoint with this head has them; none when nothing new is confirmed.
     pub(crate) fn read(&self, head: &Rc<Block>, cursor: Option<Cursor>) -> Option<Span> {
         let first = cursor.map_or(0, |cursor| self.first_after(cursor, head));
+        let rewound_to = cursor.filter(|cursor| first <= cursor.number).map(|_| first - 1);
         let end = head.number.checked_sub(self.confirmations)?.min(first + RANGE_BLOCKS - 1);
         if first > end {
             return None;
@@ -41,7 +44,8 @@ impl Reader {
             let place = place(block);
             block.events.iter().map(move |event| (place, event.clone())).collect::<Vec<_>>()
         };
-        Some(Span { events: blocks.iter().flat_map(of_block).collect(), cursor: place(blocks.last()?) })
+        let events = blocks.iter().flat_map(of_block).collect();
+        Some(Span { events, cursor: place(blocks.last()?), rewound_to })
     }
 
     /// The block after the cursor, or one further back when the cursor's block is not of this chain.

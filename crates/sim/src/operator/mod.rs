@@ -207,7 +207,9 @@ impl Operator {
             (Waiter::Vote { to, epoch, batch }, answer) => self.voted(env, to, (epoch, batch), answer == Answer::Done),
             (Waiter::Veto { to, epoch, entry }, Answer::Done) => self.vetoed(env, &to, (epoch, entry)),
             (Waiter::Veto { .. } | Waiter::Expire, _) => self.unblock(env),
-            (Waiter::Span(found), Answer::New(new)) => self.recorded(env, found, &new),
+            (Waiter::Span(found), Answer::Span { new, reopened }) => {
+                self.recorded(env, Found { new, reopened, ..found })
+            }
             (Waiter::Outcome(task), Answer::Outcome(outcome)) => self.executed(env, task, outcome),
             (Waiter::Span(_) | Waiter::Outcome(_) | Waiter::Nobody, _) => {}
         }

@@ -27,7 +27,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 enum Next {
     /// The newest table; then what an earlier process left is taken up, or what was found.
-    Table(Option<(Found, Vec<TaskId>)>),
+    Table(Option<Found>),
     Events,
 }
 
@@ -38,11 +38,15 @@ impl Default for Next {
 }
 
 /// What a span of blocks brought.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
-    tasks: Vec<Recorded>,
-    fates: Vec<(TaskId, Fate)>,
-    changes_table: bool,
+    pub(super) tasks: Vec<Recorded>,
+    pub(super) fates: Vec<(TaskId, Fate)>,
+    pub(super) changes_table: bool,
+    /// Of the tasks, once the journal has them.
+    pub(super) new: Vec<TaskId>,
+    /// Tasks of which the chain has taken back what it said.
+    pub(super) reopened: Vec<TaskId>,
 }
 
 impl Operator {
@@ -61,7 +65,7 @@ impl Operator {
                 }
                 match found {
                     None => self.resume(env),
-                    Some((found, new)) => self.take_up_all(env, &found, &new),
+                    Some(found) => self.take_up_all(env, &found),
                 }
                 self.ask_again(env);
             }
@@ -94,42 +98,60 @@ impl Operator {
 
     fn record(&mut self, env: &mut Env, span: crate::chain::Span) {
         let tasks: Vec<_> = span.events.iter().filter_map(|(block, event)| task_of(*block, event)).collect();
-        let fates: Vec<_> = span.events.iter().filter_map(|(_, event)| fate_of(event)).collect();
+        let fates: Vec<_> = span.events.iter().filter_map(|(block, event)| fate_of(block.number, event)).collect();
         let changes_table = span.events.iter().any(|(_, event)| matches!(event, Event::TableChanged));
-        let found = Found { tasks: tasks.clone(), fates: fates.clone(), changes_table };
+        let found = Found { tasks: tasks.clone(), fates: fates.clone(), changes_table, ..Found::default() };
+        let rewound_to = span.rewound_to;
         if env.is_broken(Sabotage::CursorFirst) {
-            let cursor = Command::Span { tasks: Vec::new(), fates: Vec::new(), cursor: Some(span.cursor) };
+            let (tasks_now, fates_now) = (Vec::new(), Vec::new());
+            let cursor =
+                Command::Span { tasks: tasks_now, fates: fates_now, cursor: Some(span.cursor), rewound_to: None };
             self.write(env, cursor, Waiter::Nobody);
-            self.write(env, Command::Span { tasks, fates, cursor: None }, Waiter::Span(found));
+            self.write(env, Command::Span { tasks, fates, cursor: None, rewound_to }, Waiter::Span(found));
         } else {
-            self.write(env, Command::Span { tasks, fates, cursor: Some(span.cursor) }, Waiter::Span(found));
+            let cursor = Some(span.cursor);
+            self.write(env, Command::Span { tasks, fates, cursor, rewound_to }, Waiter::Span(found));
         }
     }
 
     /// The journal has a span: now others may know.
-    pub(super) fn recorded(&mut self, env: &mut Env, found: Found, new: &[TaskId]) {
+    pub(super) fn recorded(&mut self, env: &mut Env, found: Found) {
+        for task in &found.reopened {
+            if !self.boundary(env) {
+                return;
+            }
+            self.tell(env, Input::Reopened(*task));
+        }
         for (task, fate) in &found.fates {
             if !self.boundary(env) {
                 return;
             }
             let input = match *fate {
                 Fate::Pending(pending) => pending_result(*task, pending),
-                Fate::Ended(_) => Input::Settled(*task),
+                Fate::Ended(..) => Input::Settled(*task),
             };
             self.tell(env, input);
         }
         if found.changes_table {
-            self.live.source.next = Next::Table(Some((found, new.to_vec())));
+            self.live.source.next = Next::Table(Some(found));
         } else {
-            self.take_up_all(env, &found, new);
+            self.take_up_all(env, &found);
         }
         self.ask_again(env);
     }
 
-    fn take_up_all(&mut self, env: &mut Env, found: &Found, new: &[TaskId]) {
-        for recorded in found.tasks.iter().filter(|recorded| new.contains(&recorded.task_id)) {
+    fn take_up_all(&mut self, env: &mut Env, found: &Found) {
+        for recorded in found.tasks.iter().filter(|recorded| found.new.contains(&recorded.task_id)) {
             if self.boundary(env) {
                 self.take_up(env, recorded, &found.fates);
+            }
+        }
+        for task in &found.reopened {
+            let row = self.journal().tasks.get(task).filter(|row| row.settlement.is_none()).cloned();
+            if let Some(row) = row
+                && self.boundary(env)
+            {
+                self.resume_task(env, row);
             }
         }
     }
@@ -139,7 +161,7 @@ impl Operator {
         let last = fates.iter().rev().find(|(id, _)| *id == task).map(|(_, fate)| *fate);
         let now = self.seconds(env);
         match last {
-            Some(Fate::Ended(_)) => {}
+            Some(Fate::Ended(..)) => {}
             Some(Fate::Pending(pending)) if now < pending.until => self.execute(env, task),
             None if now <= recorded.task.deadline => self.execute(env, task),
             _ => self.expire(env, task),
@@ -199,19 +221,19 @@ fn task_of(block: crate::journal::Cursor, event: &Event) -> Option<Recorded> {
     Some(Recorded { task_id: *task_id, task: task.clone(), block })
 }
 
-fn fate_of(event: &Event) -> Option<(TaskId, Fate)> {
+fn fate_of(block: u64, event: &Event) -> Option<(TaskId, Fate)> {
     match event {
         Event::Pending { entry, until, .. } => {
-            Some((entry.task_id, Fate::Pending(PendingLeaf { leaf: entry.leaf, until: *until })))
+            Some((entry.task_id, Fate::Pending(PendingLeaf { leaf: entry.leaf, until: *until, block })))
         }
-        Event::Delivered { entry, .. } => Some((entry.task_id, Fate::Ended(Settlement::Delivered))),
-        Event::Vetoed { entry, .. } => Some((entry.task_id, Fate::Ended(Settlement::Vetoed))),
-        Event::Expired { task_id } => Some((*task_id, Fate::Ended(Settlement::Expired))),
+        Event::Delivered { entry, .. } => Some((entry.task_id, Fate::Ended(Settlement::Delivered, block))),
+        Event::Vetoed { entry, .. } => Some((entry.task_id, Fate::Ended(Settlement::Vetoed, block))),
+        Event::Expired { task_id } => Some((*task_id, Fate::Ended(Settlement::Expired, block))),
         Event::Created { .. } | Event::TableChanged => None,
     }
 }
 
-fn pending_result(task_id: TaskId, PendingLeaf { leaf, until }: PendingLeaf) -> Input {
+fn pending_result(task_id: TaskId, PendingLeaf { leaf, until, .. }: PendingLeaf) -> Input {
     let until = Timestamp(until * 1_000);
     Input::Pending(PendingResult { entry: BatchEntry { task_id, leaf }, until })
 }

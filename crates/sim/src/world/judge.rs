@@ -88,19 +88,13 @@ impl World {
             if expected != Settlement::Delivered && self.is_owed(head, entry) {
                 open.push(Violation::Undelivered { task: entry.task_id, late_ms });
             }
-            if !self.taken_back.contains(&entry.task_id) {
-                open.extend(self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected)));
-            }
+            open.extend(self.honest().filter_map(|operator| wrongly_settled(operator, entry.task_id, expected)));
         }
         open
     }
 
     /// Whether honest operators can deliver a task, whatever adversaries do.
-    fn is_owed(&self, head: &Block, Entry { task_id, task, .. }: &Entry) -> bool {
-        // What was believed and taken back is delivered when its transaction comes again: journals do not rewind their ends.
-        if self.taken_back.contains(task_id) {
-            return false;
-        }
+    fn is_owed(&self, head: &Block, Entry { task, .. }: &Entry) -> bool {
         let plan = &self.env.plan;
         let workflow = task.workflow.as_str();
         let is_same_for_all = workload::agrees(workflow) && !(plan.reorgs_deeply && workflow == workload::BLOCK);

@@ -2,14 +2,11 @@
 
 mod judge;
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
-
-use tandem_types::TaskId;
 
 use crate::adversary::Adversary;
 use crate::audit::Audit;
-use crate::chain::{Call, Chain, Contract, Event, Status, Terms, ancestry};
+use crate::chain::{Call, Chain, Contract, Event, Status, Terms};
 use crate::env::{Agenda, Env, Happening};
 use crate::faults::Fault;
 use crate::identity;
@@ -38,8 +35,6 @@ pub(crate) struct World {
     members: Vec<Member>,
     stalled_until: u64,
     totals: Totals,
-    /// Tasks whose end was taken back from blocks that operators had read.
-    taken_back: BTreeSet<TaskId>,
 }
 
 impl World {
@@ -69,7 +64,7 @@ impl World {
         env.describe(seed);
         env.schedule();
         let members = (0..env.plan.operators).map(|place| Member::new(place, &mut env)).collect();
-        Self { seed, env, members, stalled_until: 0, totals: Totals::default(), taken_back: BTreeSet::new() }
+        Self { seed, env, members, stalled_until: 0, totals: Totals::default() }
     }
 
     /// Runs to the end.
@@ -173,7 +168,6 @@ impl World {
             Fault::Skew { place, skew_ms } => self.with(place, |it, _| it.skew_ms = skew_ms),
             Fault::Reorg { depth } => {
                 self.totals.reorgs += 1;
-                self.note_ends(depth);
                 self.env.chain.take_back(depth, now, &mut self.env.random);
                 (0..=depth).for_each(|_| self.mine_one());
             }
@@ -183,19 +177,6 @@ impl World {
             Fault::Table { stakes } => _ = self.env.chain.send(Call::Refresh(stakes), now),
             Fault::Revocation { place } => _ = self.env.chain.send(Call::Revoke(identity::operator(place)), now),
             Fault::Conditions { conditions } => _ = self.env.chain.send(Call::Condition(conditions), now),
-        }
-    }
-
-    /// Notes which tasks ended in the last blocks, if so many are more than are waited for.
-    fn note_ends(&mut self, depth: u64) {
-        if depth <= self.env.plan.confirmations {
-            return;
-        }
-        let blocks = ancestry(self.env.chain.head()).take(usize::try_from(depth).unwrap_or(usize::MAX));
-        for event in blocks.flat_map(|block| block.events.clone()) {
-            if let Event::Delivered { entry, .. } | Event::Vetoed { entry, .. } = event {
-                self.taken_back.insert(entry.task_id);
-            }
         }
     }
 

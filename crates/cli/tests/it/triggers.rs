@@ -1,0 +1,195 @@
+//! Triggers that fire by themselves, with real operators and a real chain: every firing is delivered once, whoever is killed and whatever is reorganised.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use tandem_chain::{Cursor, ServiceEvent};
+use tandem_cli::local::{Network, Options};
+use tandem_types::{
+    Address, B256, BlockFiring, Component, ComponentDigest, CronFiring, Delivery, Determinism, Firing, HttpGrant,
+    Limits, LogFiring, Manifest, TaskId, Trigger, U256, Workflow, WorkflowId, keccak256,
+};
+
+use crate::network::{PATIENCE, options, start};
+use crate::world::World;
+
+fn workflow() -> WorkflowId {
+    "tick".parse().expect("the name is valid")
+}
+
+/// A network whose only workflow is started by `trigger`, written as in manifests. Its component tells the time of its task's block, and what follows from
+/// the task's id.
+fn triggered(directory: &Path, trigger: serde_json::Value) -> Options {
+    let component = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components/target/wasm32-wasip2/release/witness.wasm");
+    let component = std::fs::read(component).expect("run `make components` first");
+    let workflow = Workflow {
+        name: workflow(),
+        trigger: serde_json::from_value::<Trigger>(trigger).expect("it is a trigger"),
+        component: Component::from(ComponentDigest::of(&component)),
+        delivery: Delivery::Handler,
+        determinism: Determinism::Strict,
+        config: Default::default(),
+        secrets: Default::default(),
+        http: HttpGrant::default(),
+        store: None,
+        chain: None,
+        calls: Default::default(),
+        scratch: None,
+        limits: Limits::default(),
+    };
+    let manifest = Manifest { name: "triggered".to_owned(), workflows: vec![workflow] };
+    Options { component, manifest: Some(manifest), ..options(directory, 3, "info") }
+}
+
+/// What the chain delivered.
+struct Deliveries {
+    cursor: Option<Cursor>,
+    tasks: BTreeSet<TaskId>,
+}
+
+impl Deliveries {
+    fn new() -> Self {
+        Self { cursor: None, tasks: BTreeSet::new() }
+    }
+
+    /// Reads on; a second delivery of a task fails the test.
+    async fn read(&mut self, network: &Network) {
+        for placed in network.events(&mut self.cursor).await.expect("the chain answers") {
+            if let ServiceEvent::TaskDelivered { task_id, .. } = placed.event {
+                assert!(self.tasks.insert(task_id), "{task_id} is delivered twice");
+            }
+        }
+    }
+
+    /// Mines blocks until all of `tasks` are delivered.
+    async fn wait_for(&mut self, network: &Network, tasks: &[TaskId]) {
+        let waited = async {
+            while !tasks.iter().all(|task| self.tasks.contains(task)) {
+                network.anvil().mine(1).await.expect("anvil mines");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                self.read(network).await;
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, waited).await;
+        let missing = || tasks.iter().filter(|task| !self.tasks.contains(task)).count();
+        assert!(done.is_ok(), "{} of {} firings are not delivered", missing(), tasks.len());
+    }
+}
+
+/// The task of a firing, whatever manifest and deadline it has.
+fn task_of(network: &Network, firing: &Firing) -> TaskId {
+    let task = firing.task(workflow(), tandem_types::ManifestHash(B256::ZERO), (Address::ZERO, 0));
+    task.id(network.deployment.service())
+}
+
+async fn head(network: &Network) -> (u64, u64) {
+    let block = network.anvil().client().latest_block().await.expect("anvil answers");
+    (block.number, block.timestamp)
+}
+
+async fn kill_and_restart_all(network: &mut Network, options: &Options) {
+    for operator in &mut network.operators {
+        operator.kill().await.expect("it can be killed");
+    }
+    // What fires now nobody sees.
+    for _ in 0..12 {
+        network.anvil().mine(1).await.expect("anvil mines");
+    }
+    network.pass(5).await.expect("anvil mines");
+    for operator in &mut network.operators {
+        operator.spawn(options).expect("it starts again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schedule_fires_every_second_also_over_a_crash_of_all() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let options = triggered(directory.path(), json!({ "cron": { "schedule": "* * * * * *" } }));
+    let mut network = start(&options).await;
+    let seconds = |network: &Network, (from, to): (u64, u64)| {
+        let task = |instant| task_of(network, &Firing::Cron(CronFiring { instant }));
+        (from..=to).map(task).collect::<Vec<_>>()
+    };
+    let (_, begin) = head(&network).await;
+    let mut deliveries = Deliveries::new();
+    deliveries.wait_for(&network, &seconds(&network, (begin, begin + 3))).await;
+    kill_and_restart_all(&mut network, &options).await;
+    let (_, end) = head(&network).await;
+    assert!(end >= begin + 8);
+    deliveries.wait_for(&network, &seconds(&network, (begin, end))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_fire_at_their_interval_also_over_a_crash_of_all() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let options = triggered(directory.path(), json!({ "block": { "every": 5 } }));
+    let mut network = start(&options).await;
+    let fired = |network: &Network, (from, to): (u64, u64)| {
+        let numbers = (from..=to).filter(|number| number.is_multiple_of(5));
+        let chain_id = network.deployment.chain_id;
+        let task = |number| task_of(network, &Firing::Block(BlockFiring { chain_id, number }));
+        numbers.map(task).collect::<Vec<_>>()
+    };
+    let (begin, _) = head(&network).await;
+    let mut deliveries = Deliveries::new();
+    deliveries.wait_for(&network, &fired(&network, (begin, begin + 10))).await;
+    kill_and_restart_all(&mut network, &options).await;
+    let (end, _) = head(&network).await;
+    assert!(end >= begin + 22);
+    deliveries.wait_for(&network, &fired(&network, (begin, end))).await;
+}
+
+/// Where the network's native token will be: its contracts are created in the same order by the same account everywhere.
+async fn token_to_come() -> Address {
+    World::start().await.deployment.native_token
+}
+
+/// Mints one unit of the token, and returns the transaction.
+async fn transfer(network: &Network) -> B256 {
+    let (token, owner) = (network.deployment.native_token, network.deployment.score_board);
+    tandem_chain::admin::mint(&network.owner, token, owner, U256::ONE).await.expect("anyone may mint");
+    let block = network.anvil().control("eth_getBlockByNumber", json!(["latest", false])).await.expect("anvil answers");
+    block["transactions"][0].as_str().expect("it was mined").parse().expect("a hash")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_of_a_contract_fires_once_also_when_its_transaction_is_mined_again() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let token = token_to_come().await;
+    let event = keccak256("Transfer(address,address,uint256)");
+    let trigger = json!({ "log": { "addresses": [token], "topics": [[event], [B256::ZERO]], "confirmations": 3 } });
+    let network = start(&triggered(directory.path(), trigger)).await;
+    assert_eq!(network.deployment.native_token, token, "the trigger watches the token");
+    let fired = |tx_hash: B256| {
+        let topics = vec![event, B256::ZERO, network.deployment.score_board.into_word()];
+        let (chain_id, data) = (network.deployment.chain_id, B256::with_last_byte(1).to_vec().into());
+        let log = LogFiring { chain_id, tx_hash, position: 0, emitter: token, topics, data };
+        task_of(&network, &Firing::Log(log))
+    };
+    let mut deliveries = Deliveries::new();
+    let plain = transfer(&network).await;
+    deliveries.wait_for(&network, &[fired(plain)]).await;
+    // Its block is replaced by one at the same height, and it comes a block later.
+    let moved = transfer(&network).await;
+    let raw = network.anvil().control("eth_getRawTransactionByHash", json!([moved])).await.expect("anvil answers");
+    network.anvil().mine(1).await.expect("anvil mines");
+    let reorganised = network.anvil().control("anvil_reorg", json!([2, [[raw, 1]]])).await;
+    reorganised.expect("anvil reorganises");
+    deliveries.wait_for(&network, &[fired(moved)]).await;
+    let again = transfer(&network).await;
+    deliveries.wait_for(&network, &[fired(plain), fired(moved), fired(again)]).await;
+    assert_ne!(fired(plain), fired(again), "another transaction is another firing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_without_an_endpoint_for_a_chain_says_so_at_start() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let options = triggered(directory.path(), json!({ "block": { "every": 5, "chain": 777 } }));
+    let error = Network::start(&options, &mut |_| {}).await.err().expect("no operator serves it");
+    drop(error);
+    let log = std::fs::read_to_string(directory.path().join("operator-1/log")).expect("it wrote why");
+    assert!(log.contains("workflow `tick` is triggered by chain 777, for which there is no endpoint"), "{log}");
+    assert!(log.contains("[[watched-chains]]"), "{log}");
+}
