@@ -25,7 +25,7 @@ pub enum Sabotage {
     CursorFirst,
     /// A cursor whose block is gone is believed.
     NeverRewinds,
-    /// The newest blocks are believed at once.
+    /// The newest blocks are believed at once, and for good.
     TrustsTheTip,
     /// Open tasks are not taken up again after a restart.
     NeverResumes,

@@ -101,7 +101,7 @@ impl Operator {
         let fates: Vec<_> = span.events.iter().filter_map(|(block, event)| fate_of(block.number, event)).collect();
         let changes_table = span.events.iter().any(|(_, event)| matches!(event, Event::TableChanged));
         let found = Found { tasks: tasks.clone(), fates: fates.clone(), changes_table, ..Found::default() };
-        let rewound_to = span.rewound_to;
+        let rewound_to = span.rewound_to.filter(|_| !env.is_broken(Sabotage::TrustsTheTip));
         if env.is_broken(Sabotage::CursorFirst) {
             let (tasks_now, fates_now) = (Vec::new(), Vec::new());
             let cursor =
