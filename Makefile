@@ -22,7 +22,8 @@ test-contracts: setup
 test-rust: components build conformance
 	cargo $(CARGO_TEST) --release --workspace --locked
 
-lint: components ## Check formatting and lints
+lint: components ## Check formatting and lints, and what is in deploy/
+	scripts/check-deploy --prove
 	cargo fmt --all --check
 	cargo fmt --manifest-path components/Cargo.toml --check -p conformance -p sports-scores -p twap -p hostile -p scratch -p sockets -p witness -p errand -p hostile-panic -p hostile-scratch-filled -p hostile-scratch-rewritten-for-ever
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
