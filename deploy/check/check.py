@@ -130,6 +130,9 @@ def compose(root):
     for script in ("setup", "ask"):
         parsed = command("bash", "-n", path.parent / script)
         require(parsed.returncode == 0, parsed.stdout)
+    template = (root / "crates/node/src/config_template.toml").read_text()
+    for line in re.findall(r"s\|(\^.+?)\|", (path.parent / "setup").read_text()):
+        require(re.search(line, template, re.M), f"setup looks for {line}, which operator.toml does not have")
 
 
 # The chart
@@ -233,7 +236,7 @@ def check_objects(objects):
 def chart(root):
     try:
         with helm.Chart.load(str(root / CHART)) as loaded:
-            for values in (LEAST, MOST):
+            for values in (LEAST, MOST, LEAST | {"maintenance": True}):
                 check_objects(render(loaded, values))
             for what, values in REFUSED.items():
                 require(is_refused(loaded, values), f"the chart takes {what}")
@@ -328,6 +331,7 @@ BREAKS = [
     ("compose", "deploy/compose/compose.yaml", "127.0.0.1:9090:9090", "9090:9090"),
     ("compose", "deploy/compose/prometheus.yml", "job_name: tandem", "job_name: nodes"),
     ("compose", "deploy/compose/setup", "done\n", "\n"),
+    ("compose", "crates/node/src/config_template.toml", "# guard = ", "# watch = "),
     ("chart", f"{CHART}/templates/statefulset.yaml", "replicas: 1", "replicas: 2"),
     ("chart", f"{CHART}/templates/statefulset.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFileSystem: true"),
     ("chart", f"{CHART}/templates/statefulset.yaml", "terminationGracePeriodSeconds: {{", "terminationGracePeriod: {{"),
