@@ -137,22 +137,15 @@ def compose(root):
 
 # The chart
 
-OPERATOR_TOML = """
-[keys]
-directory = "/run/tandem/keys"
-password-file = "/run/tandem/password/password"
-[network]
-listen = "0.0.0.0:7700"
-http = "0.0.0.0:7701"
-[storage]
-data = "/var/lib/tandem/data"
-guard = "/var/lib/tandem-guard/guard"
-manifests = "/run/tandem/manifests"
-components = "/var/lib/tandem/components"
-"""
+# Where the chart mounts what operator.toml names.
+PLACES = {
+    "directory": "/run/tandem/keys", "password-file": "/run/tandem/password/password",
+    "listen": "0.0.0.0:7700", "http": "0.0.0.0:7701",
+    "data": "/var/lib/tandem/data", "guard": "/var/lib/tandem-guard/guard",
+    "manifests": "/run/tandem/manifests", "components": "/var/lib/tandem/components",
+}
 LEAST = {
     "image": {"repository": "registry.example/tandem-operator"},
-    "config": {"toml": OPERATOR_TOML},
     "manifests": {"score.json": "{}"},
     "keys": {"secret": "score-keys", "passwordSecret": "score-password"},
 }
@@ -173,14 +166,34 @@ MOST = LEAST | {
         {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}]}}},
     "priorityClassName": "high",
 }
-REFUSED = {
-    "nothing said": {},
-    "two replicas": LEAST | {"replicas": 2},
-    "a volume for many": LEAST | {"storage": {"accessMode": "ReadWriteMany"}},
-    "a journal outside of its volume": LEAST | {"config": {"toml": OPERATOR_TOML.replace("/var/lib/tandem/data", "/tmp/data")}},
-    "two configurations": LEAST | {"config": {"toml": OPERATOR_TOML, "existingSecret": "score-config"}},
-    "no manifest": {key: value for key, value in LEAST.items() if key != "manifests"},
-}
+
+
+def operator_toml(root):
+    """What `tandem operator init` writes, with the chart's places in it."""
+    text = (root / "crates/node/src/config_template.toml").read_text()
+    for key, place in PLACES.items():
+        text, found = re.subn(rf"^(# )?{key} = .*$", f'{key} = "{place}"', text, flags=re.M)
+        require(found == 1, f"operator.toml has {found} keys called {key}")
+    return text
+
+
+def taken(toml):
+    """Values that the chart takes: the least, the most, and those for the database."""
+    least = LEAST | {"config": {"toml": toml}}
+    return [least, MOST, least | {"maintenance": True}]
+
+
+def refused(toml):
+    """Values that it refuses, by what is wrong with them."""
+    least = LEAST | {"config": {"toml": toml}}
+    elsewhere = {f"another place for {key}": least | {"config": {"toml": toml.replace(f'{key} = "{place}"', f'{key} = "elsewhere"')}} for key, place in PLACES.items()}
+    return elsewhere | {
+        "nothing said": {},
+        "two replicas": least | {"replicas": 2},
+        "a volume for many": least | {"storage": {"accessMode": "ReadWriteMany"}},
+        "two configurations": least | {"config": {"toml": toml, "existingSecret": "score-config"}},
+        "no manifest": {key: value for key, value in least.items() if key != "manifests"},
+    }
 
 
 def render(chart, values):
@@ -234,11 +247,12 @@ def check_objects(objects):
 
 
 def chart(root):
+    toml = operator_toml(root)
     try:
         with helm.Chart.load(str(root / CHART)) as loaded:
-            for values in (LEAST, MOST, LEAST | {"maintenance": True}):
+            for values in taken(toml):
                 check_objects(render(loaded, values))
-            for what, values in REFUSED.items():
+            for what, values in refused(toml).items():
                 require(is_refused(loaded, values), f"the chart takes {what}")
     except (helm.HelmError, yaml.YAMLError) as error:
         raise Broken(str(error)) from error
@@ -339,6 +353,7 @@ BREAKS = [
     ("chart", f"{CHART}/templates/services.yaml", "{{ include", "{{ inclde"),
     ("chart", f"{CHART}/values.schema.json", "\"additionalProperties\": false,\n  \"required\"", "\"required\""),
     ("chart", f"{CHART}/values.yaml", "accessMode: ReadWriteOncePod", "accessMode: ReadWriteMany"),
+    ("chart", f"{CHART}/templates/_helpers.tpl", "(tuple \"guard\" \"/var/lib/tandem-guard/guard\")", ""),
     ("unit", "deploy/systemd/tandem-operator@.service", "NoNewPrivileges=", "NoNewPrivilege="),
     ("unit", "deploy/systemd/tandem-operator@.service", "RestartPreventExitStatus=2 3\n", ""),
     ("alerts", "deploy/prometheus/alerts.yml", "expr: tandem_healthy == 0", "expr: tandem_healthy == "),
