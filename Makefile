@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git; `make test` needs Python 3 too.
+# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git; `make test` and `make lint` need Python 3 too.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
