@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git; `make test` needs Python 3 too.
+# `make demo` and `make test` do all their set-up on a machine with Rust (rustup), Node with npm, make and git; `make test` and `make lint` need Python 3 too.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null && echo "nextest run --no-fail-fast" || echo "test --no-fail-fast")
@@ -22,7 +22,8 @@ test-contracts: setup
 test-rust: components build conformance
 	cargo $(CARGO_TEST) --release --workspace --locked
 
-lint: components ## Check formatting and lints
+lint: components ## Check formatting and lints, and what is in deploy/
+	scripts/check-deploy --prove
 	cargo fmt --all --check
 	cargo fmt --manifest-path components/Cargo.toml --check -p conformance -p sports-scores -p twap -p hostile -p scratch -p sockets -p witness -p errand -p hostile-panic -p hostile-scratch-filled -p hostile-scratch-rewritten-for-ever
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
