@@ -8,9 +8,11 @@ use clap::{Parser, Subcommand};
 
 pub mod boxscore;
 mod build;
+mod call;
 mod component;
 mod demo;
 mod exec;
+mod input;
 mod keys;
 pub mod local;
 mod new;
@@ -38,6 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(build::Args),
+    Call(call::Args),
     Component(component::Args),
     Demo(demo::Args),
     Exec(exec::Args),
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli.command {
         Command::Build(args) => build::run(args),
+        Command::Call(args) => call::run(args),
         Command::Component(args) => component::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Exec(args) => exec::run(args),

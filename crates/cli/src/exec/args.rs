@@ -1,11 +1,10 @@
 //! Arguments of `tandem exec`, and what they stand for. Whatever is wrong with them is found before anything runs.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use tandem_engine::{COMPONENT_BYTES_MAX, Grants, HttpHost, Limits, MemoryStore, ServiceStore, TaskInput};
 use tandem_node::pinned_chain::PinnedChain;
 use tandem_types::{
@@ -16,7 +15,7 @@ use url::Url;
 
 use super::{chain, code};
 use crate::project::{self, Part, Project};
-use crate::{Failure, component};
+use crate::{Failure, component, input};
 
 /// Largest input, in bytes: the ServiceManager's `MAX_INPUT_BYTES`.
 const INPUT_BYTES_MAX: usize = 16_384;
@@ -223,7 +222,7 @@ impl Args {
         if let Some(source) = component::source(path)? {
             return component::fetch(&source, self.digest);
         }
-        let component = read(path, COMPONENT_BYTES_MAX)
+        let component = input::file(path, COMPONENT_BYTES_MAX)
             .map_err(|failure| failure.hint("build it with `cargo build --release --target wasm32-wasip2`; it is then in target/wasm32-wasip2/release"))?;
         let found = ComponentDigest::of(&component);
         match self.digest.filter(|digest| *digest != found) {
@@ -261,7 +260,7 @@ impl Args {
 
     /// What the component is given when `kind` begins its task: a firing exactly as operators put it.
     fn task_input(&self, kind: Kind) -> Result<Vec<u8>, Failure> {
-        let input = self.read_input()?;
+        let input = input::bytes(&self.input, INPUT_BYTES_MAX)?;
         let wrong = |error: serde_json::Error| {
             usage(anyhow!(error).context(format!("--input is not what the trigger `{}` fires", kind.name())))
                 .hint(format!("`tandem exec --help` shows what it looks like under --trigger {}", kind.name()))
@@ -276,24 +275,6 @@ impl Args {
             Kind::Log => serde_json::from_slice(&input).map(Firing::Log),
         };
         Ok(firing.map_err(wrong)?.input())
-    }
-
-    fn read_input(&self) -> Result<Vec<u8>, Failure> {
-        let input = if let Some(path) = self.input_file() {
-            read(path, INPUT_BYTES_MAX as u64)
-                .map_err(|failure| failure.hint("to begin a text with @, put it into a file"))?
-        } else if let Some(digits) = self.input.strip_prefix("0x") {
-            hex::decode(digits).context("--input begins with 0x and is not hexadecimal").map_err(|error| {
-                Failure::new(code::USAGE, error)
-                    .hint("to begin a text with 0x, put it into a file and pass --input @FILE")
-            })?
-        } else {
-            self.input.clone().into_bytes()
-        };
-        if input.len() > INPUT_BYTES_MAX {
-            return Err(usage(anyhow!("--input has {} bytes; a task takes at most {INPUT_BYTES_MAX}", input.len())));
-        }
-        Ok(input)
     }
 
     /// `grants`, with what the arguments add and set otherwise.
@@ -328,7 +309,7 @@ pub(crate) fn built(project: &Project, digest: ComponentDigest) -> Result<Vec<u8
     if !path.exists() {
         return Err(build(anyhow!("tandem.toml names {digest}, which is not built")));
     }
-    let component = read(&path, COMPONENT_BYTES_MAX)?;
+    let component = input::file(&path, COMPONENT_BYTES_MAX)?;
     if ComponentDigest::of(&component) != digest {
         return Err(build(anyhow!("{} holds another component than its name says", path.display())));
     }
@@ -343,18 +324,6 @@ fn usage(error: anyhow::Error) -> Failure {
 }
 
 /// Reads a file that must not be larger than `bytes_max`.
-fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
-    let read = || {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let bytes = read().with_context(|| format!("cannot read {}", path.display())).map_err(usage)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(usage(anyhow!("{} is larger than {bytes_max} bytes", path.display())));
-    }
-    Ok(bytes)
-}
-
 fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

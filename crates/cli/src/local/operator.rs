@@ -222,6 +222,11 @@ impl Operator {
         Ok(())
     }
 
+    /// Where the node listens, if it has come up.
+    pub fn addresses(&self) -> Option<Addresses> {
+        Addresses::read(&self.directory.join("data"))
+    }
+
     /// What the node says of itself; none when it does not answer.
     pub async fn status(&self) -> Option<StatusPage> {
         self.get("v1/status").await
@@ -234,7 +239,7 @@ impl Operator {
 
     /// A page of the node's HTTP API as text; none when it does not answer.
     pub async fn page(&self, path: &str) -> Option<String> {
-        let address = Addresses::read(&self.directory.join("data"))?.http?;
+        let address = self.addresses()?.http?;
         let request = self.http.get(format!("http://{address}/{path}")).timeout(Duration::from_secs(5));
         request.send().await.ok()?.text().await.ok()
     }

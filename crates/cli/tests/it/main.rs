@@ -2,6 +2,7 @@
 
 mod arguments;
 mod authoring;
+mod callers;
 mod capabilities;
 mod demo;
 mod ether;

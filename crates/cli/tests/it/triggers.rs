@@ -12,7 +12,7 @@ use tandem_types::{
     Limits, LogFiring, Manifest, TaskId, Trigger, U256, Workflow, WorkflowId, keccak256,
 };
 
-use crate::network::{PATIENCE, options, start};
+use crate::network::{PATIENCE, options, rustls_provider, start};
 use crate::world::World;
 
 fn workflow() -> WorkflowId {
@@ -21,7 +21,7 @@ fn workflow() -> WorkflowId {
 
 /// A network whose only workflow is started by `trigger`, written as in manifests. Its component tells the time of its task's block, and what follows from
 /// the task's id.
-fn triggered(directory: &Path, trigger: serde_json::Value) -> Options {
+pub(crate) fn triggered(directory: &Path, trigger: serde_json::Value) -> Options {
     let component = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components/target/wasm32-wasip2/release/witness.wasm");
     let component = std::fs::read(component).expect("run `make components` first");
     let workflow = Workflow {
@@ -44,18 +44,18 @@ fn triggered(directory: &Path, trigger: serde_json::Value) -> Options {
 }
 
 /// What the chain delivered.
-struct Deliveries {
+pub(crate) struct Deliveries {
     cursor: Option<Cursor>,
     tasks: BTreeSet<TaskId>,
 }
 
 impl Deliveries {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { cursor: None, tasks: BTreeSet::new() }
     }
 
     /// Reads on; a second delivery of a task fails the test.
-    async fn read(&mut self, network: &Network) {
+    pub(crate) async fn read(&mut self, network: &Network) {
         for placed in network.events(&mut self.cursor).await.expect("the chain answers") {
             if let ServiceEvent::TaskDelivered { task_id, .. } = placed.event {
                 assert!(self.tasks.insert(task_id), "{task_id} is delivered twice");
@@ -64,7 +64,7 @@ impl Deliveries {
     }
 
     /// Mines blocks until all of `tasks` are delivered.
-    async fn wait_for(&mut self, network: &Network, tasks: &[TaskId]) {
+    pub(crate) async fn wait_for(&mut self, network: &Network, tasks: &[TaskId]) {
         let waited = async {
             while !tasks.iter().all(|task| self.tasks.contains(task)) {
                 network.anvil().mine(1).await.expect("anvil mines");
@@ -84,7 +84,7 @@ fn task_of(network: &Network, firing: &Firing) -> TaskId {
     task.id(network.deployment.service())
 }
 
-async fn head(network: &Network) -> (u64, u64) {
+pub(crate) async fn head(network: &Network) -> (u64, u64) {
     let block = network.anvil().client().latest_block().await.expect("anvil answers");
     (block.number, block.timestamp)
 }
@@ -186,6 +186,7 @@ async fn log_of_a_contract_fires_once_also_when_its_transaction_is_mined_again()
 #[tokio::test(flavor = "multi_thread")]
 async fn operator_without_an_endpoint_for_a_chain_says_so_at_start() {
     let directory = tempfile::tempdir().expect("there is room for a directory");
+    rustls_provider();
     let options = triggered(directory.path(), json!({ "block": { "every": 5, "chain": 777 } }));
     let error = Network::start(&options, &mut |_| {}).await.err().expect("no operator serves it");
     drop(error);
