@@ -111,6 +111,7 @@ contract DigestsTest is Test {
             task.workflow = vm.parseJsonBytes32(json, firingKey(count, "workflow"));
             task.manifest = vm.parseJsonBytes32(json, firingKey(count, "manifest"));
             task.handler = vm.parseJsonAddress(json, firingKey(count, "handler"));
+            task.requester = vm.parseJsonAddress(json, firingKey(count, "requester"));
             task.deadline = uint64(vm.parseJsonUint(json, firingKey(count, "deadline")));
             task.inputHash = hash;
             (TaskId id,, bytes32 digest) = this.identify(domain, task);

@@ -166,6 +166,7 @@ fn firing_vector(firing: &Firing) -> Value {
         "workflow": task.workflow.to_word(),
         "manifest": task.manifest,
         "handler": task.handler,
+        "requester": task.requester,
         "deadline": task.deadline,
         // As text: not every reader of JSON has whole numbers of 64 bits.
         "taskNumber": task.number.to_string(),
