@@ -182,6 +182,10 @@ impl Project {
 fn hint(error: &ManifestError) -> &'static str {
     match error {
         ManifestError::TooLarge(_) => "keep data out of it: components get theirs over HTTP, or from the store",
+        // As serde says it when a trigger's settings are missing.
+        ManifestError::Toml(error) if error.message().contains("expected newtype variant") => {
+            "this trigger has settings: trigger = { cron = { schedule = \"*/5 * * * *\" } }; docs/guide/triggers.md has all kinds"
+        }
         ManifestError::Toml(_) | ManifestError::Json(_) => {
             "unknown keys are refused, so that a misspelt limit is never a missing one"
         }

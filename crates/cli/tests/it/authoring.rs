@@ -186,7 +186,8 @@ fn faults_of_a_project_are_told() {
             2,
             &["tandem.toml is not a manifest", "confg", "hint: unknown keys are refused"],
         ),
-        ("tandem.toml", "\"request\"", "\"cron\"", &["exec", "--input", "x"], 2, &["cron", "request"]),
+        ("tandem.toml", "\"request\"", "\"chron\"", &["exec", "--input", "x"], 2, &["chron", "request"]),
+        ("tandem.toml", "\"request\"", "\"cron\"", &["build"], 2, &["\"cron\"", "hint: this trigger has settings"]),
         (
             "tandem.toml",
             "# secrets = [\"API_KEY\"]",
