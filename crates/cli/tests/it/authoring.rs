@@ -177,7 +177,7 @@ type Fault = (&'static str, &'static str, &'static str, &'static [&'static str],
 /// What can be wrong with a project, and what an author is told of it: what, where, and what to do.
 #[test]
 fn faults_of_a_project_are_told() {
-    let cases: [Fault; 13] = [
+    let cases: [Fault; 14] = [
         (
             "tandem.toml",
             "config =",
