@@ -76,7 +76,7 @@ faults: export TANDEM_FAULTS_OPERATORS ?= 7
 faults: export TANDEM_FAULTS_TASKS ?= 2000
 faults: export TANDEM_FAULTS_KILLS ?= 200
 faults: export TANDEM_FAULTS_SEED ?= 1
-faults: components build ## Kill operators and cut off their chain while tasks come, at length (TANDEM_FAULTS_*)
+faults: components build ## Kill operators, cut off their chain and take back what it said, while tasks come, at length (TANDEM_FAULTS_*)
 	cargo test --release --workspace --locked --test it -- faults:: --nocapture
 
 fuzz: export FUZZ_SECONDS ?= 120

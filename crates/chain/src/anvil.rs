@@ -53,6 +53,9 @@ pub enum AnvilError {
     /// It ended, or said nothing, before it listened.
     #[error("anvil did not come up: {0}")]
     NotUp(String),
+    /// Its chain is not kept, or was not written.
+    #[error("the chain is not in {0}")]
+    State(PathBuf),
     /// It does not answer as it should.
     #[error(transparent)]
     Rpc(#[from] RpcError),
@@ -84,10 +87,39 @@ impl Drop for Process {
 /// A running Anvil.
 #[derive(Debug)]
 pub struct Anvil {
-    _process: Process,
+    process: Option<Process>,
+    launch: Launch,
     client: ChainClient,
     url: Url,
     accounts: Vec<Account>,
+}
+
+/// How it is started.
+#[derive(Debug)]
+struct Launch {
+    binary: PathBuf,
+    mining: Mining,
+    /// Where it keeps its chain, if it does.
+    state: Option<PathBuf>,
+}
+
+impl Launch {
+    /// Starts the process; with port 0, on any that is free.
+    fn start(&self, port: u16) -> Result<Process, AnvilError> {
+        let mut command = Command::new(&self.binary);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+        match self.mining {
+            Mining::Auto => {}
+            Mining::Interval(seconds) => drop(command.arg("--block-time").arg(seconds.to_string())),
+            Mining::Manual => drop(command.arg("--no-mining")),
+        }
+        if let Some(state) = &self.state {
+            command.arg("--state").arg(state).args(["--state-interval", "1"]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let started = command.spawn();
+        started.map(Process).map_err(|source| AnvilError::Start { path: self.binary.clone(), source })
+    }
 }
 
 impl Anvil {
@@ -112,19 +144,69 @@ impl Anvil {
     /// # Errors
     /// [`AnvilError::Start`], [`AnvilError::NotUp`], [`AnvilError::Rpc`].
     pub async fn start(binary: &Path, mining: Mining) -> Result<Self, AnvilError> {
-        let mut command = Command::new(binary);
-        command.args(["--host", "127.0.0.1", "--port", "0"]);
-        match mining {
-            Mining::Auto => {}
-            Mining::Interval(seconds) => drop(command.arg("--block-time").arg(seconds.to_string())),
-            Mining::Manual => drop(command.arg("--no-mining")),
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let started = command.spawn();
-        let mut process = Process(started.map_err(|source| AnvilError::Start { path: binary.to_path_buf(), source })?);
+        Self::launch(Launch { binary: binary.to_owned(), mining, state: None }).await
+    }
+
+    /// As [`start`](Self::start), of a chain that is kept in the file `state`, and so outlives the process: see [`kill`](Self::kill).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_keeping(binary: &Path, mining: Mining, state: &Path) -> Result<Self, AnvilError> {
+        Self::launch(Launch { binary: binary.to_owned(), mining, state: Some(state.to_owned()) }).await
+    }
+
+    async fn launch(launch: Launch) -> Result<Self, AnvilError> {
+        let mut process = launch.start(0)?;
         let greeting = Greeting::read(&mut process).await?;
         let client = ChainClient::connect(greeting.url.clone(), ANVIL_CHAIN_ID).await?;
-        Ok(Self { _process: process, client, url: greeting.url, accounts: greeting.accounts })
+        Ok(Self { process: Some(process), launch, client, url: greeting.url, accounts: greeting.accounts })
+    }
+
+    /// Waits until the chain as it is now is in its file, whole, and puts a copy aside for [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// [`AnvilError::State`] for a chain that is not kept, or whose file does not come.
+    pub async fn save(&self) -> Result<(), AnvilError> {
+        let (state, saved) = self.state()?;
+        let block = self.client.block_number().await?;
+        let waited = async {
+            loop {
+                match std::fs::read(&state).ok().and_then(|text| saved_block(&text)) {
+                    Some(found) if found >= block => return std::fs::copy(&state, &saved),
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        match tokio::time::timeout(START_TIMEOUT, waited).await {
+            // It may have been written to while it was copied.
+            Ok(Ok(_)) if std::fs::read(&saved).ok().and_then(|text| saved_block(&text)).is_some() => Ok(()),
+            _ => Err(AnvilError::State(state)),
+        }
+    }
+
+    /// Ends the process at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts again where it listened, with the chain as it was when it was [saved](Self::save) last. Blocks since then are lost.
+    ///
+    /// # Errors
+    /// [`AnvilError::State`] when it was not saved; as [`start`](Self::start).
+    pub async fn restart(&mut self) -> Result<(), AnvilError> {
+        let (state, saved) = self.state()?;
+        self.kill();
+        std::fs::copy(saved, &state).map_err(|_| AnvilError::State(state))?;
+        let mut process = self.launch.start(self.url.port().unwrap_or_default())?;
+        Greeting::read(&mut process).await?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn state(&self) -> Result<(PathBuf, PathBuf), AnvilError> {
+        let state = self.launch.state.clone().ok_or_else(|| AnvilError::State(PathBuf::new()))?;
+        let saved = state.with_extension("saved");
+        Ok((state, saved))
     }
 
     /// Where it listens.
@@ -197,6 +279,13 @@ impl Anvil {
     pub async fn control(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         self.client.request(method, params).await
     }
+}
+
+/// Number of the last block of a chain's file; none when it is not whole.
+fn saved_block(text: &[u8]) -> Option<u64> {
+    let state: Value = serde_json::from_slice(text).ok()?;
+    let number = &state["best_block_number"];
+    number.as_u64().or_else(|| u64::from_str_radix(number.as_str()?.strip_prefix("0x")?, 16).ok())
 }
 
 /// What Anvil prints before it serves.

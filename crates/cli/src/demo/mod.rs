@@ -178,6 +178,7 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         directory: directory.to_owned(),
         component: bytes,
         manifest: None,
+        keeps_chain: false,
         sources: Vec::new(),
         api_key,
         log: std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),

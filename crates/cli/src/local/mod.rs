@@ -55,6 +55,8 @@ pub struct Options {
     pub rpc: Option<Url>,
     /// The Anvil binary.
     pub anvil: PathBuf,
+    /// Whether the chain is kept on the disk, so that it outlives its process.
+    pub keeps_chain: bool,
     /// Directory for everything that is written.
     pub directory: PathBuf,
     /// The component.
@@ -114,7 +116,11 @@ impl Network {
     /// # Errors
     /// What failed. Everything that was started ends.
     pub async fn start(options: &Options, watch: &mut (dyn FnMut(Progress<'_>) + Send)) -> anyhow::Result<Self> {
-        let anvil = Anvil::start(&options.anvil, Mining::Auto).await?;
+        let anvil = if options.keeps_chain {
+            Anvil::start_keeping(&options.anvil, Mining::Auto, &options.directory.join("chain.json")).await?
+        } else {
+            Anvil::start(&options.anvil, Mining::Auto).await?
+        };
         watch(Progress::Chain(&anvil));
         let boxscores = Boxscores::start_misleading(&options.api_key, options.misled_key())
             .await
@@ -168,6 +174,11 @@ impl Network {
     /// The chain.
     pub fn anvil(&self) -> &Anvil {
         &self.anvil
+    }
+
+    /// The chain, to be ended and started again.
+    pub fn anvil_mut(&mut self) -> &mut Anvil {
+        &mut self.anvil
     }
 
     /// Lets that many seconds pass on the chain, at once.

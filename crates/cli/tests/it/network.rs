@@ -26,6 +26,7 @@ pub(crate) fn options(directory: &Path, operators: usize, log: &str) -> Options 
         directory: directory.to_owned(),
         component: std::fs::read(&component).expect("run `make components` first"),
         manifest: None,
+        keeps_chain: false,
         sources: Vec::new(),
         api_key: API_KEY.to_owned(),
         log: log.to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tandem_chain::{ServiceEvent, ServiceReader};
 use tandem_cli::boxscore;
-use tandem_cli::local::{EPOCH_S, Network, TOKEN};
+use tandem_cli::local::{EPOCH_S, Network, Operator, TOKEN};
 use tandem_types::{Address, B256, Epoch, U256};
 
 use crate::network::{PATIENCE, delivered, options, start};
@@ -48,6 +48,11 @@ async fn weight_in(network: &Network, epoch: Epoch) -> u128 {
 /// Deposits so many more whole native tokens behind the second operator.
 async fn deposit(network: &Network, tokens: u128) {
     let operator = &network.operators[1];
+    deposit_of(network, operator, tokens).await;
+}
+
+/// Deposits so many more whole native tokens behind an operator.
+pub(crate) async fn deposit_of(network: &Network, operator: &Operator, tokens: u128) {
     let token = network.deployment.native_token;
     let amount = U256::from(tokens) * U256::from(TOKEN);
     tandem_chain::admin::mint(&network.owner, token, operator.id.0, amount).await.expect("anyone may mint");
