@@ -37,7 +37,7 @@ use crate::metrics::Metrics;
 use crate::pinned_chain::PinnedChain;
 use crate::retention;
 use crate::source::firings::{Firings, Starter, UnwatchedChain, WatchedChains};
-use crate::source::{Source, SourceError};
+use crate::source::{Reopened, Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
 use crate::supply::Supply;
@@ -375,6 +375,7 @@ impl Node {
             status: status.clone(),
             poll,
             witness: Witness::new(operator, Arc::clone(&service), journal.clone()),
+            reopened: Reopened::default(),
         };
         let funds = Funds {
             me: operator,

@@ -75,6 +75,15 @@ pub(crate) struct Source {
     pub(crate) status: Status,
     pub(crate) poll: Duration,
     pub(crate) witness: Witness,
+    pub(crate) reopened: Reopened,
+}
+
+/// Tasks of which a reorganisation has taken back what the chain said. Most of it comes again, so they wait until as much of the new chain is read as was of the
+/// old one.
+#[derive(Debug, Default)]
+pub(crate) struct Reopened {
+    tasks: Vec<TaskId>,
+    until: u64,
 }
 
 impl Source {
@@ -101,6 +110,7 @@ impl Source {
                 cursor = Some(span.cursor);
                 self.apply(span).await?;
             } else {
+                self.resume_reopened().await?;
                 tokio::select! {
                     () = self.reader.rest(self.poll) => {}
                     _ = housekeeping.tick() => self.keep_house().await?,
@@ -181,10 +191,9 @@ impl Source {
     }
 
     async fn apply(&mut self, span: Span) -> Result<(), SourceError> {
-        let reopened = match span.rewind {
-            Some(rewind) => self.take_back(rewind).await?,
-            None => Vec::new(),
-        };
+        if let Some(rewind) = span.rewind {
+            self.take_back(rewind).await?;
+        }
         for rejection in &span.rejected {
             tracing::warn!(%rejection, "a log of the service is malformed");
         }
@@ -209,7 +218,15 @@ impl Source {
             tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
             self.take_up(task, &fates).await?;
         }
-        for task in reopened {
+        if self.reopened.until <= span.cursor.block_number {
+            self.resume_reopened().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what was taken back and did not come again.
+    async fn resume_reopened(&mut self) -> Result<(), SourceError> {
+        for task in std::mem::take(&mut self.reopened).tasks {
             if let Some(record) = self.journal.task(task).await?.filter(|record| record.settlement.is_none()) {
                 self.resume_task(record).await?;
             }
@@ -218,7 +235,7 @@ impl Source {
     }
 
     /// What the chain said in blocks that are no more is not so until it says it again.
-    async fn take_back(&self, Rewind { from, to, .. }: Rewind) -> Result<Vec<TaskId>, SourceError> {
+    async fn take_back(&mut self, Rewind { from, to, .. }: Rewind) -> Result<(), SourceError> {
         let mut backoff = backoff();
         let reopened = loop {
             match self.journal.take_back(to).await {
@@ -230,7 +247,9 @@ impl Source {
         for task in &reopened {
             self.tell(AgreeInput::Reopened(*task)).await;
         }
-        Ok(reopened)
+        self.reopened.tasks.extend(reopened);
+        self.reopened.until = self.reopened.until.max(from);
+        Ok(())
     }
 
     /// Tells the agreement what became of a task.
