@@ -7,6 +7,9 @@
 
 mod catch_up;
 mod chain;
+mod latency;
+mod load;
+mod operators;
 mod options;
 mod table;
 
@@ -19,7 +22,11 @@ use table::Table;
 /// A section of the table: its name, what it is about, and what measures it.
 type Section = (&'static str, &'static str, fn(&mut Table, Effort));
 
-const SECTIONS: [Section; 1] = [("catch-up", "logs read from Anvil after a long stop", catch_up::measure)];
+const SECTIONS: [Section; 3] = [
+    ("catch-up", "logs read from Anvil after a long stop", catch_up::measure),
+    ("latency", "one task on an idle network", latency::measure),
+    ("load", "as many tasks as there are", load::measure),
+];
 
 fn main() -> ExitCode {
     // It may be installed already; either way there is one.
