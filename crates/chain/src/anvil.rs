@@ -147,12 +147,12 @@ impl Anvil {
         Self::launch(Launch { binary: binary.to_owned(), mining, state: None }).await
     }
 
-    /// As [`start`](Self::start), of a chain that is kept in the file `state`, and so outlives the process: see [`kill`](Self::kill).
+    /// As [`start`](Self::start), mining at once, of a chain that is kept in the file `state`, and so outlives the process: see [`kill`](Self::kill).
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub async fn start_keeping(binary: &Path, mining: Mining, state: &Path) -> Result<Self, AnvilError> {
-        Self::launch(Launch { binary: binary.to_owned(), mining, state: Some(state.to_owned()) }).await
+    pub async fn start_keeping(binary: &Path, state: &Path) -> Result<Self, AnvilError> {
+        Self::launch(Launch { binary: binary.to_owned(), mining: Mining::Auto, state: Some(state.to_owned()) }).await
     }
 
     async fn launch(launch: Launch) -> Result<Self, AnvilError> {
@@ -162,26 +162,17 @@ impl Anvil {
         Ok(Self { process: Some(process), launch, client, url: greeting.url, accounts: greeting.accounts })
     }
 
-    /// Waits until the chain as it is now is in its file, whole, and puts a copy aside for [`restart`](Self::restart).
+    /// Waits until the chain as it is now is in its file, and puts a copy aside for [`restart`](Self::restart). Nothing is mined meanwhile: Anvil writes blocks and
+    /// accounts one after the other, and a block between them would be in the accounts alone.
     ///
     /// # Errors
-    /// [`AnvilError::State`] for a chain that is not kept, or whose file does not come.
+    /// [`AnvilError::State`] for a chain that is not kept, or whose file does not come; [`AnvilError::Rpc`] when Anvil does not answer.
     pub async fn save(&self) -> Result<(), AnvilError> {
         let (state, saved) = self.state()?;
-        let block = self.client.block_number().await?;
-        let waited = async {
-            loop {
-                match std::fs::read(&state).ok().and_then(|text| saved_block(&text)) {
-                    Some(found) if found >= block => return std::fs::copy(&state, &saved),
-                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        };
-        match tokio::time::timeout(START_TIMEOUT, waited).await {
-            // It may have been written to while it was copied.
-            Ok(Ok(_)) if std::fs::read(&saved).ok().and_then(|text| saved_block(&text)).is_some() => Ok(()),
-            _ => Err(AnvilError::State(state)),
-        }
+        self.set_automine(false).await?;
+        let written = tokio::time::timeout(START_TIMEOUT, write_after_next(&state, &saved)).await;
+        self.set_automine(true).await?;
+        written.unwrap_or(Err(AnvilError::State(state)))
     }
 
     /// Ends the process at once, as a power cut would.
@@ -281,11 +272,26 @@ impl Anvil {
     }
 }
 
-/// Number of the last block of a chain's file; none when it is not whole.
-fn saved_block(text: &[u8]) -> Option<u64> {
-    let state: Value = serde_json::from_slice(text).ok()?;
-    let number = &state["best_block_number"];
-    number.as_u64().or_else(|| u64::from_str_radix(number.as_str()?.strip_prefix("0x")?, 16).ok())
+/// Copies a file that is written now and then, as it is after the second write from now: the first may have begun before.
+async fn write_after_next(file: &Path, copy: &Path) -> Result<(), AnvilError> {
+    let gone = |_| AnvilError::State(file.to_owned());
+    let written_at = || std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    let (mut before, mut writes) = (written_at(), 0);
+    loop {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if written_at() == before {
+            continue;
+        }
+        // It is whole when it can be read.
+        let text = std::fs::read(file).map_err(gone)?;
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err() {
+            continue;
+        }
+        (before, writes) = (written_at(), writes + 1);
+        if writes == 2 {
+            return std::fs::write(copy, text).map_err(gone);
+        }
+    }
 }
 
 /// What Anvil prints before it serves.

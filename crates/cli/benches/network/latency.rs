@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use tandem_chain::Cursor;
 use tandem_cli::local::Network;
 
 use crate::operators::{Said, ask, options, said, start};
@@ -17,10 +18,10 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
     let mut times = runtime.block_on(async {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let network = start(&options(directory.path())).await;
-        let mut times = Vec::new();
+        let (mut times, mut cursor) = (Vec::new(), None);
         // The first ones warm up.
         for round in 0..effort.pick(20, 200) + 5 {
-            let time = one(&network).await;
+            let time = one(&network, &mut cursor).await;
             if round >= 5 {
                 times.push(time);
             }
@@ -36,13 +37,11 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
 }
 
 /// Milliseconds of one task.
-async fn one(network: &Network) -> f64 {
-    let mut cursor = None;
-    while !said(network, &mut cursor).await.is_empty() {}
+async fn one(network: &Network, cursor: &mut Option<Cursor>) -> f64 {
     ask(network, 1, 60).await;
     let (mut asked, mut task) = (Instant::now(), None);
     loop {
-        for event in said(network, &mut cursor).await {
+        for event in said(network, cursor).await {
             match event {
                 Said::Asked(id) => (asked, task) = (Instant::now(), Some(id)),
                 Said::Delivered(id) if Some(id) == task => return asked.elapsed().as_secs_f64() * 1e3,

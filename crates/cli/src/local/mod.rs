@@ -117,7 +117,7 @@ impl Network {
     /// What failed. Everything that was started ends.
     pub async fn start(options: &Options, watch: &mut (dyn FnMut(Progress<'_>) + Send)) -> anyhow::Result<Self> {
         let anvil = if options.keeps_chain {
-            Anvil::start_keeping(&options.anvil, Mining::Auto, &options.directory.join("chain.json")).await?
+            Anvil::start_keeping(&options.anvil, &options.directory.join("chain.json")).await?
         } else {
             Anvil::start(&options.anvil, Mining::Auto).await?
         };

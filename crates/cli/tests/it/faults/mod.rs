@@ -89,7 +89,8 @@ async fn table_change_and_restart_of_all_in_the_middle_lose_nothing() {
     let mut operators = std::mem::take(&mut network.operators);
     let chain = Chain::of(&network).await;
     let changes = async {
-        deposit_of(&network, &operators[1], 200).await;
+        // More than the 5 % of everything that may wait for the next epoch.
+        deposit_of(&network, &operators[1], 400).await;
         for operator in &mut operators {
             operator.kill().await.expect("it can be killed");
         }
