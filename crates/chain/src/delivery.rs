@@ -79,6 +79,12 @@ impl Delivery {
         Self { call: Call::new(service.manager, call.abi_encode()) }
     }
 
+    /// The same with the gas that the service promises to each of its handlers, which saves the endpoint a search.
+    pub fn promising(mut self, handler_gas: u32) -> Self {
+        self.call.promised_gas = Some(handler_gas.into());
+        self
+    }
+
     /// Calldata of the call.
     pub fn calldata(&self) -> &[u8] {
         &self.call.data

@@ -90,5 +90,7 @@ pub use refresh::{Due, RefreshError, TableRefresh};
 pub use revert::Revert;
 pub use service::{AnnouncedManifest, Peer, ServiceError, ServiceReader, TableInfo, TableTerms};
 pub use table::TableRowsError;
-pub use tx::{Call, SendError, TransactionConfig, TransactionManager, TransactionOutcome, TransactionStatus};
+pub use tx::{
+    Call, SendError, TransactionConfig, TransactionManager, TransactionOutcome, TransactionStatus, UNDER_WAY_MAX,
+};
 pub use wake::HeadWatch;

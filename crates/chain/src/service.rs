@@ -139,6 +139,7 @@ pub struct ServiceReader {
     judged: Judged,
     table_window_s: u32,
     move_bps: Bps,
+    handler_gas: u32,
     registry: Mutex<Registry>,
 }
 
@@ -162,6 +163,7 @@ impl ServiceReader {
         let policy = client.call(manager, &ServiceManager::policyCall {}).await.map_err(strange)?;
         let table_window_s = client.call(manager, &ServiceManager::tableWindowCall {}).await.map_err(strange)?;
         let move_bps = client.call(manager, &ServiceManager::moveBpsCall {}).await.map_err(strange)?;
+        let handler_gas = client.call(manager, &ServiceManager::handlerGasCall {}).await.map_err(strange)?;
         let registry = client.call(stake_source, &AllocationManager::operatorRegistryCall {}).await.map_err(strange)?;
         let first = client.call(registry, &OperatorRegistry::deploymentBlockCall {}).await.map_err(strange)?;
         Ok(Self {
@@ -171,6 +173,7 @@ impl ServiceReader {
             judged: Judged::try_from(policy)?,
             table_window_s,
             move_bps: Bps::new(move_bps).map_err(ConversionError::from)?,
+            handler_gas,
             registry: Mutex::new(Registry::new(registry, first.saturating_to())),
             client,
         })
@@ -199,6 +202,11 @@ impl ServiceReader {
     /// Block in which it was deployed: its events begin there.
     pub fn deployment_block(&self) -> u64 {
         self.deployment_block
+    }
+
+    /// Gas that each handler is promised.
+    pub fn handler_gas(&self) -> u32 {
+        self.handler_gas
     }
 
     /// What signed stake every result needs.

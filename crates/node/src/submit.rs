@@ -1,15 +1,18 @@
-//! Brings certified batches, vetoes and results whose time for vetoes is over to the ServiceManager, one at a time. It sends nothing that
+//! Brings certified batches, vetoes and results whose time for vetoes is over to the ServiceManager, a few at once and nothing twice. It sends nothing that
 //! would revert: what another operator has brought already costs a simulation, not gas. What fails here comes again with this operator's
 //! next turn.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tandem_chain::{
     Delivery, SendError, ServiceReader, TaskOutput, TransactionManager, TransactionOutcome, TransactionStatus,
+    UNDER_WAY_MAX,
 };
 use tandem_crypto::{CertifiedBatch, CertifiedVeto, KeyTable};
 use tandem_types::{Batch, BatchEntry, TaskId};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::agree::Due;
@@ -21,7 +24,7 @@ use crate::source::chain_of;
 const SUPERSEDED: [&str; 2] = ["NothingToDeliver", "NotPending"];
 
 /// What a transaction brings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Batch,
     Veto,
@@ -46,6 +49,18 @@ impl What {
     }
 }
 
+impl Due {
+    /// What it brings of which task.
+    fn what(&self) -> Vec<(What, TaskId)> {
+        let of = |what, entries: &[BatchEntry]| entries.iter().map(|entry| (what, entry.task_id)).collect();
+        match self {
+            Self::Batch { batch, .. } => of(What::Batch, batch.entries()),
+            Self::Veto { task, .. } => vec![(What::Veto, *task)],
+            Self::Finalize(entries) => of(What::Final, entries),
+        }
+    }
+}
+
 /// Submits what the agreement certifies.
 pub(crate) struct Submitter {
     pub(crate) service: Arc<ServiceReader>,
@@ -55,18 +70,36 @@ pub(crate) struct Submitter {
 }
 
 impl Submitter {
-    /// Submits what comes in, until it is told to stop. A transaction that is under way is left to the chain.
+    /// Submits what comes in, until it is told to stop. Transactions that are under way are left to the chain.
     ///
     /// # Errors
     /// [`JournalError`] when the journal is no more.
     pub(crate) async fn run(self, mut due: mpsc::Receiver<Due>, stop: CancellationToken) -> Result<(), JournalError> {
-        let submit_all = async {
-            while let Some(due) = due.recv().await {
-                self.submit(due).await?;
+        stop.run_until_cancelled(Arc::new(self).submit_all(&mut due)).await.unwrap_or(Ok(()))
+    }
+
+    /// What was taken on and is due again meanwhile is left alone: it comes again when it did not help.
+    async fn submit_all(self: Arc<Self>, due: &mut mpsc::Receiver<Due>) -> Result<(), JournalError> {
+        let (mut submissions, mut under_way) = (JoinSet::new(), BTreeSet::new());
+        loop {
+            tokio::select! {
+                Some(submitted) = submissions.join_next() => {
+                    let (what, submitted): (Vec<_>, _) = submitted.expect("no submission panics or is aborted");
+                    under_way.retain(|other| !what.contains(other));
+                    submitted?;
+                }
+                next = due.recv(), if submissions.len() < UNDER_WAY_MAX => {
+                    let Some(due) = next else { return Ok(()) };
+                    let what = due.what();
+                    if what.iter().any(|what| under_way.contains(what)) {
+                        continue;
+                    }
+                    under_way.extend(what.iter().copied());
+                    let this = Arc::clone(&self);
+                    submissions.spawn(async move { (what, this.submit(due).await) });
+                }
             }
-            Ok(())
-        };
-        stop.run_until_cancelled(submit_all).await.unwrap_or(Ok(()))
+        }
     }
 
     async fn submit(&self, due: Due) -> Result<(), JournalError> {
@@ -84,7 +117,10 @@ impl Submitter {
             return Ok(());
         };
         match Delivery::encode(self.service.id(), certified, keys, &outputs) {
-            Ok(delivery) => self.send((What::Batch, outputs.len()), &delivery).await,
+            Ok(delivery) => {
+                let delivery = delivery.promising(self.service.handler_gas());
+                self.send((What::Batch, outputs.len()), &delivery).await;
+            }
             Err(error) => tracing::error!(%root, %error, "the journal's results are not those that were certified"),
         }
         Ok(())
@@ -100,7 +136,8 @@ impl Submitter {
 
     async fn finalize(&self, entries: &[BatchEntry]) -> Result<(), JournalError> {
         if let Some(outputs) = self.outputs(entries).await? {
-            self.send((What::Final, outputs.len()), &Delivery::finalize(self.service.id(), &outputs)).await;
+            let delivery = Delivery::finalize(self.service.id(), &outputs).promising(self.service.handler_gas());
+            self.send((What::Final, outputs.len()), &delivery).await;
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ pub(crate) struct Own {
     pub(crate) attested: PerToken<Weight>,
     /// Proposals of this operator that failed for want of votes.
     pub(crate) failures: u32,
+    /// Certificates over it that nobody delivered.
+    pub(crate) undelivered: u32,
     /// Until then other tasks are proposed first, so that one task cannot hold up all.
     pub(crate) not_before: Timestamp,
 }
@@ -211,6 +213,7 @@ impl Agreement {
             given_up: None,
             attested: PerToken::default(),
             failures: 0,
+            undelivered: 0,
             not_before: now,
         };
         self.own.insert(task, own);
@@ -273,11 +276,12 @@ impl Agreement {
         self.waiting.retain(|_, proposal| proposal.received.0 >= oldest_proposal);
         self.forget_undelivered(now);
         let window = self.window(slot);
+        let attested: Vec<_> = window.iter().map(|entry| entry.task_id).collect();
         self.attest(now, window, effects);
         let vetoed = self.vetoed_in(now);
         self.veto(now, &vetoed, effects);
         let ready: Vec<_> = self.ready.values().copied().collect();
-        ready.into_iter().for_each(|task| self.weigh(task));
+        ready.into_iter().chain(attested).for_each(|task| self.weigh(task));
     }
 
     /// Certificates that nobody has delivered in a whole round of turns are worth nothing, as when their table has expired or lost weight:
@@ -292,7 +296,7 @@ impl Agreement {
             .values_mut()
             .filter(is_stale)
             .map(|own| {
-                (own.certified, own.given_up) = (None, newest);
+                (own.certified, own.given_up, own.undelivered) = (None, newest, own.undelivered + 1);
                 own.result.entry.task_id
             })
             .collect();

@@ -36,6 +36,8 @@ struct Pending {
     round_ms: u64,
     /// Whether another operator had its turn before.
     steps_in: bool,
+    /// Whether this operator proposed it.
+    is_own: bool,
 }
 
 /// When this operator's turn comes: `rank` operators go before it, and each has `takeover_ms`.
@@ -72,6 +74,7 @@ impl Deliveries {
             due: now.plus_ms(turn.rank * turn.takeover_ms),
             round_ms: turn.operators * turn.takeover_ms,
             steps_in: turn.rank > 0,
+            is_own: turn.rank == 0,
         };
         self.batches.entry(root).or_insert(pending);
     }
@@ -81,6 +84,11 @@ impl Deliveries {
         let holds =
             |pending: &&Pending| pending.open.contains(&entry.task_id) && pending.of.batch.entries().contains(entry);
         self.batches.values().find(holds).map(|pending| (&pending.of.certified, &pending.of.batch))
+    }
+
+    /// How many this operator proposed.
+    pub(crate) fn own(&self) -> usize {
+        self.batches.values().filter(|pending| pending.is_own).count()
     }
 
     pub(crate) fn contains(&self, root: BatchRoot) -> bool {

@@ -16,7 +16,7 @@ const EVERYTHING: PerToken<u16> = PerToken { native: 10_000, external: 10_000 };
 /// # Errors
 /// [`AdminError`].
 pub async fn fund(manager: &TransactionManager, account: Address, wei: U256) -> Result<Done<()>, AdminError> {
-    perform(manager, Call { to: Some(account), value: wei, data: Vec::new() }).await
+    perform(manager, Call { value: wei, ..Call::new(account, Vec::new()) }).await
 }
 
 /// Mints a token that anyone may mint.

@@ -1,15 +1,15 @@
-//! The life of a transaction, over any [`Mempool`]. One is under way at a time; when its future is dropped, the next one takes over its
-//! nonce.
+//! The life of a transaction, over any [`Mempool`]. Several are under way at a time, sent in the order of their nonces; when the future of one is
+//! dropped, the next call takes over its nonce.
 
 use std::time::Duration;
 
 use tandem_types::B256;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use super::mempool::{Mempool, Signed, Version};
-use super::nonce::{NonceSequence, Turn};
-use super::{Call, Fees, Receipt, SendError, TRANSACTION_GAS_MAX, TransactionConfig};
+use super::nonce::{Hold, NonceSequence};
+use super::{Call, Fees, Receipt, SendError, TRANSACTION_GAS_MAX, TransactionConfig, UNDER_WAY_MAX};
 use crate::error::{RpcError, RpcFailure};
 
 /// How often a nonce that was taken is exchanged for the next.
@@ -64,6 +64,7 @@ impl From<&RpcError> for Refusal {
 /// A transaction under way.
 struct Flight<'a> {
     call: &'a Call,
+    hold: Hold<'a>,
     version: Version,
     /// All versions that were sent, the last one last.
     sent: Vec<Signed>,
@@ -88,31 +89,41 @@ enum Offer {
 pub(crate) struct Driver<M> {
     pub(crate) mempool: M,
     config: TransactionConfig,
-    nonces: Mutex<NonceSequence>,
+    nonces: NonceSequence,
+    places: Semaphore,
+    /// Held from taking a nonce until its transaction is sent, so that none arrives before the one below it.
+    sending: Mutex<()>,
 }
 
 impl<M: Mempool> Driver<M> {
     /// Asks the chain for the nonce, so that an endpoint that does not answer shows at once.
     pub(crate) async fn start(mempool: M, config: TransactionConfig) -> Result<Self, RpcError> {
-        let mut nonces = NonceSequence::default();
-        nonces.resume(mempool.nonce().await?);
-        Ok(Self { mempool, config, nonces: Mutex::new(nonces) })
+        let nonces = NonceSequence::after(mempool.nonce().await?);
+        Ok(Self { mempool, config, nonces, places: Semaphore::new(UNDER_WAY_MAX), sending: Mutex::new(()) })
     }
 
     /// Makes the call, and waits until it is confirmed.
     pub(crate) async fn send(&self, call: &Call) -> Result<Receipt, SendError> {
-        let mut nonces = self.nonces.lock().await;
-        let (gas, market, mut mined) = tokio::try_join!(self.gas(call), self.market(), self.mined())?;
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        let (gas, market) = tokio::try_join!(self.gas(call), self.market())?;
+        let flight = self.set_off(call, (gas, market)).await?;
+        self.follow(flight).await
+    }
+
+    /// Sends the call under the next nonce.
+    async fn set_off<'a>(&'a self, call: &'a Call, (gas, market): (u64, Fees)) -> Result<Flight<'a>, SendError> {
+        let _turn = self.sending.lock().await;
         for _ in 0..NONCES_MAX {
-            let turn = nonces.resume(mined);
-            self.mend(&nonces, mined).await;
-            let version = Version { nonce: turn.nonce, gas, fees: self.first_fees(turn, market)? };
-            let mut flight = Flight { call, version, sent: Vec::new(), began: Instant::now() };
-            match self.offer(&mut flight, &mut nonces).await? {
-                Offer::Sent => return self.follow(flight, &mut nonces).await,
-                Offer::NonceTaken => nonces.settled(turn.nonce),
+            let mined = self.mempool.nonce().await?;
+            let hold = self.nonces.hold(mined);
+            self.mend(mined).await;
+            let version = Version { nonce: hold.nonce, gas, fees: self.first_fees(&hold, market)? };
+            let mut flight = Flight { call, hold, version, sent: Vec::new(), began: Instant::now() };
+            match self.offer(&mut flight).await? {
+                Offer::Sent => return Ok(flight),
+                Offer::NonceTaken => flight.hold.settled(),
             }
-            mined = self.mined().await?;
         }
         Err(SendError::NonceContended(self.mempool.sender()))
     }
@@ -121,14 +132,10 @@ impl<M: Mempool> Driver<M> {
         Ok(self.mempool.fees().await?)
     }
 
-    async fn mined(&self) -> Result<u64, SendError> {
-        Ok(self.mempool.nonce().await?)
-    }
-
     /// Sends what was mined once and is not any more, so that no nonce is missing below the next. Harmless when the endpoint only lags.
-    async fn mend(&self, nonces: &NonceSequence, mined: u64) {
-        for signed in nonces.taken_back(mined) {
-            if let Err(error) = self.mempool.send(signed).await {
+    async fn mend(&self, mined: u64) {
+        for signed in self.nonces.taken_back(mined) {
+            if let Err(error) = self.mempool.send(&signed).await {
                 tracing::debug!(%error, tx = %signed.hash, "an earlier transaction was not taken again");
             }
         }
@@ -146,19 +153,19 @@ impl<M: Mempool> Driver<M> {
         Ok((needed + needed * self.config.gas_margin_percent / 100).min(TRANSACTION_GAS_MAX))
     }
 
-    fn first_fees(&self, turn: Turn, market: Fees) -> Result<Fees, SendError> {
+    fn first_fees(&self, hold: &Hold<'_>, market: Fees) -> Result<Fees, SendError> {
         let limit = self.config.fee_per_gas_max;
-        match turn.waiting {
+        match hold.waiting {
             None => Ok(market.capped(limit)),
             Some(waiting) => waiting.replacement(market, limit).ok_or(SendError::FeeTooHigh { limit }),
         }
     }
 
     /// Sends the current version, with more and more fees while the endpoint has another transaction under that nonce.
-    async fn offer(&self, flight: &mut Flight<'_>, nonces: &mut NonceSequence) -> Result<Offer, SendError> {
+    async fn offer(&self, flight: &mut Flight<'_>) -> Result<Offer, SendError> {
         for outbids in 0..OUTBIDS_MAX {
             let signed = self.mempool.sign(flight.call, &flight.version);
-            nonces.offered(flight.version.nonce, flight.version.fees);
+            flight.hold.offered(flight.version.fees);
             let Err(error) = self.mempool.send(&signed).await else {
                 flight.sent.push(signed);
                 return Ok(Offer::Sent);
@@ -187,20 +194,19 @@ impl<M: Mempool> Driver<M> {
     }
 
     /// Waits for the receipt; every `replace_after` without one, pushes the transaction along.
-    async fn follow(&self, mut flight: Flight<'_>, nonces: &mut NonceSequence) -> Result<Receipt, SendError> {
+    async fn follow(&self, mut flight: Flight<'_>) -> Result<Receipt, SendError> {
         for round in 0..=self.config.replacements_max {
             let until = Instant::now() + self.config.replace_after;
             if let Some(receipt) = self.watch(&flight, until).await {
-                nonces.settled(flight.version.nonce);
                 let mined = flight.sent.iter().find(|signed| signed.hash == receipt.outcome.tx_hash);
-                mined.into_iter().for_each(|signed| nonces.remember(flight.version.nonce, signed.clone()));
+                mined.into_iter().for_each(|signed| flight.hold.mined(signed.clone()));
                 if let Some(receipt) = self.confirm(receipt).await? {
                     return Ok(receipt);
                 }
-                nonces.offered(flight.version.nonce, flight.version.fees);
+                flight.hold.offered(flight.version.fees);
             }
             if round < self.config.replacements_max {
-                self.push(&mut flight, nonces).await?;
+                self.push(&mut flight).await?;
             }
         }
         let waited = flight.began.elapsed();
@@ -260,9 +266,9 @@ impl<M: Mempool> Driver<M> {
     }
 
     /// Sends the transaction again when it got lost, replaces it when it waits.
-    async fn push(&self, flight: &mut Flight<'_>, nonces: &mut NonceSequence) -> Result<(), SendError> {
+    async fn push(&self, flight: &mut Flight<'_>) -> Result<(), SendError> {
         let nonce = flight.version.nonce;
-        self.mend(nonces, self.mempool.nonce().await.unwrap_or(nonce)).await;
+        self.mend(self.mempool.nonce().await.unwrap_or(nonce)).await;
         match self.mempool.knows(flight.last_hash()).await {
             Ok(true) => {
                 let Some(fees) = self.replacement(flight.version.fees).await else { return Ok(()) };
@@ -275,9 +281,9 @@ impl<M: Mempool> Driver<M> {
                 return Ok(());
             }
         }
-        match self.offer(flight, nonces).await {
+        match self.offer(flight).await {
             Ok(Offer::Sent) => Ok(()),
-            Ok(Offer::NonceTaken) => self.taken(flight, nonces).await,
+            Ok(Offer::NonceTaken) => self.taken(flight).await,
             Err(error @ (SendError::FeeTooHigh { .. } | SendError::Rpc(_) | SendError::InsufficientFunds { .. })) => {
                 tracing::warn!(%error, nonce, "transaction could not be replaced");
                 Ok(())
@@ -292,12 +298,12 @@ impl<M: Mempool> Driver<M> {
     }
 
     /// The nonce is mined: by a version of ours, whose receipt may take a moment to show, or by a stranger with the same key.
-    async fn taken(&self, flight: &Flight<'_>, nonces: &mut NonceSequence) -> Result<(), SendError> {
+    async fn taken(&self, flight: &Flight<'_>) -> Result<(), SendError> {
         let grace = self.config.replace_after.min(self.config.poll_interval * 5);
         if self.watch(flight, Instant::now() + grace).await.is_some() {
             return Ok(());
         }
-        nonces.settled(flight.version.nonce);
+        flight.hold.settled();
         Err(SendError::Displaced { nonce: flight.version.nonce })
     }
 }

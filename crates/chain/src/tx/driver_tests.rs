@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::sync::{Mutex as Lock, MutexGuard};
+use std::sync::{Arc, Mutex as Lock, MutexGuard};
 
-use tandem_types::{Address, U256, keccak256};
+use tandem_types::{Address, keccak256};
 use url::Url;
 
 use super::*;
@@ -183,7 +183,7 @@ async fn driver(mempool: FakeMempool, config: TransactionConfig) -> Driver<FakeM
 }
 
 fn call(data: u8) -> Call {
-    Call { to: Some(Address::ZERO), value: U256::ZERO, data: vec![data] }
+    Call::new(Address::ZERO, vec![data])
 }
 
 fn offers(driver: &Driver<FakeMempool>) -> Vec<(u64, u128)> {
@@ -198,6 +198,55 @@ async fn calls_take_one_nonce_after_the_other() {
         assert_eq!(receipt.outcome.block_number, block);
     }
     assert_eq!(offers(&driver), [(5, 80), (6, 80), (7, 80)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_do_not_wait_for_each_other() {
+    let driver = driver(FakeMempool::with(|pool| pool.price = 90), config()).await;
+    let (first, second, third) = (call(1), call(2), call(3));
+    let blocks = async {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(offers(&driver), [(5, 80), (6, 80), (7, 80)]);
+        driver.mempool.pool().price = 10;
+        driver.mempool.pool().mine();
+    };
+    let sent = tokio::join!(driver.send(&first), driver.send(&second), driver.send(&third), blocks);
+    let blocks = [sent.0, sent.1, sent.2].map(|sent| sent.expect("the price is low now").outcome.block_number);
+    assert_eq!(blocks, [101, 102, 103]);
+    assert_eq!(offers(&driver).len(), 3, "none was sent twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn gap_of_a_dropped_call_is_closed_by_the_next() {
+    let driver = driver(FakeMempool::with(|pool| pool.lose = 1), config()).await;
+    let (first, second) = (call(1), call(2));
+    let following = async {
+        sleep(Duration::from_millis(1)).await;
+        let dropped = tokio::time::timeout(Duration::from_secs(1), driver.send(&first));
+        let (dropped, ()) = tokio::join!(dropped, sleep(Duration::from_secs(2)));
+        assert!(dropped.is_err(), "it is lost");
+        driver.send(&call(3)).await.expect("it takes nonce 5")
+    };
+    let after = async {
+        sleep(Duration::from_millis(500)).await;
+        driver.send(&second).await
+    };
+    let (_, after) = tokio::join!(following, after);
+    after.expect("nothing is missing below it");
+    assert_eq!(offers(&driver), [(5, 80), (6, 80), (5, 91)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_are_under_way_than_nodes_keep() {
+    let driver = Arc::new(driver(FakeMempool::with(|pool| pool.price = 1_000), config()).await);
+    let mut calls = tokio::task::JoinSet::new();
+    for data in 0..20 {
+        let driver = Arc::clone(&driver);
+        calls.spawn(async move { driver.send(&call(data)).await });
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(10), calls.join_next()).await;
+    assert!(ended.is_err(), "the price is not paid");
+    assert_eq!(offers(&driver).len(), UNDER_WAY_MAX);
 }
 
 #[tokio::test(start_paused = true)]

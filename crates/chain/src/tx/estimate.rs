@@ -1,14 +1,18 @@
 //! What calls would cost, without a key and without sending anything.
 
+use alloy::network::TransactionBuilder;
 use alloy::providers::Provider;
 use serde::Deserialize;
 use serde_json::json;
 use tandem_types::{Address, U256};
 
-use super::{Call, SendError};
+use super::{Call, SendError, TRANSACTION_GAS_MAX};
 use crate::client::ChainClient;
 use crate::error::{RpcError, RpcFailure};
 use crate::revert::Revert;
+
+/// What a call costs before its own gas, at most; the ServiceManager counts with as much.
+const CALL_GAS: u64 = 6_000;
 
 /// The part of an `eth_simulateV1` answer that matters.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,8 +47,7 @@ impl ChainClient {
         let Some((first, later)) = calls.split_first() else {
             return Ok(Vec::new());
         };
-        let gas = self.provider().estimate_gas(first.request(sender)).await.map_err(|error| self.error(error));
-        let mut estimates = vec![Some(gas.map_err(refused)?)];
+        let mut estimates = vec![Some(self.searched_gas(sender, first).await.map_err(refused)?)];
         if !later.is_empty() {
             estimates.extend(self.estimate_later(sender, calls).await?);
         }
@@ -61,15 +64,35 @@ impl ChainClient {
             Err(error) => return Err(refused(error)),
         };
         let calls = simulated.into_iter().flat_map(|block| block.calls).skip(1);
-        calls.map(|call| call.gas().map(Some)).collect()
+        calls.map(|call| call.gas().map(Some).map_err(SendError::Reverted)).collect()
+    }
+
+    /// Gas that is enough for a call whose last inner call is promised so much: by one run, or by the endpoint's search where it cannot simulate.
+    pub(crate) async fn gas_with_promise(&self, sender: Address, call: &Call, promised: u64) -> Result<u64, RpcError> {
+        let request = call.request(sender).with_gas_limit(TRANSACTION_GAS_MAX);
+        let params = json!([{ "blockStateCalls": [{ "calls": [request] }], "validation": false }, "latest"]);
+        let simulated: Vec<SimulatedBlock> = match self.request("eth_simulateV1", params).await {
+            Err(error) if lacks_method(&error) => return self.searched_gas(sender, call).await,
+            simulated => simulated?,
+        };
+        let run = simulated.into_iter().flat_map(|block| block.calls).next();
+        let run = run.ok_or_else(|| self.failure(RpcFailure::Malformed("the simulation has no call".to_owned())))?;
+        let used = run.gas().map_err(|revert| self.failure(RpcFailure::Reverted(revert)))?;
+        // At most a fifth of what a transaction uses is refunded (EIP-3529), and a call gets at most 63 of 64 parts of what is left (EIP-150).
+        Ok(used + used / 4 + promised + promised / 63 + CALL_GAS)
+    }
+
+    /// The least gas that is enough, as the endpoint finds it.
+    pub(crate) async fn searched_gas(&self, sender: Address, call: &Call) -> Result<u64, RpcError> {
+        self.provider().estimate_gas(call.request(sender)).await.map_err(|error| self.error(error))
     }
 }
 
 impl SimulatedCall {
-    fn gas(self) -> Result<u64, SendError> {
+    fn gas(self) -> Result<u64, Revert> {
         if self.status.is_zero() {
             let data = self.error.and_then(|error| error.data).unwrap_or(self.return_data);
-            return Err(SendError::Reverted(Revert::decode(&data)));
+            return Err(Revert::decode(&data));
         }
         Ok(self.gas_used.saturating_to())
     }

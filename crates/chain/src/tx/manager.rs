@@ -9,7 +9,7 @@ use crate::accounts::Account;
 use crate::client::ChainClient;
 use crate::error::RpcError;
 
-/// Sends the transactions of one key, one at a time in the order of the calls. Use one manager per key, and one key per process: two
+/// Sends the transactions of one key, at most [`UNDER_WAY_MAX`](super::UNDER_WAY_MAX) at once; who needs an order awaits one before the next. Use one manager per key, and one key per process: two
 /// that share a key replace each other's transactions.
 #[derive(Debug)]
 pub struct TransactionManager {

@@ -90,8 +90,10 @@ impl Mempool for ChainMempool {
     }
 
     async fn gas(&self, call: &Call) -> Result<u64, RpcError> {
-        let gas = self.client.provider().estimate_gas(self.request(call)).await;
-        gas.map_err(|error| self.client.error(error))
+        match call.promised_gas {
+            Some(promised) => self.client.gas_with_promise(self.sender(), call, promised).await,
+            None => self.client.searched_gas(self.sender(), call).await,
+        }
     }
 
     fn sign(&self, call: &Call, version: &Version) -> Signed {

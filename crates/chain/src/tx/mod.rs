@@ -1,5 +1,5 @@
-//! Transactions of one key: sent one at a time, followed until they are confirmed, replaced with a higher fee when they are not mined,
-//! and sent again when they got lost. Decides nothing about what a call is worth, and never sends one that reverts when it is simulated.
+//! Transactions of one key: sent in order, a few under way at once, followed until they are confirmed, replaced with a higher fee when they are not
+//! mined, and sent again when they got lost. Decides nothing about what a call is worth, and never sends one that reverts when it is simulated.
 
 mod driver;
 mod estimate;
@@ -20,6 +20,9 @@ pub use manager::TransactionManager;
 use crate::error::RpcError;
 use crate::log::LogRecord;
 use crate::revert::Revert;
+
+/// Most transactions of one key that are under way at once; nodes keep 16 of an account that can be mined at any time.
+pub const UNDER_WAY_MAX: usize = 8;
 
 /// Most gas that one transaction may use (EIP-7825).
 const TRANSACTION_GAS_MAX: u64 = 1 << 24;
@@ -66,17 +69,20 @@ pub struct Call {
     pub value: U256,
     /// Calldata, or creation code.
     pub data: Vec<u8>,
+    /// Gas that its last inner call is promised, for a contract that insists on it. One run of the call then says how much it needs, and the endpoint does
+    /// not search for the least, which takes it a dozen runs or more.
+    pub promised_gas: Option<u64>,
 }
 
 impl Call {
     /// A call of a contract without value.
     pub fn new(to: Address, data: Vec<u8>) -> Self {
-        Self { to: Some(to), value: U256::ZERO, data }
+        Self { to: Some(to), value: U256::ZERO, data, promised_gas: None }
     }
 
     /// Creation of a contract.
     pub fn create(code: Vec<u8>) -> Self {
-        Self { to: None, value: U256::ZERO, data: code }
+        Self { to: None, value: U256::ZERO, data: code, promised_gas: None }
     }
 
     pub(crate) fn request(&self, sender: Address) -> TransactionRequest {

@@ -7,7 +7,7 @@ use tandem_chain::{
     ANVIL_CHAIN_ID, Anvil, ChainClient, ClientConfig, EndpointConfig, EndpointState, EndpointStatus, EndpointsConfig,
     LogQuery, LogReader, Mining, ReadError, ReaderConfig, RpcFailure, TransactionManager,
 };
-use tandem_types::{B256, U256};
+use tandem_types::B256;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -349,7 +349,7 @@ async fn transaction_that_one_endpoint_keeps_to_itself_is_mined() {
         _ => Reply::Pass,
     });
     let manager = TransactionManager::start(client, anvil.accounts()[1].clone(), quick()).await.expect("it answers");
-    let call = tandem_chain::Call { to: Some(EMITTER), value: U256::ZERO, data: vec![1; 32] };
+    let call = tandem_chain::Call::new(EMITTER, vec![1; 32]);
     manager.send(&call).await.expect("the second passes it on");
     assert_eq!((first.take("eth_sendRawTransaction"), second.take("eth_sendRawTransaction")), (1, 1));
 }

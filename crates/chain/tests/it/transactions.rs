@@ -7,7 +7,7 @@ use tandem_types::{Address, U256};
 use crate::support::{anvil, manager, quick, until};
 
 fn gift(wei: u64) -> Call {
-    Call { to: Some(Address::repeat_byte(0x61)), value: U256::from(wei), data: Vec::new() }
+    Call { value: U256::from(wei), ..Call::new(Address::repeat_byte(0x61), Vec::new()) }
 }
 
 /// What waits in the pool: nonce and fee of the sender's transactions.

@@ -28,7 +28,7 @@ fn workflow() -> WorkflowId {
 /// What the network is made of.
 pub(crate) fn options(directory: &Path) -> Options {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let component = root.join("components/target/wasm32-wasip2/release/witness.wasm");
+    let component = root.join("components/target/wasm32-wasip2/release/errand.wasm");
     let component = std::fs::read(component).expect("run `make components` first");
     let workflow = Workflow {
         name: workflow(),
@@ -62,9 +62,12 @@ pub(crate) fn options(directory: &Path) -> Options {
     }
 }
 
-/// Starts the network, connected.
+/// Starts the network, connected, with a handler that takes everything and does nothing.
 pub(crate) async fn start(options: &Options) -> Network {
-    Network::start(options, &mut |_| {}).await.expect("the network starts")
+    let network = Network::start(options, &mut |_| {}).await.expect("the network starts");
+    let stop = json!([network.deployment.score_board, "0x00"]);
+    network.anvil().control("anvil_setCode", stop).await.expect("anvil answers");
+    network
 }
 
 /// What the chain says of tasks, in the order of what it says.
@@ -92,7 +95,7 @@ pub(crate) async fn ask(network: &Network, tasks: u64, seconds: u64) {
     let from = anvil.accounts()[1].address();
     for task in 0..tasks {
         let requirement = manager::Requirement { nativeBps: 0, externalBps: 0, combinedBps: 0 };
-        let input = task.to_be_bytes().to_vec().into();
+        let input = format!("echo {task}").into_bytes().into();
         let call = manager::createTaskCall { workflow: workflow().to_word(), input, requirement, deadline };
         let data = format!("0x{}", hex::encode(call.abi_encode()));
         let to = network.deployment.service_manager;

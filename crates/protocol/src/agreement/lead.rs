@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tandem_crypto::{KeyTable, Signature};
 use tandem_types::{Batch, BatchEntry, BatchRoot, Epoch, G1Point, OperatorId, TaskId};
 
-use super::{Agreement, Effect, Fault};
+use super::{Agreement, Effect, Fault, Own};
 use crate::delivery::{Due, Turn};
 use crate::flight::{Flight, Goal, Progress};
 use crate::message::{Message, RESULTS_PER_MESSAGE_MAX};
@@ -15,6 +15,9 @@ use crate::schedule::Timestamp;
 
 /// Most results that are proposed together: their handlers' gas has to fit one transaction.
 const PROPOSED_MAX: usize = RESULTS_PER_MESSAGE_MAX / 2;
+/// Most batches of its own that wait for the chain while a leader proposes more. Beyond it agreement would only run ahead of the chain, and certificates would
+/// grow too old to be delivered; until then tasks gather for larger batches.
+const UNDELIVERED_MAX: usize = 8;
 /// Most bytes of results that are proposed together, with what else stands beside each: nodes take transactions of 128 KiB.
 const PROPOSED_BYTES_MAX: usize = 96 * 1024;
 /// Bytes of calldata that a result takes besides its payload.
@@ -29,6 +32,14 @@ pub(super) struct Ballot {
     pub(super) from: OperatorId,
     pub(super) epoch: Epoch,
     pub(super) root: BatchRoot,
+}
+
+impl Own {
+    /// How many results a batch with this one may have. What was certified and not delivered may have been too much for one transaction, as the gas of handlers
+    /// is not known beforehand: it goes in half the company.
+    fn company_max(&self) -> usize {
+        (PROPOSED_MAX >> self.undelivered.min(PROPOSED_MAX.ilog2())).max(1)
+    }
 }
 
 impl Agreement {
@@ -76,6 +87,9 @@ impl Agreement {
         if self.flight.is_some() || self.ready.is_empty() || self.slot_at(now).leader(keys.table()) != self.me {
             return;
         }
+        if self.deliveries.own() >= UNDELIVERED_MAX {
+            return;
+        }
         let Some((batch, goal)) = self.assemble(now, &keys) else {
             return;
         };
@@ -89,11 +103,12 @@ impl Agreement {
     fn assemble(&self, now: Timestamp, keys: &Arc<KeyTable>) -> Option<(Batch, Goal)> {
         let table = keys.table();
         let mut chosen: Option<(Goal, Positions)> = None;
-        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let (mut entries, mut bytes, mut most) = (Vec::new(), 0, PROPOSED_MAX);
         let ready = self.ready.values().filter_map(|task| self.own.get(task)).filter(|own| own.not_before <= now);
         for own in ready.take(CANDIDATES_MAX) {
             let (entry, size) = (own.result.entry, own.result.payload_bytes + RESULT_BYTES);
-            let fits = entries.is_empty() || bytes + size <= PROPOSED_BYTES_MAX;
+            let most_with_it = most.min(own.company_max());
+            let fits = entries.is_empty() || bytes + size <= PROPOSED_BYTES_MAX && entries.len() < most_with_it;
             let of_batch = |goal: &Goal| chosen.is_none_or(|(of_batch, _)| of_batch == *goal);
             let Some(goal) = self.goal(own).filter(of_batch).filter(|_| fits) else {
                 continue;
@@ -105,8 +120,8 @@ impl Agreement {
             }
             chosen = Some((goal, common));
             entries.push(entry);
-            bytes += size;
-            if entries.len() == PROPOSED_MAX {
+            (bytes, most) = (bytes + size, most_with_it);
+            if entries.len() == most {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! Operators that crash, lag or differ, but do not lie.
 
 use tandem_protocol::{Fault, Input, Message, OwnResult};
-use tandem_types::{PerToken, Requirement, Weight};
+use tandem_types::{PerToken, Requirement, TaskId, Weight};
 
 use crate::harness::{Event, Network, SLOT_MS, TAKEOVER_MS, entry, key_table, operator, task};
 
@@ -256,4 +256,35 @@ fn a_result_that_comes_after_the_settlement_is_not_attested() {
     network.execute_all(1, 9);
     network.pass(SLOT_MS);
     assert_eq!(network.messages, []);
+}
+
+/// An operator alone with eight batches that the chain does not take, and that many tasks which have gathered behind them.
+fn gathered(tasks: u64) -> (Network, Vec<TaskId>) {
+    let mut network = Network::new(1);
+    (1..=8 + tasks).for_each(|number| network.execute_all(number, 9));
+    let waiting: Vec<_> = network.deliveries().into_iter().flat_map(|(.., tasks)| tasks).collect();
+    (network, waiting)
+}
+
+/// Sizes of batches in the order of their deliveries, each that follows another.
+fn sizes(network: &Network) -> Vec<usize> {
+    let mut sizes: Vec<_> = network.deliveries().into_iter().map(|(.., tasks)| tasks.len()).collect();
+    sizes.dedup();
+    sizes
+}
+
+#[test]
+fn agreement_does_not_run_ahead_of_a_chain_that_takes_nothing() {
+    let (mut network, waiting) = gathered(40);
+    assert_eq!(waiting.len(), 8, "{waiting:?}");
+    network.input(0, Input::Settled(waiting[0]));
+    assert_eq!(sizes(&network), [1, 32], "what has gathered goes together");
+}
+
+#[test]
+fn what_nobody_delivers_is_proposed_in_half_the_company() {
+    let (mut network, waiting) = gathered(32);
+    waiting.into_iter().for_each(|task| network.input(0, Input::Settled(task)));
+    network.pass(44_000);
+    assert_eq!(sizes(&network), [1, 32, 16, 8, 4]);
 }
