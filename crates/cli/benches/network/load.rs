@@ -11,6 +11,8 @@ use crate::table::{Bar, Row, Table};
 
 /// Tasks that fit into one block.
 const PER_BLOCK: u64 = 50;
+/// Time between two blocks.
+const BLOCK_TIME: Duration = Duration::from_millis(250);
 /// Results per second that the network must reach.
 const BAR: f64 = 1_000.0;
 
@@ -28,7 +30,10 @@ pub(crate) fn measure(table: &mut Table, effort: Effort) {
         for operator in &mut network.operators {
             operator.spawn(&options).expect("it starts again");
         }
-        deliveries(&network, tasks).await
+        tokio::select! {
+            rate = deliveries(&network, tasks) => rate,
+            () = mine(&network) => unreachable!("blocks do not end"),
+        }
     });
     let what = format!("results delivered by {OPERATORS} operators");
     table.push(Row { what, unit: "/s", tandem: rate, beside: None, bar: Bar::AtLeast(BAR) });
@@ -41,7 +46,15 @@ async fn prepare(network: &Network, tasks: u64) {
         ask(network, PER_BLOCK, 3_600).await;
         anvil.mine(1).await.expect("anvil mines");
     }
-    anvil.set_automine(true).await.expect("anvil answers");
+}
+
+/// Mines whatever there is, now and then, as a chain does. Anvil computes the root of all state for each block, so that a block for each transaction would measure that.
+async fn mine(network: &Network) {
+    let mut blocks = tokio::time::interval(BLOCK_TIME);
+    loop {
+        blocks.tick().await;
+        network.anvil().mine(1).await.expect("anvil mines");
+    }
 }
 
 /// Results per second.
