@@ -5,9 +5,12 @@
 
 #![allow(clippy::print_stdout, reason = "a program whose result is a table")]
 
+mod aggregation;
 mod catch_up;
 mod chain;
+mod crowd;
 mod options;
+mod scale;
 mod table;
 
 use std::process::ExitCode;
@@ -19,7 +22,11 @@ use table::Table;
 /// A section of the table: its name, what it is about, and what measures it.
 type Section = (&'static str, &'static str, fn(&mut Table, Effort));
 
-const SECTIONS: [Section; 1] = [("catch-up", "logs read from Anvil after a long stop", catch_up::measure)];
+const SECTIONS: [Section; 3] = [
+    ("catch-up", "logs read from Anvil after a long stop", catch_up::measure),
+    ("aggregation", "a hundred signatures become a certificate", aggregation::measure),
+    ("scale", "messages and bytes of many operators", scale::measure),
+];
 
 fn main() -> ExitCode {
     // It may be installed already; either way there is one.

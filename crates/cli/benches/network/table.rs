@@ -11,6 +11,8 @@ pub(crate) enum Bar {
     None,
     /// The figure, in its unit.
     AtLeast(f64),
+    /// The figure, in its unit.
+    AtMost(f64),
 }
 
 /// One measurement.
@@ -32,6 +34,7 @@ impl Row {
         match self.bar {
             Bar::None => None,
             Bar::AtLeast(least) => Some(self.tandem >= least),
+            Bar::AtMost(most) => Some(self.tandem <= most),
         }
     }
 
@@ -39,6 +42,7 @@ impl Row {
         match self.bar {
             Bar::None => String::new(),
             Bar::AtLeast(least) => format!(">= {least} {}", self.unit),
+            Bar::AtMost(most) => format!("<= {most} {}", self.unit),
         }
     }
 
