@@ -1,8 +1,10 @@
 //! BLS keys and signatures. Secret keys sign by purpose and are never printed.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::{U256, keccak256};
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
-use ark_ec::pairing::Pairing;
+use ark_ec::pairing::{Pairing, PairingOutput};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, Zero};
 use tandem_types::{BatchRoot, Domain, Epoch, G1Point, G2Point, OperatorId, ResultLeaf, Scheme, SigningDigest};
@@ -146,9 +148,20 @@ impl Signature {
     }
 }
 
-/// `e(σ, −G2) · e(H, P2) = 1`.
-pub(crate) fn pairing_holds(sigma: G1Affine, message: G1Affine, key: G2Affine) -> bool {
-    Bn254::multi_pairing([sigma, message], [-G2Affine::generator(), key]).is_zero()
+/// `e(σ, −G2) · e(H, P2)`: one when σ is the signature of P2's secret over H, and what is wrong with it otherwise. It is linear: the residue of
+/// sums of signatures and keys is the product of theirs.
+pub(crate) type Residue = PairingOutput<Bn254>;
+/// A point of G2 with all that a pairing needs of it alone.
+pub(crate) type PreparedG2 = <Bn254 as Pairing>::G2Prepared;
+
+static MINUS_GENERATOR: LazyLock<PreparedG2> = LazyLock::new(|| (-G2Affine::generator()).into());
+
+pub(crate) fn residue(sigma: G1Affine, message: G1Affine, key: impl Into<PreparedG2>) -> Residue {
+    Bn254::multi_pairing([sigma, message], [MINUS_GENERATOR.clone(), key.into()])
+}
+
+pub(crate) fn pairing_holds(sigma: G1Affine, message: G1Affine, key: impl Into<PreparedG2>) -> bool {
+    residue(sigma, message, key).is_zero()
 }
 
 /// Whether `signature` proves that `operator` holds the one secret of both halves of `key`, as the OperatorRegistry checks it.

@@ -57,6 +57,11 @@ pub struct Agreement {
     /// Own tasks, uncertified, that looked agreed when last seen; by age.
     pub(crate) ready: BTreeMap<u64, TaskId>,
     pub(crate) attestations: Attestations,
+    /// Own results that nobody was told of yet. The first after a quiet tick is told at once, and those that come before the next tick with it: the
+    /// more results there are, the fewer messages each takes.
+    untold: Vec<BatchEntry>,
+    /// Whether a result was told since the last quiet tick.
+    has_told: bool,
     pub(crate) flight: Option<Flight>,
     /// Proposals with tasks that are not executed yet; the last of each proposer.
     pub(crate) waiting: BTreeMap<OperatorId, follow::Proposal>,
@@ -84,6 +89,8 @@ impl Agreement {
             own: BTreeMap::new(),
             ready: BTreeMap::new(),
             attestations: Attestations::default(),
+            untold: Vec::new(),
+            has_told: false,
             flight: None,
             waiting: BTreeMap::new(),
             proposals: BTreeMap::new(),
@@ -217,7 +224,11 @@ impl Agreement {
             not_before: now,
         };
         self.own.insert(task, own);
-        self.attest(now, vec![result.entry], effects);
+        self.untold.push(result.entry);
+        self.attestations.record(self.me, result.entry, self.slot_at(now));
+        if !self.has_told {
+            self.tell(now, effects);
+        }
         self.weigh(task);
         self.veto(now, &[task], effects);
         self.reconsider(effects);
@@ -255,6 +266,7 @@ impl Agreement {
     }
 
     fn on_tick(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.tell(now, effects);
         let slot = self.slot_at(now);
         if self.slot != Some(slot) {
             self.slot = Some(slot);
@@ -313,6 +325,14 @@ impl Agreement {
         let tasks = self.own.range(start..).chain(self.own.range(..start));
         let uncertified = tasks.filter(|(_, own)| self.goal(own).is_some()).map(|(_, own)| own.result.entry);
         uncertified.take(ATTESTED_PER_SLOT_MAX).collect()
+    }
+
+    /// Attests the results that nobody was told of.
+    fn tell(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let untold = std::mem::take(&mut self.untold);
+        self.has_told = !untold.is_empty();
+        let open: Vec<_> = untold.into_iter().filter(|entry| self.own.contains_key(&entry.task_id)).collect();
+        self.attest(now, open, effects);
     }
 
     fn attest(&mut self, now: Timestamp, entries: Vec<BatchEntry>, effects: &mut Vec<Effect>) {

@@ -5,12 +5,15 @@
 
 #![allow(clippy::print_stdout, reason = "a program whose result is a table")]
 
+mod aggregation;
 mod catch_up;
 mod chain;
+mod crowd;
 mod latency;
 mod load;
 mod operators;
 mod options;
+mod scale;
 mod table;
 
 use std::process::ExitCode;
@@ -22,10 +25,12 @@ use table::Table;
 /// A section of the table: its name, what it is about, and what measures it.
 type Section = (&'static str, &'static str, fn(&mut Table, Effort));
 
-const SECTIONS: [Section; 3] = [
+const SECTIONS: [Section; 5] = [
     ("catch-up", "logs read from Anvil after a long stop", catch_up::measure),
     ("latency", "one task on an idle network", latency::measure),
     ("load", "as many tasks as there are", load::measure),
+    ("aggregation", "a hundred signatures become a certificate", aggregation::measure),
+    ("scale", "messages and bytes of many operators", scale::measure),
 ];
 
 fn main() -> ExitCode {

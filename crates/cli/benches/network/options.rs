@@ -58,7 +58,7 @@ fn section(argument: &str) -> Result<String, String> {
 }
 
 pub(crate) fn help() -> String {
-    let sections: String = SECTIONS.iter().map(|(name, what, _)| format!("  {name:<10} {what}\n")).collect();
+    let sections: String = SECTIONS.iter().map(|(name, what, _)| format!("  {name:<12} {what}\n")).collect();
     format!(
         "Measures Tandem's network of operators, beside the plain way in the same run.\n\n\
          Usage: make bench-network BENCH_ARGS=\"[OPTIONS]\"\n\n\

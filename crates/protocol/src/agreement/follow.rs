@@ -23,12 +23,6 @@ pub(crate) struct Proposal {
 
 impl Agreement {
     pub(super) fn on_propose(&mut self, proposal: Proposal, effects: &mut Vec<Effect>) {
-        if let Some(keys) = self.table_of(proposal.epoch)
-            && !self.slot_at(proposal.received).is_led_nearby(proposal.proposer, keys.table())
-        {
-            effects.push(Effect::Report { operator: proposal.proposer, fault: Fault::OutOfTurn });
-            return;
-        }
         let taken = self.proposals.entry(proposal.proposer).or_default();
         *taken += 1;
         if *taken > PROPOSALS_PER_SLOT_MAX {
@@ -41,7 +35,7 @@ impl Agreement {
     /// Looks again at proposals that waited for a result.
     pub(super) fn reconsider(&mut self, effects: &mut Vec<Effect>) {
         for proposal in std::mem::take(&mut self.waiting).into_values() {
-            self.on_propose(proposal, effects);
+            self.judge(proposal, effects);
         }
     }
 
@@ -56,6 +50,10 @@ impl Agreement {
             }
             return;
         };
+        if !self.slot_at(proposal.received).is_led_nearby(proposer, keys.table()) {
+            effects.push(Effect::Report { operator: proposer, fault: Fault::OutOfTurn });
+            return;
+        }
         if keys.table().position(self.me).is_none() {
             return;
         }

@@ -234,6 +234,16 @@ fn a_flood_of_proposals_is_cut_off() {
 }
 
 #[test]
+fn a_proposal_that_waits_for_a_result_is_no_flood_however_many_others_come() {
+    let mut network = Network::new(4);
+    let (leader, waiter) = (network.leader(), (network.leader() + 1) % 4);
+    network.receive(waiter, leader, Message::Propose { epoch: Epoch(1), batch: batch(1, 9) });
+    (2..=400).chain([1]).for_each(|number| network.execute(waiter, number, 9));
+    assert_eq!(answers(&network, waiter).len(), 1);
+    assert_eq!(network.faults(), []);
+}
+
+#[test]
 fn no_vote_is_asked_for_twice_with_different_results() {
     let mut network = Network::new(4);
     let victim = (network.leader() + 1) % 4;

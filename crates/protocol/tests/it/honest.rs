@@ -16,6 +16,22 @@ fn four_operators_certify_at_once_and_the_leader_delivers() {
 }
 
 #[test]
+fn a_result_is_attested_at_once_and_those_that_follow_together() {
+    let mut network = Network::new(4);
+    let follower = (network.leader() + 2) % 4;
+    network.pass(50);
+    (1..=3).for_each(|number| network.execute(follower, number, 9));
+    network.pass(100);
+    network.execute(follower, 4, 9);
+    let attested = |(from, message): &(usize, Message)| match message {
+        Message::Attest(entries) if *from == follower => Some(entries.len()),
+        _ => None,
+    };
+    let counts: Vec<_> = network.messages.iter().filter_map(attested).collect();
+    assert_eq!(counts, [1, 1, 2, 2, 1, 1], "to this leader and the next");
+}
+
+#[test]
 fn a_silent_operator_does_not_stop_the_others() {
     let mut network = Network::new(4);
     let silent = (network.leader() + 2) % 4;
