@@ -101,6 +101,10 @@ impl Executor {
             match self.attempt_open(task).await {
                 Ok(true) => return Ok(()),
                 Err(error) if error.is_fatal() => return Err(error),
+                Err(JournalError::Moved(_)) => {
+                    tracing::info!(%task, "it was moved to another block while it was executed, executing it anew");
+                    continue;
+                }
                 Err(error) => tracing::warn!(%task, %error, "the journal refuses an outcome"),
                 Ok(false) => {}
             }
@@ -127,7 +131,7 @@ impl Executor {
             Err(failure) => failure.outcome(),
         };
         self.count(recorded.task_id, &outcome);
-        let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
+        let recorded_outcome = self.journal.record_outcome((recorded.task_id, recorded.block_hash), outcome).await?;
         match &recorded_outcome {
             Outcome::Result { leaf, payload, .. } => {
                 let entry = BatchEntry { task_id: recorded.task_id, leaf: *leaf };
