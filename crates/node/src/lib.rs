@@ -23,6 +23,7 @@ pub mod keys;
 pub mod metrics;
 pub mod node;
 pub mod pinned_chain;
+mod progress;
 mod retention;
 mod slots;
 mod source;

@@ -327,7 +327,7 @@ impl Node {
         } = self;
         let id = ServiceId::from(config.service);
         let metrics = Metrics::default();
-        let status = Status::new(id, operator, config.agreement.slot_ms);
+        let status = Status::new((id, operator), config.agreement.slot_ms, watched.clients());
         let (agree, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         // Ids only, of tasks that the journal holds: as many as are open on the chain.
         let (executor, tasks) = mpsc::unbounded_channel();
@@ -360,7 +360,14 @@ impl Node {
             heads: heads.clone(),
         };
         let (forward, forwarded) = mpsc::channel(FORWARDED_WAITING_MAX);
-        let firings = Firings { service: Arc::clone(&service), journal: journal.clone(), starter, poll, heads };
+        let firings = Firings {
+            service: Arc::clone(&service),
+            journal: journal.clone(),
+            starter,
+            status: status.clone(),
+            poll,
+            heads,
+        };
         let triggers = (workflows.triggers().to_vec(), watched);
         let source = Source {
             me: operator,
