@@ -146,6 +146,11 @@ impl Status {
         std::iter::once(own).chain(fired).collect()
     }
 
+    /// Ids of the chains that the node reads, the service's own first.
+    pub(crate) fn chain_ids(&self) -> Vec<u64> {
+        self.0.chains.iter().map(ChainClient::chain_id).collect()
+    }
+
     /// How the endpoints of each chain are doing.
     pub(crate) fn endpoints(&self) -> Vec<EndpointsStatus> {
         self.0.chains.iter().map(ChainClient::endpoints).collect()

@@ -259,11 +259,35 @@ async fn status_and_metrics_tell_how_far_another_chain_is_read_and_how_its_endpo
     for shown in [&page.to_string(), &metrics, &text] {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
+    for (chain, served) in [(OTHER_CHAIN, 3), (778, 0)] {
+        let asked = who_serves(&network, chain);
+        let page: serde_json::Value = serde_json::from_slice(&asked.stdout).expect("it prints JSON");
+        assert_eq!((&page["answered"], &page["triggers"][0]["operators"]), (&3.into(), &served.into()), "{page}");
+        assert_eq!(asked.status.code(), Some(if served > 0 { 0 } else { 3 }), "{page}");
+    }
     // A chain that dies harms no other, and is seen.
     drop(other);
     let page = status_when(&network, |page| page["endpoints"][1]["endpoints"][0]["state"] == "paused").await;
     assert!(page["healthy"] == true && page["warnings"].to_string().contains("endpoints of a chain"), "{page}");
     assert!(!page.to_string().contains("hunter2") && status_text(&network).contains("paused"), "{page}");
+}
+
+/// What `tandem service triggers` finds for a manifest whose trigger watches that chain, of all operators.
+fn who_serves(network: &Network, chain: u64) -> std::process::Output {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let options = triggered(directory.path(), json!({ "block": { "every": 5, "chain": chain } }));
+    let path = directory.path().join("manifest.json");
+    std::fs::write(&path, options.manifest.expect("it has one").to_canonical_json()).expect("it is writable");
+    let doors =
+        network.operators.iter().map(|operator| operator.addresses().and_then(|at| at.callers).expect("a door"));
+    let doors: Vec<_> = doors.map(|door| format!("http://{door}")).collect();
+    std::process::Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["service", "triggers", "--json", "--at", &doors.join(",")])
+        .args(["--chain-id", &network.deployment.chain_id.to_string()])
+        .args(["--service", &network.deployment.service_manager.to_string()])
+        .arg(path)
+        .output()
+        .expect("tandem starts")
 }
 
 /// What `tandem operator status` shows of the first operator.

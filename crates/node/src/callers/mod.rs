@@ -106,6 +106,11 @@ impl Desk {
         !self.0.triggers.is_empty()
     }
 
+    /// Who reads which chains, for whom.
+    pub(crate) fn reads(&self) -> (ServiceId, OperatorId, Vec<u64>) {
+        (self.0.service, self.0.me, self.0.status.chain_ids())
+    }
+
     /// Takes in what a caller brought, tells the other operators, and returns its task and whether it was new.
     pub(crate) async fn take_in(&self, signed: SignedFiring) -> Result<(TaskId, bool), Refusal> {
         let (task, is_new) = self.keep(signed.clone()).await?;
