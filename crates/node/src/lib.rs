@@ -30,6 +30,7 @@ mod source;
 mod status;
 mod submit;
 mod supply;
+mod telemetry;
 pub mod transport;
 mod upkeep;
 mod witness;

@@ -130,6 +130,10 @@ pub struct Metrics {
     pub calls: Counter,
     /// Failed requests to the chain's endpoint.
     pub rpc_failures: Counter,
+    /// Spans that the collector took.
+    pub spans: Counter,
+    /// Spans that it did not take, or not in time.
+    pub spans_dropped: Counter,
     /// Last block that was read.
     pub block: Gauge64,
     /// Number of the newest operator table.
@@ -191,6 +195,8 @@ impl Default for Metrics {
             messages_refused: Counter::default(),
             calls: Counter::default(),
             rpc_failures: Counter::default(),
+            spans: Counter::default(),
+            spans_dropped: Counter::default(),
             block: Gauge::default(),
             epoch: Gauge::default(),
             head: Gauge::default(),
@@ -234,6 +240,8 @@ impl Metrics {
         registry.register("messages_refused", "Messages that were refused", self.messages_refused.clone());
         registry.register("calls", "Firings that callers signed and were taken in", self.calls.clone());
         registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
+        registry.register("spans", "Spans that the collector took", self.spans.clone());
+        registry.register("spans_dropped", "Spans that the collector did not take", self.spans_dropped.clone());
         registry.register("block", "Last block that was read", self.block.clone());
         registry.register("epoch", "Newest operator table", self.epoch.clone());
         registry.register("head", "Latest block that the endpoint knows", self.head.clone());

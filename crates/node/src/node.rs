@@ -41,6 +41,7 @@ use crate::source::{Source, SourceError};
 use crate::status::Status;
 use crate::submit::Submitter;
 use crate::supply::Supply;
+use crate::telemetry::{Collector, Exporter};
 use crate::transport::{BindError, Incoming, PeerKey, Transport, TransportLimits};
 use crate::upkeep::Upkeep;
 use crate::witness::Witness;
@@ -104,6 +105,9 @@ pub enum NodeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Traces cannot be sent.
+    #[error("cannot set up the client for telemetry.otlp-endpoint")]
+    Collector(#[from] reqwest::Error),
     /// The data directory is not writable.
     #[error("cannot write {path}")]
     Addresses {
@@ -222,6 +226,8 @@ pub struct Node {
     /// Where callers reach it.
     calls: Option<TcpListener>,
     heads: Option<HeadWatch>,
+    /// Who is told what happens to tasks.
+    collector: Option<Collector>,
     alone: Alone,
 }
 
@@ -254,6 +260,7 @@ impl Node {
         let address = config.network.http;
         let http = TcpListener::bind(address).await.map_err(|source| NodeError::Http { address, source })?;
         let calls = listen_for_callers(&config).await?;
+        let collector = config.telemetry.otlp_endpoint.as_ref().map(Collector::at).transpose()?;
         let service = Arc::new(service);
         let addresses = Addresses {
             http: http.local_addr().ok(),
@@ -276,6 +283,7 @@ impl Node {
             http,
             calls,
             heads,
+            collector,
             alone,
         })
     }
@@ -323,10 +331,13 @@ impl Node {
             http,
             calls,
             heads,
+            collector,
             alone,
         } = self;
         let id = ServiceId::from(config.service);
         let metrics = Metrics::default();
+        let exporter = collector.map(|collector| Exporter::new(collector, (id, operator), metrics.clone()));
+        let (traces, exporter) = exporter.map(|(traces, exporter)| (traces, Some(exporter))).unwrap_or_default();
         let status = Status::new((id, operator), config.agreement.slot_ms, watched.clients());
         let (agree, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         // Ids only, of tasks that the journal holds: as many as are open on the chain.
@@ -342,7 +353,12 @@ impl Node {
             metrics: metrics.clone(),
             turn: Duration::from_millis(config.agreement.takeover_ms),
         };
-        let starter = Starter { executor: executor.clone(), agree: agree.clone(), metrics: metrics.clone() };
+        let starter = Starter {
+            executor: executor.clone(),
+            agree: agree.clone(),
+            metrics: metrics.clone(),
+            traces: traces.clone(),
+        };
         let depth = config.chain.access.depth(config.chain.confirmations);
         let desk = Desk::new(
             (operator, id),
@@ -379,6 +395,7 @@ impl Node {
             agree: agree.clone(),
             transport: transport.clone(),
             metrics: metrics.clone(),
+            traces: traces.clone(),
             status: status.clone(),
             poll,
             witness: Witness::new(operator, Arc::clone(&service), journal.clone()),
@@ -404,15 +421,17 @@ impl Node {
             journal: journal.clone(),
             agree: agree.clone(),
             metrics: metrics.clone(),
+            traces: traces.clone(),
             attempts: Semaphore::new(ATTEMPTS_MAX),
         };
         let agreement = Agree::new(
             Agreement::new(operator, service.policy(), config.agreement.into()),
             (operator, keys),
             (journal.clone(), transport.clone()),
-            (submit, metrics.clone()),
+            submit,
+            (metrics.clone(), traces.clone()),
         );
-        let submitter = Submitter { service, journal: journal.clone(), transactions, metrics: metrics.clone() };
+        let submitter = Submitter { service, journal: journal.clone(), transactions, metrics: metrics.clone(), traces };
         let (old, days, i, j) = (journal.clone(), config.storage.retention_days, stop.clone(), stop.clone());
         let api = Api { status, journal, agree: agree.clone(), metrics: metrics.clone(), transport };
         let mut loops = JoinSet::new();
@@ -426,6 +445,13 @@ impl Node {
             let stop_front = of();
             loops.spawn(async move {
                 front.serve(listener, stop_front).await;
+                Ok(())
+            });
+        }
+        if let Some(exporter) = exporter {
+            let stop_exporter = of();
+            loops.spawn(async move {
+                exporter.run(stop_exporter).await;
                 Ok(())
             });
         }

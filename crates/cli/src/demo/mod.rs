@@ -174,6 +174,7 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         misled: args.kill.into()..usize::from(args.kill + args.dissent),
         rpc: None,
         watched_chains: Vec::new(),
+        telemetry: Default::default(),
         binary: std::env::current_exe().context("cannot find this program's own file")?,
         anvil: Anvil::find(&working).map_err(missing)?,
         directory: directory.to_owned(),

@@ -13,7 +13,7 @@ use tandem_chain::{
     AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, Route, ServiceReader,
     TransactionConfig, TransactionManager,
 };
-use tandem_node::config::WatchedChain;
+use tandem_node::config::{TelemetryConfig, WatchedChain};
 use tandem_types::{
     Address, Bps, Component, ComponentDigest, ComponentSource, Delivery, Determinism, Epoch, HttpGrant, Limits,
     Manifest, PerToken, Policy, Requirement, Trigger, U256, Workflow,
@@ -56,6 +56,8 @@ pub struct Options {
     pub rpc: Option<Url>,
     /// Where operators find the other chains that triggers watch.
     pub watched_chains: Vec<WatchedChain>,
+    /// Who is told what happens to tasks.
+    pub telemetry: TelemetryConfig,
     /// The Anvil binary.
     pub anvil: PathBuf,
     /// Directory for everything that is written.

@@ -278,6 +278,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             ..ComponentsConfig::default()
         },
         agreement: AGREEMENT,
+        telemetry: options.telemetry.clone(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::journal::{self, Fate, Journal, RecordedTask};
 use crate::metrics::Metrics;
 use crate::slots::Key;
 use crate::status::Status;
+use crate::telemetry::{Stage, Traces};
 
 /// Blocks after which a cursor is recorded although nothing fired: what a restart reads again.
 const CURSOR_BLOCKS: u64 = 64;
@@ -131,6 +132,7 @@ pub(crate) struct Starter {
     pub(crate) executor: mpsc::UnboundedSender<TaskId>,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
 }
 
 impl Starter {
@@ -138,6 +140,7 @@ impl Starter {
     pub(crate) async fn take_up(&self, task: TaskId, workflow: &WorkflowId, (fate, is_late): (Option<Fate>, bool)) {
         self.metrics.tasks.inc();
         tracing::info!(%task, %workflow, ?fate, is_late, "a trigger fired");
+        self.traces.event(task, Stage::Seen, || vec![("tandem.workflow", workflow.to_string())]);
         match fate {
             Some(Fate::Ended(_)) => return,
             Some(Fate::Pending(pending)) => self.tell(pending_result(task, pending)).await,
