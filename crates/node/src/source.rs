@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tandem_chain::{
-    Cursor, EventReader, PlacedEvent, ReadError, Rewind, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
+    Cursor, EventReader, HeadWatch, PlacedEvent, ReadError, Rewind, ServiceError, ServiceEvent, ServiceReader,
+    SkipReason, Span,
 };
 use tandem_crypto::KeyTable;
 use tandem_protocol::{PendingResult, Timestamp};
@@ -387,6 +388,14 @@ impl Source {
                 self.expire(record.recorded.task_id).await?;
             }
         }
+    }
+}
+
+/// Waits until it is time to look at the chain again: for a new block where those are announced, and for `poll` at most.
+pub(crate) async fn rest(heads: &mut Option<HeadWatch>, poll: Duration) {
+    match heads {
+        Some(heads) => heads.rest(poll).await,
+        None => tokio::time::sleep(poll).await,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::journal::{Journal, JournalError, RecordedTask, TakenIn};
 use crate::metrics::Metrics;
 use crate::slots::Key;
 use crate::source::firings::{Starter, Timeline};
-use crate::source::{SourceError, chain_of};
+use crate::source::{SourceError, chain_of, rest};
 use crate::status::Status;
 use crate::transport::Transport;
 
@@ -243,14 +243,8 @@ impl Callers {
                     desk.tell_all(signed);
                 }
             }
-            let resting = async {
-                match heads {
-                    Some(heads) => heads.rest(poll).await,
-                    None => tokio::time::sleep(poll).await,
-                }
-            };
             tokio::select! {
-                () = resting => {}
+                () = rest(heads, poll) => {}
                 () = desk.0.bell.notified() => {}
             }
         }

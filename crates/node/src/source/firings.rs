@@ -13,7 +13,7 @@ use tandem_types::{ManifestHash, TaskId, Trigger, WorkflowId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{SourceError, backoff, chain_of, pending_result};
+use super::{SourceError, backoff, chain_of, pending_result, rest};
 use crate::agree::AgreeInput;
 use crate::chains::AccessConfig;
 use crate::clock;
@@ -221,10 +221,7 @@ impl Firings {
             match self.look(&mut timeline, &mut watched).await {
                 Ok(()) => {
                     pauses = backoff();
-                    match &mut heads {
-                        Some(heads) => heads.rest(self.poll).await,
-                        None => tokio::time::sleep(self.poll).await,
-                    }
+                    rest(&mut heads, self.poll).await;
                 }
                 Err(error) if !error.is_retryable() => return Err(error),
                 Err(error) => {
