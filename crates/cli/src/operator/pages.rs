@@ -129,7 +129,7 @@ fn weights(page: &Json) -> String {
 }
 
 fn chains(chains: &Json) -> String {
-    let mut table = Table::new(["chain", "for", "block", "head", "behind", "read", "catching up"]);
+    let mut table = Table::new(["chain", "for", "block", "head", "behind", "read", "catching up, blocks"]);
     for chain in each(chains) {
         let read = chain["read_seconds_ago"].as_u64();
         table.row([
@@ -190,8 +190,8 @@ fn progress(progress: &Json) -> String {
     let Some(rate) = progress["blocks_per_second"].as_f64() else {
         return "no".to_owned();
     };
-    let left = progress["seconds_left"].as_u64().map(|seconds| format!(", done in {}", units::duration(seconds)));
-    format!("{rate:.0} blocks/s{}", left.unwrap_or_default())
+    let left = progress["seconds_left"].as_u64().map(|seconds| format!(", {} left", units::duration(seconds)));
+    format!("{rate:.0}/s{}", left.unwrap_or_default())
 }
 
 fn counts(tasks: &Json) -> String {
@@ -374,7 +374,7 @@ mod tests {
             "998 of 999 connected",
             "tasks after number 99 are signed",
             "33.33 %",
-            "812 blocks/s, done in 2 min 3 s",
+            "812/s, 2 min 3 s left",
             "1000000000",
             "epoch 7, 1000 operators",
             "triggers",
@@ -390,7 +390,7 @@ mod tests {
     fn status_from_the_journal_does_not_pretend() {
         let page = json!({
             "service": { "chain_id": 1, "manager": "0x5e" }, "operator": "0x01", "floor": null,
-            "chains": [{ "chain_id": 1, "block": 7 }], "tasks": { "waiting": 1 },
+            "chains": [{ "chain_id": 1, "follows": "service", "block": 7 }], "tasks": { "waiting": 1 },
         });
         let text = status(&page, None);
         assert_fits(&text);
@@ -398,7 +398,8 @@ mod tests {
             text.contains("does not run; this is what its journal knows") && text.contains("nothing is signed"),
             "{text}"
         );
-        assert!(!text.contains("health") && !text.contains("weight"), "{text}");
+        assert!(!text.contains("health") && !text.contains("weight") && !text.contains("endpoint"), "{text}");
+        assert!(text.contains("1      service  7"), "{text}");
     }
 
     #[test]
