@@ -17,6 +17,7 @@ use crate::api::pages::{CertificatePage, TaskView};
 use crate::clock;
 use crate::journal::{Journal, JournalError, Settlement};
 use crate::metrics::Metrics;
+use crate::telemetry::{Details, Stage, Traces};
 use crate::transport::{Place, Transport};
 
 /// Time between two looks at the clock.
@@ -64,6 +65,7 @@ pub(crate) struct Agree {
     transport: Transport,
     due: mpsc::Sender<Due>,
     metrics: Metrics,
+    traces: Traces,
 }
 
 impl Agree {
@@ -71,9 +73,10 @@ impl Agree {
         agreement: Agreement,
         (me, keys): (OperatorId, KeyRing),
         (journal, transport): (Journal, Transport),
-        (due, metrics): (mpsc::Sender<Due>, Metrics),
+        due: mpsc::Sender<Due>,
+        (metrics, traces): (Metrics, Traces),
     ) -> Self {
-        Self { agreement, me, keys, journal, transport, due, metrics }
+        Self { agreement, me, keys, journal, transport, due, metrics, traces }
     }
 
     /// Runs until it is told to stop.
@@ -189,6 +192,7 @@ impl Agree {
             Ok(()) => match self.keys.sign_batch(&keys, position, root) {
                 Ok(signature) => {
                     self.metrics.votes.inc();
+                    self.trace(Stage::Voted, &batch, epoch);
                     tracing::debug!(%root, %epoch, proposer = %to, "voted");
                     Message::Vote { epoch, root, share: signature.encode() }
                 }
@@ -251,6 +255,7 @@ impl Agree {
         self.metrics.certificates.inc();
         let (root, epoch) = (batch.root(), certified.certificate().epoch);
         tracing::info!(%root, %epoch, results = batch.entries().len(), "certified, ours to deliver");
+        self.trace(Stage::Certified, &batch, epoch);
         self.submit(Due::Batch { certified, batch, keys });
     }
 
@@ -260,8 +265,14 @@ impl Agree {
         }
     }
 
+    fn trace(&self, stage: Stage, batch: &Batch, epoch: Epoch) {
+        let says = || vec![("tandem.root", batch.root().to_string()), ("tandem.epoch", epoch.to_string())];
+        batch.entries().iter().for_each(|entry| self.traces.event(entry.task_id, stage, says));
+    }
+
     async fn expire(&self, task: TaskId, attested: PerToken<Weight>) -> Result<(), JournalError> {
         self.metrics.expired.inc();
+        self.traces.event(task, Stage::Expired, Details::new);
         let total = self.agreement.table().map(|table| table.table().total()).unwrap_or_default();
         let percent = attested.zip_with(total, percent);
         tracing::warn!(%task, native = percent.native, external = percent.external, "expired; percent of stake attested");

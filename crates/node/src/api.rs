@@ -18,6 +18,7 @@ use crate::agree::AgreeInput;
 use crate::clock;
 use crate::journal::{Floor, Journal, JournalError, TASK_STATES, TASKS_MAX, TaskCounts, TaskQuery};
 use crate::metrics::Metrics;
+use crate::progress::Follows;
 use crate::status::{Status, StatusPage};
 use crate::transport::Transport;
 use pages::{PeerPage, TaskPage, TaskView};
@@ -79,6 +80,10 @@ async fn metrics(State(api): State<Api>) -> Response {
     api.metrics.peers_connected.set(connected as u64);
     api.metrics.healthy.set(u64::from(api.status.problems(clock::now()).is_empty()));
     api.metrics.head.set(api.status.head());
+    let readings = api.status.readings(clock::now()).into_iter();
+    let triggers = readings.filter(|reading| reading.follows == Follows::Triggers);
+    api.metrics.set_triggers(triggers.map(|reading| (reading.chain_id, reading.block, reading.head)));
+    api.status.endpoints().iter().for_each(|chain| api.metrics.set_endpoints(chain));
     match (api.journal.counts().await, api.journal.floor().await) {
         (Ok(counts), Ok(floor)) => {
             api.metrics.set_open(counts);

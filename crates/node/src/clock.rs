@@ -10,6 +10,11 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Nanoseconds of Unix time.
+pub(crate) fn nanos() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
 /// Seconds of Unix time.
 pub(crate) fn unix_seconds() -> u64 {
     now().0 / 1_000

@@ -9,7 +9,7 @@ use tandem_types::{Address, ServiceId};
 use url::Url;
 
 use crate::caps::Caps;
-use crate::chains::AccessConfig;
+use crate::chains::{AccessConfig, SecretUrl};
 use crate::components::SourcesConfig;
 use crate::journal::Place;
 
@@ -44,6 +44,14 @@ pub enum ConfigError {
         /// The most that works.
         most: u64,
     },
+    /// A URL is of a kind that cannot be used.
+    #[error("{key} begins with {found}:, expected http: or https:")]
+    Scheme {
+        /// The key.
+        key: &'static str,
+        /// Its scheme.
+        found: String,
+    },
 }
 
 impl ConfigError {
@@ -59,7 +67,7 @@ impl ConfigError {
                 Some(key) => format!("did you mean `{key}`? {KEYS}"),
                 None => KEYS.to_owned(),
             },
-            Self::Bounds { .. } => KEYS.to_owned(),
+            Self::Bounds { .. } | Self::Scheme { .. } => KEYS.to_owned(),
         }
     }
 }
@@ -114,6 +122,18 @@ pub struct Config {
     /// Times of the agreement.
     #[serde(default)]
     pub agreement: AgreementConfig,
+    /// Who is told what happens to tasks.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// Who is told what happens to tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TelemetryConfig {
+    /// Base URL of an OpenTelemetry collector, to which `/v1/traces` is added. Printed without user name, path and query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<SecretUrl>,
 }
 
 /// What components may do at most, whatever their manifest says.
@@ -345,6 +365,10 @@ impl Config {
                 return Err(ConfigError::Bounds { key, found, least, most });
             }
         }
+        let collector = self.telemetry.otlp_endpoint.as_ref().map(|url| url.0.scheme());
+        if let Some(found) = collector.filter(|scheme| !matches!(*scheme, "http" | "https")) {
+            return Err(ConfigError::Scheme { key: "telemetry.otlp-endpoint", found: found.to_owned() });
+        }
         Ok(())
     }
 
@@ -502,6 +526,10 @@ components = "components"
             (format!("{TOML}\n[components.limits-max]\nmemory = 1"), "memory"),
             (format!("{TOML}\n[components.limits-max]\nfuel = 0"), "components.limits-max.fuel is 0"),
             (format!("{TOML}\n[components.limits-max]\nmemory-mib = 4096"), "expected 1 to 1024"),
+            (
+                format!("{TOML}\n[telemetry]\notlp-endpoint = \"grpc://a\""),
+                "telemetry.otlp-endpoint begins with grpc:, expected http: or https:",
+            ),
         ];
         for (text, message) in cases {
             let error = read(&text).expect_err(message);

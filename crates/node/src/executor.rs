@@ -19,6 +19,7 @@ use crate::agree::AgreeInput;
 use crate::clock;
 use crate::journal::{FailureKind, Journal, JournalError, Outcome, RecordedTask, bearable};
 use crate::metrics::{ExecutionOutcome, Metrics};
+use crate::telemetry::{Details, Stage, Traces};
 use crate::workflows::{MissingComponent, Workflows};
 
 /// Tasks that are read from the journal and run at a time; the engine bounds how many of them compute.
@@ -33,6 +34,7 @@ pub(crate) struct Executor {
     pub(crate) journal: Journal,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) attempts: Semaphore,
 }
 
@@ -101,6 +103,10 @@ impl Executor {
             match self.attempt_open(task).await {
                 Ok(true) => return Ok(()),
                 Err(error) if error.is_fatal() => return Err(error),
+                Err(JournalError::Moved(_)) => {
+                    tracing::info!(%task, "it was moved to another block while it was executed, executing it anew");
+                    continue;
+                }
                 Err(error) => tracing::warn!(%task, %error, "the journal refuses an outcome"),
                 Ok(false) => {}
             }
@@ -122,12 +128,14 @@ impl Executor {
 
     /// Executes once; true when there is nothing more to try.
     async fn attempt(&self, recorded: &RecordedTask) -> Result<bool, JournalError> {
+        let began = self.traces.begin();
         let outcome = match self.execute(recorded).await {
             Ok((component, execution)) => self.result(recorded, component, execution),
             Err(failure) => failure.outcome(),
         };
         self.count(recorded.task_id, &outcome);
-        let recorded_outcome = self.journal.record_outcome(recorded.task_id, outcome).await?;
+        let recorded_outcome = self.journal.record_outcome((recorded.task_id, recorded.block_hash), outcome).await?;
+        self.traces.since(began, (recorded.task_id, Stage::Executed), || says(&recorded_outcome));
         match &recorded_outcome {
             Outcome::Result { leaf, payload, .. } => {
                 let entry = BatchEntry { task_id: recorded.task_id, leaf: *leaf };
@@ -183,6 +191,18 @@ impl Executor {
                 });
                 tracing::warn!(%task, fault = kind.as_str(), %message, "execution failed");
             }
+        }
+    }
+}
+
+/// What a trace says of an execution.
+fn says(outcome: &Outcome) -> (Details, Option<String>) {
+    match outcome {
+        Outcome::Result { leaf, fuel, .. } => {
+            (vec![("tandem.leaf", leaf.to_string()), ("tandem.fuel", fuel.to_string())], None)
+        }
+        Outcome::Failed { kind, message, .. } => {
+            (vec![("tandem.fault", kind.as_str().to_owned())], Some(message.clone()))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the node counts, in OpenMetrics form. Labels are closed sets, so that no outsider can make the page grow.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use tandem_chain::{EndpointState, EndpointsStatus};
 
 use crate::journal::TaskCounts;
 
@@ -79,6 +80,24 @@ pub struct Open {
     pub state: OpenState,
 }
 
+/// A chain of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Chain {
+    /// EIP-155 id.
+    pub chain: u64,
+}
+
+/// An endpoint of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ChainEndpoint {
+    /// EIP-155 id of its chain.
+    pub chain: u64,
+    /// Its place among those of its chain: 0 is `rpc`, the others are `access.more` in their order.
+    pub endpoint: u64,
+    /// Scheme, host and port.
+    pub host: String,
+}
+
 /// The node's metrics; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -111,12 +130,32 @@ pub struct Metrics {
     pub calls: Counter,
     /// Failed requests to the chain's endpoint.
     pub rpc_failures: Counter,
+    /// Spans that the collector took.
+    pub spans: Counter,
+    /// Spans that it did not take, or not in time.
+    pub spans_dropped: Counter,
     /// Last block that was read.
     pub block: Gauge64,
     /// Number of the newest operator table.
     pub epoch: Gauge64,
     /// Latest block that the endpoint knows.
     pub head: Gauge64,
+    /// Block up to which all that fired on a chain was taken.
+    pub triggers_block: Family<Chain, Gauge64>,
+    /// Latest block of a chain with triggers.
+    pub triggers_head: Family<Chain, Gauge64>,
+    /// What an endpoint is good for: the number of its state, 0 the best.
+    pub endpoint_state: Family<ChainEndpoint, Gauge64>,
+    /// Blocks that an endpoint is behind the foremost of its chain.
+    pub endpoint_lag_blocks: Family<ChainEndpoint, Gauge64>,
+    /// Seconds that an endpoint takes for an answer, on average.
+    pub endpoint_latency_seconds: Family<ChainEndpoint, GaugeFloat>,
+    /// Requests to an endpoint.
+    pub endpoint_requests: Family<ChainEndpoint, Counter>,
+    /// Requests to an endpoint that failed.
+    pub endpoint_failures: Family<ChainEndpoint, Counter>,
+    /// How often an endpoint said something else than others.
+    pub endpoint_contradictions: Family<ChainEndpoint, Counter>,
     /// Open tasks by state.
     pub open: Family<Open, Gauge64>,
     /// Whether the node serves: 1, or 0.
@@ -156,9 +195,19 @@ impl Default for Metrics {
             messages_refused: Counter::default(),
             calls: Counter::default(),
             rpc_failures: Counter::default(),
+            spans: Counter::default(),
+            spans_dropped: Counter::default(),
             block: Gauge::default(),
             epoch: Gauge::default(),
             head: Gauge::default(),
+            triggers_block: Family::default(),
+            triggers_head: Family::default(),
+            endpoint_state: Family::default(),
+            endpoint_lag_blocks: Family::default(),
+            endpoint_latency_seconds: Family::default(),
+            endpoint_requests: Family::default(),
+            endpoint_failures: Family::default(),
+            endpoint_contradictions: Family::default(),
             open: Family::default(),
             healthy: Gauge::default(),
             balance_ether: Gauge::default(),
@@ -191,9 +240,15 @@ impl Metrics {
         registry.register("messages_refused", "Messages that were refused", self.messages_refused.clone());
         registry.register("calls", "Firings that callers signed and were taken in", self.calls.clone());
         registry.register("rpc_failures", "Failed requests to the chain", self.rpc_failures.clone());
+        registry.register("spans", "Spans that the collector took", self.spans.clone());
+        registry.register("spans_dropped", "Spans that the collector did not take", self.spans_dropped.clone());
         registry.register("block", "Last block that was read", self.block.clone());
         registry.register("epoch", "Newest operator table", self.epoch.clone());
         registry.register("head", "Latest block that the endpoint knows", self.head.clone());
+        let triggers_block = self.triggers_block.clone();
+        registry.register("triggers_block", "Block up to which all that fired was taken", triggers_block);
+        registry.register("triggers_head", "Latest block of a chain with triggers", self.triggers_head.clone());
+        self.register_endpoints(registry);
         registry.register("open", "Open tasks by state", self.open.clone());
         registry.register("healthy", "Whether the node serves", self.healthy.clone());
         registry.register("balance_ether", "What the account has that pays for deliveries", self.balance_ether.clone());
@@ -205,6 +260,51 @@ impl Metrics {
         registry.register("components_awaited", "Workflows that wait for their component", awaited);
         let unusable = self.components_unusable.clone();
         registry.register("components_unusable", "Workflows whose component cannot run on this node", unusable);
+    }
+
+    fn register_endpoints(&self, registry: &mut Registry) {
+        let state = "What an endpoint is good for: 0 healthy, 1 slow, 2 behind, 3 doubted, 4 unknown, 5 paused";
+        registry.register("endpoint_state", state, self.endpoint_state.clone());
+        let lag = self.endpoint_lag_blocks.clone();
+        registry.register("endpoint_lag_blocks", "Blocks behind the foremost endpoint of the chain", lag);
+        let latency = self.endpoint_latency_seconds.clone();
+        registry.register("endpoint_latency_seconds", "Time for an answer, on average", latency);
+        registry.register("endpoint_requests", "Requests to an endpoint", self.endpoint_requests.clone());
+        registry.register("endpoint_failures", "Requests that failed", self.endpoint_failures.clone());
+        let contradictions = self.endpoint_contradictions.clone();
+        registry.register("endpoint_contradictions", "Answers that contradict other endpoints", contradictions);
+    }
+
+    /// Takes over how far triggers are read: block and head by chain. Chains without triggers disappear.
+    pub(crate) fn set_triggers(&self, chains: impl IntoIterator<Item = (u64, u64, u64)>) {
+        self.triggers_block.clear();
+        self.triggers_head.clear();
+        for (chain, block, head) in chains {
+            self.triggers_block.get_or_create(&Chain { chain }).set(block);
+            self.triggers_head.get_or_create(&Chain { chain }).set(head);
+        }
+    }
+
+    /// Takes over how the endpoints of a chain are doing. What is not known has no sample.
+    pub(crate) fn set_endpoints(&self, status: &EndpointsStatus) {
+        for (place, endpoint) in (0..).zip(&status.endpoints) {
+            let labels = ChainEndpoint { chain: status.chain_id, endpoint: place, host: endpoint.url.clone() };
+            self.endpoint_state.get_or_create(&labels).set(state_number(endpoint.state));
+            if let Some(lag) = endpoint.lag_blocks {
+                self.endpoint_lag_blocks.get_or_create(&labels).set(lag);
+            }
+            if let Some(latency) = endpoint.latency_ms {
+                self.endpoint_latency_seconds.get_or_create(&labels).set(latency / 1_000.0);
+            }
+            let counts = [
+                (&self.endpoint_requests, endpoint.requests),
+                (&self.endpoint_failures, endpoint.failures),
+                (&self.endpoint_contradictions, endpoint.contradictions),
+            ];
+            for (family, count) in counts {
+                family.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Counts an execution.
@@ -239,9 +339,23 @@ impl Metrics {
     }
 }
 
+/// The number that a graph shows for a state.
+fn state_number(state: EndpointState) -> u64 {
+    match state {
+        EndpointState::Healthy => 0,
+        EndpointState::Slow => 1,
+        EndpointState::Behind => 2,
+        EndpointState::Doubted => 3,
+        EndpointState::Unknown => 4,
+        EndpointState::Paused => 5,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use tandem_chain::EndpointStatus;
 
     use super::*;
 
@@ -249,12 +363,30 @@ mod tests {
     const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
     const DASHBOARD: &str = include_str!("../../../deploy/grafana/tandem-operator.json");
 
+    fn endpoints(state: EndpointState) -> EndpointsStatus {
+        let endpoint = EndpointStatus {
+            url: "https://rpc.example:8545".to_owned(),
+            state,
+            head: Some(90),
+            lag_blocks: Some(2),
+            latency_ms: Some(125.0),
+            requests: 7,
+            failures: 3,
+            contradictions: 1,
+            last_error: None,
+            last_error_age_s: None,
+        };
+        EndpointsStatus { chain_id: 10, witnesses: 1, endpoints: vec![endpoint.clone(), endpoint] }
+    }
+
     /// Names of all samples that a scraper can get.
     fn samples() -> BTreeSet<String> {
         let metrics = Metrics::default();
         metrics.executed(ExecutionOutcome::Result);
         metrics.submitted(SubmissionOutcome::Delivered);
         metrics.set_open(TaskCounts::default());
+        metrics.set_triggers([(1, 2, 3)]);
+        metrics.set_endpoints(&endpoints(EndpointState::Healthy));
         let page = metrics.encode();
         let samples = page.lines().filter(|line| !line.starts_with('#'));
         samples.filter_map(|line| Some(line.split(['{', ' ']).next()?.to_owned())).collect()
@@ -269,6 +401,37 @@ mod tests {
     /// A histogram is described by its own name.
     fn without_suffix(name: &str) -> &str {
         ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+    }
+
+    #[test]
+    fn endpoints_have_samples_of_their_own() {
+        let metrics = Metrics::default();
+        metrics.set_endpoints(&endpoints(EndpointState::Healthy));
+        metrics.set_endpoints(&endpoints(EndpointState::Paused));
+        let page = metrics.encode();
+        for (name, value) in [
+            ("state", "5"),
+            ("lag_blocks", "2"),
+            ("latency_seconds", "0.125"),
+            ("requests_total", "7"),
+            ("failures_total", "3"),
+            ("contradictions_total", "1"),
+        ] {
+            for place in ["0", "1"] {
+                let labels = format!("{{chain=\"10\",endpoint=\"{place}\",host=\"https://rpc.example:8545\"}}");
+                assert!(page.contains(&format!("tandem_endpoint_{name}{labels} {value}\n")), "{name}: {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn chain_whose_triggers_are_over_has_no_sample() {
+        let metrics = Metrics::default();
+        metrics.set_triggers([(1, 7, 9), (2, 3, 4)]);
+        assert!(metrics.encode().contains("tandem_triggers_head{chain=\"1\"} 9\n"));
+        metrics.set_triggers([(2, 3, 4)]);
+        let page = metrics.encode();
+        assert!(!page.contains("chain=\"1\"") && page.contains("tandem_triggers_block{chain=\"2\"} 3\n"), "{page}");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tandem_chain::{
-    Cursor, EventReader, PlacedEvent, ReadError, Rewind, ServiceError, ServiceEvent, ServiceReader, SkipReason, Span,
+    Cursor, EventReader, HeadWatch, PlacedEvent, ReadError, Rewind, ServiceError, ServiceEvent, ServiceReader,
+    SkipReason, Span,
 };
 use tandem_crypto::KeyTable;
 use tandem_protocol::{PendingResult, Timestamp};
@@ -24,6 +25,7 @@ use crate::executor::own_result;
 use crate::journal::{self, Fate, Journal, JournalError, Outcome, PendingLeaf, RecordedTask, Settlement, TaskRecord};
 use crate::metrics::Metrics;
 use crate::status::Status;
+use crate::telemetry::{Details, Stage, Traces};
 use crate::transport::{Peer, PeerKey, Transport};
 use crate::witness::Witness;
 
@@ -72,6 +74,7 @@ pub(crate) struct Source {
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) transport: Transport,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) status: Status,
     pub(crate) poll: Duration,
     pub(crate) witness: Witness,
@@ -216,6 +219,8 @@ impl Source {
         }
         for task in tasks.iter().filter(|task| new.contains(&task.task_id)) {
             tracing::info!(task = %task.task_id, number = task.task.number, block = task.block_number, "task found");
+            let workflow = || vec![("tandem.workflow", task.task.workflow.to_string())];
+            self.traces.event(task.task_id, Stage::Seen, workflow);
             self.take_up(task, &fates).await?;
         }
         if self.reopened.until <= span.cursor.block_number {
@@ -255,6 +260,7 @@ impl Source {
     /// Tells the agreement what became of a task.
     async fn follow_fate(&self, task: TaskId, fate: Fate) {
         tracing::info!(%task, ?fate, "the chain says what became of a task");
+        self.trace(task, fate);
         match fate {
             Fate::Pending(pending) => self.tell(pending_result(task, pending)).await,
             Fate::Ended(end) => {
@@ -264,6 +270,19 @@ impl Source {
                 self.tell(AgreeInput::Settled(task)).await;
             }
         }
+    }
+
+    fn trace(&self, task: TaskId, fate: Fate) {
+        let (stage, transaction) = match fate {
+            Fate::Pending(_) => (Stage::Pending, None),
+            Fate::Ended(Settlement::Delivered { tx_hash, block, .. }) => (Stage::Delivered, Some((tx_hash, block))),
+            Fate::Ended(Settlement::Vetoed { tx_hash, block }) => (Stage::Vetoed, Some((tx_hash, block))),
+            Fate::Ended(Settlement::Expired | Settlement::Skipped) => (Stage::Expired, None),
+        };
+        let says = |(tx_hash, block): (B256, u64)| {
+            vec![("tandem.transaction", tx_hash.to_string()), ("tandem.block", block.to_string())]
+        };
+        self.traces.event(task, stage, || transaction.map(says).unwrap_or_default());
     }
 
     /// Begins with a new task, unless it is over already, as far as `fates` say.
@@ -320,6 +339,7 @@ impl Source {
     async fn expire(&self, task: TaskId) -> Result<(), SourceError> {
         if self.journal.settle(task, Settlement::Expired).await?.is_some() {
             self.metrics.expired.inc();
+            self.traces.event(task, Stage::Expired, Details::new);
         }
         Ok(())
     }
@@ -387,6 +407,14 @@ impl Source {
                 self.expire(record.recorded.task_id).await?;
             }
         }
+    }
+}
+
+/// Waits until it is time to look at the chain again: for a new block where those are announced, and for `poll` at most.
+pub(crate) async fn rest(heads: &mut Option<HeadWatch>, poll: Duration) {
+    match heads {
+        Some(heads) => heads.rest(poll).await,
+        None => tokio::time::sleep(poll).await,
     }
 }
 

@@ -1,20 +1,21 @@
 //! What the node knows of itself at the moment, for its HTTP API. Written by the loops, read by anyone who may reach the port.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use tandem_chain::{ChainClient, EndpointsStatus};
 use tandem_crypto::KeyTable;
 use tandem_protocol::{Slot, Timestamp};
 use tandem_types::{Address, Epoch, OperatorId, PerToken, ServiceId, U256, Weight};
 
 use crate::clock;
+use crate::progress::{Follows, Progress, Reading};
+use crate::slots::Key;
 
 /// How long the chain may go unread before the node calls itself unhealthy, in milliseconds.
 const STALE_AFTER_MS: u64 = 60_000;
-
-/// How many blocks behind the head count as catching up, and not as waiting for confirmations.
-const BEHIND_BLOCKS: u64 = 64;
 
 /// The node's present state; cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,40 +26,29 @@ struct Shared {
     service: ServiceId,
     operator: OperatorId,
     slot_ms: u64,
-    /// When the chain was last read without an error.
-    read_at: AtomicU64,
-    block: AtomicU64,
-    head: AtomicU64,
+    /// The chains that the node reads, its own first.
+    chains: Vec<ChainClient>,
+    /// How far the service's events are read.
+    events: Mutex<Progress>,
+    /// How far the triggers are read, by the id of their chain.
+    triggers: Mutex<BTreeMap<u64, ChainTriggers>>,
     /// Workflows that wait for their component.
     awaited: AtomicUsize,
     /// Workflows whose component cannot run here.
     unusable: AtomicUsize,
     table: Mutex<Option<Arc<KeyTable>>>,
-    /// When the present catching up began, and at which block.
-    behind_since: Mutex<Option<(Timestamp, u64)>>,
     /// What the account has and what it should have, in wei.
     balance: Mutex<Option<(U256, U256)>>,
     started: Timestamp,
 }
 
-/// How far the reading of the chain is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Reading {
-    chain_id: u64,
-    block: u64,
-    head: u64,
-    behind: u64,
-    /// Seconds since the chain was last read without an error; none before the first time.
-    read_seconds_ago: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    catching_up: Option<CatchingUp>,
-}
-
-/// Progress of a node that was away.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct CatchingUp {
-    blocks_per_second: f64,
-    seconds_left: Option<u64>,
+/// The triggers of one chain.
+#[derive(Debug, Default)]
+struct ChainTriggers {
+    /// That of the one that is furthest behind.
+    progress: Progress,
+    /// The block up to which all that fired was taken, by trigger. None of those whose manifest is over.
+    read_to: BTreeMap<Key, u64>,
 }
 
 /// What pays for deliveries.
@@ -82,7 +72,9 @@ pub(crate) struct StatusPage {
     up_seconds: u64,
     block: u64,
     head: u64,
+    /// The service's own events first.
     chains: Vec<Reading>,
+    endpoints: Vec<EndpointsStatus>,
     account: AccountPage,
     epoch: Option<Epoch>,
     operators: usize,
@@ -94,34 +86,74 @@ pub(crate) struct StatusPage {
 }
 
 impl Status {
-    pub(crate) fn new(service: ServiceId, operator: OperatorId, slot_ms: u64) -> Self {
-        let (read_at, block, head, awaited, unusable) = Default::default();
-        let (table, behind_since, balance) = Default::default();
+    /// `chains` are those that the node reads, the service's own first.
+    pub(crate) fn new((service, operator): (ServiceId, OperatorId), slot_ms: u64, chains: Vec<ChainClient>) -> Self {
+        let (events, triggers, awaited, unusable, table, balance) = Default::default();
         let started = clock::now();
         Self(Arc::new(Shared {
             service,
             operator,
             slot_ms,
-            read_at,
-            block,
-            head,
+            chains,
+            events,
+            triggers,
             awaited,
             unusable,
             table,
-            behind_since,
             balance,
             started,
         }))
     }
 
-    /// The chain was read at `now`: everything up to `block` of `head`.
+    /// The service's chain was read at `now`: everything up to `block` of `head`.
     pub(crate) fn read(&self, now: Timestamp, (block, head): (u64, u64)) {
-        self.0.block.store(block, Ordering::Relaxed);
-        self.0.head.store(head, Ordering::Relaxed);
-        let mut since = self.0.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = (head.saturating_sub(block) > BEHIND_BLOCKS).then(|| since.unwrap_or((now, block)));
-        drop(since);
-        self.alive(now);
+        self.events().read(now, (block, head));
+    }
+
+    /// A trigger of a chain was read at `now`, and what fired up to `block` was taken; none when it fires no more.
+    pub(crate) fn read_trigger(&self, now: Timestamp, (chain_id, trigger): (u64, &Key), block: Option<u64>) {
+        let head = self.head_of(chain_id);
+        let mut chains = self.triggers();
+        let ChainTriggers { progress, read_to } = chains.entry(chain_id).or_default();
+        match block {
+            Some(block) => read_to.insert(trigger.clone(), block),
+            None => read_to.remove(trigger),
+        };
+        match read_to.values().min() {
+            Some(least) => progress.read(now, (*least, head.unwrap_or(*least).max(*least))),
+            None => _ = chains.remove(&chain_id),
+        }
+    }
+
+    /// The latest block of a chain, as far as its endpoints said.
+    fn head_of(&self, chain_id: u64) -> Option<u64> {
+        self.0.chains.iter().find(|chain| chain.chain_id() == chain_id)?.endpoints().head()
+    }
+
+    fn events(&self) -> MutexGuard<'_, Progress> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn triggers(&self) -> MutexGuard<'_, BTreeMap<u64, ChainTriggers>> {
+        self.0.triggers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far everything is read, the service's own events first.
+    pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
+        let own = self.events().reading((self.0.service.chain_id, Follows::Service), now);
+        let triggers = self.triggers();
+        let fired = triggers.iter().map(|(id, of)| of.progress.reading((*id, Follows::Triggers), now));
+        std::iter::once(own).chain(fired).collect()
+    }
+
+    /// Ids of the chains that the node reads, the service's own first.
+    pub(crate) fn chain_ids(&self) -> Vec<u64> {
+        self.0.chains.iter().map(ChainClient::chain_id).collect()
+    }
+
+    /// How the endpoints of each chain are doing.
+    pub(crate) fn endpoints(&self) -> Vec<EndpointsStatus> {
+        self.0.chains.iter().map(ChainClient::endpoints).collect()
     }
 
     /// The account has so much, and is to have so much at least, in wei.
@@ -137,22 +169,6 @@ impl Status {
         self.balance().is_some_and(|(balance, least)| balance < least)
     }
 
-    fn reading(&self, now: Timestamp) -> Reading {
-        let (block, head) = (self.0.block.load(Ordering::Relaxed), self.0.head.load(Ordering::Relaxed));
-        let behind = head.saturating_sub(block);
-        let read_at = self.0.read_at.load(Ordering::Relaxed);
-        let since = *self.0.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
-        Reading {
-            chain_id: self.0.service.chain_id,
-            block,
-            head,
-            behind,
-            read_seconds_ago: (read_at > 0).then(|| now.0.saturating_sub(read_at) / 1_000),
-            catching_up: since
-                .map(|(since, from)| progress((now.0.saturating_sub(since.0), block.saturating_sub(from)), behind)),
-        }
-    }
-
     fn account(&self) -> AccountPage {
         let balance_wei = self.balance().map(|(balance, _)| balance.to_string());
         AccountPage { address: self.0.operator.0, balance_wei, is_low: self.is_low() }
@@ -160,7 +176,7 @@ impl Status {
 
     /// The chain answered at `now`, and had nothing new.
     pub(crate) fn alive(&self, now: Timestamp) {
-        self.0.read_at.store(now.0, Ordering::Relaxed);
+        self.events().alive(now);
     }
 
     /// So many workflows wait for their component.
@@ -211,16 +227,16 @@ impl Status {
     }
 
     pub(crate) fn head(&self) -> u64 {
-        self.0.head.load(Ordering::Relaxed)
+        self.events().head
     }
 
     pub(crate) fn is_reading(&self, now: Timestamp) -> bool {
-        now.0.saturating_sub(self.0.read_at.load(Ordering::Relaxed)) <= STALE_AFTER_MS
+        self.events().silent_ms(now) <= STALE_AFTER_MS
     }
 
     /// Whether it catches up.
     pub(crate) fn is_behind(&self) -> bool {
-        self.0.behind_since.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.events().is_behind()
     }
 
     /// Whether an operator is in the newest table.
@@ -245,11 +261,20 @@ impl Status {
         if self.is_behind() {
             warnings.push("the node catches up with the chain");
         }
+        if self.triggers().values().any(|triggers| triggers.progress.is_behind()) {
+            warnings.push("the node catches up with what fired");
+        }
+        let endpoints = self.endpoints();
+        if endpoints.iter().any(EndpointsStatus::is_down) {
+            warnings.push("fewer endpoints of a chain answer than have to say the same: nothing new of it is believed");
+        } else if endpoints.iter().any(EndpointsStatus::is_degraded) {
+            warnings.push("an endpoint fails, is slow, behind, or contradicts others");
+        }
         warnings
     }
 
     pub(crate) fn page(&self, now: Timestamp, connected: usize) -> StatusPage {
-        let problems = self.problems(now);
+        let (problems, own) = (self.problems(now), *self.events());
         let keys = self.table();
         let table = keys.as_ref().map(|keys| keys.table());
         let weight =
@@ -262,10 +287,11 @@ impl Status {
             warnings: self.warnings(),
             version: env!("CARGO_PKG_VERSION"),
             up_seconds: now.0.saturating_sub(self.0.started.0) / 1_000,
-            chains: vec![self.reading(now)],
+            chains: self.readings(now),
+            endpoints: self.endpoints(),
             account: self.account(),
-            block: self.0.block.load(Ordering::Relaxed),
-            head: self.0.head.load(Ordering::Relaxed),
+            block: own.block,
+            head: own.head,
             epoch: table.map(|table| table.epoch()),
             operators: table.map_or(0, |table| table.entries().len()),
             weight: weight.unwrap_or_default(),
@@ -276,37 +302,55 @@ impl Status {
     }
 }
 
-/// Blocks read in so many milliseconds, and when those that are left will be.
-fn progress((elapsed_ms, read): (u64, u64), left: u64) -> CatchingUp {
-    let blocks_per_second = read as f64 * 1_000.0 / elapsed_ms.max(1) as f64;
-    let seconds_left = (read > 0).then(|| left.saturating_mul(elapsed_ms) / read / 1_000);
-    CatchingUp { blocks_per_second, seconds_left }
-}
-
 #[cfg(test)]
 mod tests {
+    use tandem_types::{B256, ManifestHash};
+
     use super::*;
 
     fn status() -> Status {
         let service = ServiceId { chain_id: 7, manager: Address::ZERO };
-        Status::new(service, OperatorId(Address::repeat_byte(1)), 1_000)
+        Status::new((service, OperatorId(Address::repeat_byte(1))), 1_000, Vec::new())
     }
 
     #[test]
-    fn catching_up_has_a_rate_and_an_end() {
+    fn who_catches_up_is_warned_of_it() {
         let status = status();
         status.read(Timestamp(1_000), (100, 10_100));
-        assert_eq!(status.reading(Timestamp(1_000)).catching_up.map(|progress| progress.seconds_left), Some(None));
-        status.read(Timestamp(11_000), (2_100, 10_100));
-        let reading = status.reading(Timestamp(13_000));
-        assert_eq!((reading.behind, reading.read_seconds_ago), (8_000, Some(2)));
-        status.read(Timestamp(11_000), (2_100, 10_100));
-        let progress = status.reading(Timestamp(11_000)).catching_up.expect("it catches up");
-        assert_eq!((progress.blocks_per_second, progress.seconds_left), (200.0, Some(40)));
-        assert!(!status.warnings().is_empty());
+        assert!(status.is_behind() && status.warnings()[0].contains("with the chain"));
         status.read(Timestamp(60_000), (10_098, 10_100));
-        assert_eq!(status.reading(Timestamp(60_000)).catching_up, None);
-        assert!(status.warnings().is_empty());
+        assert!(!status.is_behind() && status.warnings().is_empty());
+    }
+
+    fn trigger(name: &str) -> Key {
+        (ManifestHash(B256::ZERO), name.parse().expect("a name"))
+    }
+
+    fn found(status: &Status) -> Vec<(u64, Follows, u64)> {
+        status.readings(Timestamp(3_000)).iter().map(|read| (read.chain_id, read.follows, read.block)).collect()
+    }
+
+    #[test]
+    fn triggers_of_a_chain_are_as_far_as_the_last_of_them() {
+        let (status, now) = (status(), Timestamp(2_000));
+        status.read(Timestamp(1_000), (100, 102));
+        for (chain_id, name, block) in [(9, "b", 45), (9, "a", 40), (7, "c", 99), (9, "b", 46)] {
+            status.read_trigger(now, (chain_id, &trigger(name)), Some(block));
+        }
+        let own = (7, Follows::Service, 100);
+        assert_eq!(found(&status), [own, (7, Follows::Triggers, 99), (9, Follows::Triggers, 40)]);
+        assert!(status.is_reading(Timestamp(61_000)) && !status.is_reading(Timestamp(61_001)));
+    }
+
+    #[test]
+    fn trigger_that_fires_no_more_holds_nothing_up() {
+        let (status, now) = (status(), Timestamp(2_000));
+        status.read_trigger(now, (9, &trigger("a")), Some(40));
+        status.read_trigger(now, (9, &trigger("b")), Some(90));
+        status.read_trigger(now, (9, &trigger("a")), None);
+        assert_eq!(found(&status)[1..], [(9, Follows::Triggers, 90)]);
+        status.read_trigger(now, (9, &trigger("b")), None);
+        assert_eq!(found(&status).len(), 1);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::agree::Due;
 use crate::journal::{Journal, JournalError, Outcome, Submission};
 use crate::metrics::{Metrics, SubmissionOutcome};
 use crate::source::chain_of;
+use crate::telemetry::{Stage, Traces};
 
 /// The contract's errors when somebody else was first: every task of a batch is settled or pending, or a result is pending no more.
 const SUPERSEDED: [&str; 2] = ["NothingToDeliver", "NotPending"];
@@ -67,6 +68,7 @@ pub(crate) struct Submitter {
     pub(crate) journal: Journal,
     pub(crate) transactions: Arc<TransactionManager>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
 }
 
 impl Submitter {
@@ -119,7 +121,12 @@ impl Submitter {
         match Delivery::encode(self.service.id(), certified, keys, &outputs) {
             Ok(delivery) => {
                 let delivery = delivery.promising(self.service.handler_gas());
-                self.send((What::Batch, outputs.len()), &delivery).await;
+                let began = self.traces.begin();
+                let failure = self.send((What::Batch, outputs.len()), &delivery).await;
+                for entry in batch.entries() {
+                    let says = || (vec![("tandem.root", root.to_string())], failure.clone());
+                    self.traces.since(began, (entry.task_id, Stage::Submitted), says);
+                }
             }
             Err(error) => tracing::error!(%root, %error, "the journal's results are not those that were certified"),
         }
@@ -142,7 +149,8 @@ impl Submitter {
         Ok(())
     }
 
-    async fn send(&self, (what, results): (What, usize), delivery: &Delivery) {
+    /// Sends it, and says why it was not done if it was not.
+    async fn send(&self, (what, results): (What, usize), delivery: &Delivery) -> Option<String> {
         match delivery.submit(&self.transactions).await {
             Ok(outcome) => {
                 let succeeded = outcome.status == TransactionStatus::Succeeded;
@@ -151,8 +159,12 @@ impl Submitter {
                 let (tx, gas, block) = (outcome.tx_hash, outcome.gas_used, outcome.block_number);
                 tracing::info!(?what, %tx, gas, block, succeeded, "submitted");
                 self.keep_cost((what, results), &outcome).await;
+                (!succeeded).then(|| "the transaction was reverted".to_owned())
             }
-            Err(error) => self.failed(what, &error),
+            Err(error) => {
+                self.failed(what, &error);
+                Some(chain_of(&error))
+            }
         }
     }
 

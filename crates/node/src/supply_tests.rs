@@ -60,7 +60,7 @@ impl Bench {
             fetcher: Arc::new(Fetcher::new(FetcherOptions::default()).expect("the options are valid")),
             store,
             metrics: Metrics::default(),
-            status: Status::new(SERVICE, OperatorId(Address::ZERO), 1_000),
+            status: Status::new((SERVICE, OperatorId(Address::ZERO)), 1_000, Vec::new()),
         };
         Self { _directory: directory, manifest: manifest.hash(), supply }
     }

@@ -41,6 +41,13 @@ pub struct EndpointsStatus {
 }
 
 impl EndpointsStatus {
+    /// Number of the latest block that as many endpoints have as must say the same, as they last said; none before they did.
+    pub fn head(&self) -> Option<u64> {
+        let mut heads: Vec<_> = self.endpoints.iter().filter_map(|endpoint| endpoint.head).collect();
+        heads.sort_unstable_by(|a, b| b.cmp(a));
+        heads.get(self.witnesses.saturating_sub(1)).copied()
+    }
+
     /// Whether any endpoint is not healthy.
     pub fn is_degraded(&self) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.state != EndpointState::Healthy)
@@ -50,5 +57,32 @@ impl EndpointsStatus {
     pub fn is_down(&self) -> bool {
         let answers = |endpoint: &&EndpointStatus| endpoint.state < EndpointState::Unknown;
         self.endpoints.iter().filter(answers).count() < self.witnesses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(head: Option<u64>) -> EndpointStatus {
+        EndpointStatus {
+            url: "http://rpc.example".to_owned(),
+            state: EndpointState::Healthy,
+            head,
+            lag_blocks: None,
+            latency_ms: None,
+            requests: 0,
+            failures: 0,
+            contradictions: 0,
+            last_error: None,
+            last_error_age_s: None,
+        }
+    }
+
+    #[test]
+    fn head_is_what_enough_endpoints_have() {
+        let endpoints = [Some(7), None, Some(9), Some(8)].map(endpoint).to_vec();
+        let status = |witnesses| EndpointsStatus { chain_id: 1, witnesses, endpoints: endpoints.clone() };
+        assert_eq!([1, 2, 3, 4].map(|witnesses| status(witnesses).head()), [Some(9), Some(8), Some(7), None]);
     }
 }

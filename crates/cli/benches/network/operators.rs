@@ -54,6 +54,8 @@ pub(crate) fn options(directory: &Path) -> Options {
         anvil: Anvil::find(&root).expect("run scripts/setup-foundry for anvil"),
         directory: directory.to_owned(),
         keeps_chain: false,
+        watched_chains: Vec::new(),
+        telemetry: None,
         component,
         manifest: Some(Manifest { name: "bench".to_owned(), workflows: vec![workflow] }),
         sources: Vec::new(),

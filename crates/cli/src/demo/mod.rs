@@ -173,6 +173,8 @@ fn options(args: &Args, directory: &Path) -> Result<Options, Failure> {
         stakes: args.stakes.spread(args.operators.into()),
         misled: args.kill.into()..usize::from(args.kill + args.dissent),
         rpc: None,
+        watched_chains: Vec::new(),
+        telemetry: Default::default(),
         binary: std::env::current_exe().context("cannot find this program's own file")?,
         anvil: Anvil::find(&working).map_err(missing)?,
         directory: directory.to_owned(),

@@ -13,6 +13,7 @@ use tandem_chain::{
     AnnouncedManifest, Anvil, Cursor, EventReader, Mining, PlacedEvent, ReaderConfig, Route, ServiceReader,
     TransactionConfig, TransactionManager,
 };
+use tandem_node::config::{TelemetryConfig, WatchedChain};
 use tandem_types::{
     Address, Bps, Component, ComponentDigest, ComponentSource, Delivery, Determinism, Epoch, HttpGrant, Limits,
     Manifest, PerToken, Policy, Requirement, Trigger, U256, Workflow,
@@ -53,6 +54,10 @@ pub struct Options {
     pub binary: PathBuf,
     /// Where operators find the chain, when that is not Anvil itself.
     pub rpc: Option<Url>,
+    /// Where operators find the other chains that triggers watch.
+    pub watched_chains: Vec<WatchedChain>,
+    /// Who is told what happens to tasks.
+    pub telemetry: TelemetryConfig,
     /// The Anvil binary.
     pub anvil: PathBuf,
     /// Whether the chain is kept on the disk, so that it outlives its process.

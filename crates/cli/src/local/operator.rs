@@ -262,7 +262,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             refresh_tables: true,
             access: AccessConfig::default(),
         },
-        watched_chains: Vec::new(),
+        watched_chains: options.watched_chains.clone(),
         keys: KeysConfig { directory: "keys".into(), password_file: Some("password".into()) },
         network: NetworkConfig { listen: any_port(), http: any_port(), callers: Some(any_port()) },
         storage: StorageConfig {
@@ -278,6 +278,7 @@ fn config(options: &Options, deployment: &Deployment, rpc: &Url) -> Config {
             ..ComponentsConfig::default()
         },
         agreement: AGREEMENT,
+        telemetry: options.telemetry.clone(),
     }
 }
 

@@ -109,8 +109,8 @@ pub(super) fn status(args: &NodeArgs) -> Result<(), Failure> {
             let identity = journal.identity();
             let tasks = journal.counts().map_err(of_journal)?;
             let cursor = journal.cursor().map_err(of_journal)?;
-            let chain =
-                json!({ "chain_id": identity.service.chain_id, "block": cursor.map(|cursor| cursor.block_number) });
+            let block = cursor.map(|cursor| cursor.block_number);
+            let chain = json!({ "chain_id": identity.service.chain_id, "follows": "service", "block": block });
             Ok(json!({
                 "service": identity.service,
                 "operator": identity.operator,

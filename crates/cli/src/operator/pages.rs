@@ -79,6 +79,10 @@ pub(super) fn status(page: &Json, node: Option<SocketAddr>) -> String {
     text += "\n";
     text += &chains(&page["chains"]);
     text += "\n";
+    if node.is_some() {
+        text += &endpoints(&page["endpoints"]);
+        text += "\n";
+    }
     text + &counts(&page["tasks"])
 }
 
@@ -125,11 +129,12 @@ fn weights(page: &Json) -> String {
 }
 
 fn chains(chains: &Json) -> String {
-    let mut table = Table::new(["chain", "block", "head", "behind", "read", "catching up"]);
+    let mut table = Table::new(["chain", "for", "block", "head", "behind", "read", "catching up, blocks"]);
     for chain in each(chains) {
         let read = chain["read_seconds_ago"].as_u64();
         table.row([
             text(&chain["chain_id"]),
+            text(&chain["follows"]),
             text(&chain["block"]),
             text(&chain["head"]),
             text(&chain["behind"]),
@@ -140,12 +145,53 @@ fn chains(chains: &Json) -> String {
     table.text(0)
 }
 
+/// The endpoints of all chains, and below them in whole what does not fit: hosts, and what last went wrong.
+fn endpoints(chains: &Json) -> String {
+    let mut table = Table::new(["chain", "endpoint", "state", "head", "behind", "answers in", "requests", "failed"]);
+    let mut notes = String::new();
+    for chain in each(chains) {
+        for (place, endpoint) in each(&chain["endpoints"]).enumerate() {
+            let latency = endpoint["latency_ms"].as_f64();
+            table.row([
+                text(&chain["chain_id"]),
+                place.to_string(),
+                text(&endpoint["state"]),
+                text(&endpoint["head"]),
+                text(&endpoint["lag_blocks"]),
+                latency.map_or("unknown".to_owned(), |ms| format!("{ms:.0} ms")),
+                text(&endpoint["requests"]),
+                text(&endpoint["failures"]),
+            ]);
+            notes += &format!("  chain {} endpoint {place}: {}\n", text(&chain["chain_id"]), host(endpoint));
+        }
+        let (needed, all) = (&chain["witnesses"], each(&chain["endpoints"]).count());
+        if all > 1 {
+            notes += &format!("  chain {}: {needed} of {all} have to say the same\n", text(&chain["chain_id"]));
+        }
+    }
+    table.text(0) + &notes
+}
+
+/// Where an endpoint is, and what last went wrong there.
+fn host(endpoint: &Json) -> String {
+    let url = text(&endpoint["url"]);
+    let contradictions = match endpoint["contradictions"].as_u64() {
+        Some(times @ 1..) => format!(", contradicted others {times} times"),
+        _ => String::new(),
+    };
+    let failure = match (endpoint["last_error"].as_str(), endpoint["last_error_age_s"].as_u64()) {
+        (Some(error), Some(age)) => format!("\n    {} ago: {error}", units::duration(age)),
+        _ => String::new(),
+    };
+    format!("{url}{contradictions}{failure}")
+}
+
 fn progress(progress: &Json) -> String {
     let Some(rate) = progress["blocks_per_second"].as_f64() else {
         return "no".to_owned();
     };
-    let left = progress["seconds_left"].as_u64().map(|seconds| format!(", done in {}", units::duration(seconds)));
-    format!("{rate:.0} blocks/s{}", left.unwrap_or_default())
+    let left = progress["seconds_left"].as_u64().map(|seconds| format!(", {} left", units::duration(seconds)));
+    format!("{rate:.0}/s{}", left.unwrap_or_default())
 }
 
 fn counts(tasks: &Json) -> String {
@@ -307,8 +353,14 @@ mod tests {
             "account": { "address": address, "balance_wei": "12345678901234567890", "is_low": true },
             "weight": { "native": "79228162514264337593543950335", "external": "1" },
             "total": { "native": "79228162514264337593543950335", "external": "3" },
-            "chains": [{ "chain_id": u64::MAX, "block": 123_456_789, "head": 123_556_789, "behind": 100_000, "read_seconds_ago": 61,
+            "chains": [{ "chain_id": u64::MAX, "follows": "triggers", "block": 123_456_789, "head": 123_556_789, "behind": 100_000, "read_seconds_ago": 61,
                          "catching_up": { "blocks_per_second": 812.4, "seconds_left": 123 } }],
+            "endpoints": [{ "chain_id": u64::MAX, "witnesses": 2, "endpoints": [
+                { "url": "https://rpc.example:8545", "state": "paused", "head": 123_556_789, "lag_blocks": 3, "latency_ms": 12_345.6, "requests": 123_456_789,
+                  "failures": 4_567, "contradictions": 2, "last_error": "it answers 429", "last_error_age_s": 61 },
+                { "url": "https://b.example", "state": "unknown", "head": null, "lag_blocks": null, "latency_ms": null, "requests": 0,
+                  "failures": 0, "contradictions": 0, "last_error": null, "last_error_age_s": null },
+            ] }],
             "tasks": { "waiting": 1, "executed": 2, "failed": 3, "pending": 4, "delivered": 1_000_000_000u64, "vetoed": 6, "expired": 7, "skipped": 8 },
             "floor": { "number": 99, "before": 5 },
         });
@@ -322,9 +374,13 @@ mod tests {
             "998 of 999 connected",
             "tasks after number 99 are signed",
             "33.33 %",
-            "812 blocks/s, done in 2 min 3 s",
+            "812/s, 2 min 3 s left",
             "1000000000",
             "epoch 7, 1000 operators",
+            "triggers",
+            "endpoint 0: https://rpc.example:8545, contradicted others 2 times\n    1 min 1 s ago: it answers 429\n",
+            "endpoint 1: https://b.example\n",
+            "2 of 2 have to say the same",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -334,7 +390,7 @@ mod tests {
     fn status_from_the_journal_does_not_pretend() {
         let page = json!({
             "service": { "chain_id": 1, "manager": "0x5e" }, "operator": "0x01", "floor": null,
-            "chains": [{ "chain_id": 1, "block": 7 }], "tasks": { "waiting": 1 },
+            "chains": [{ "chain_id": 1, "follows": "service", "block": 7 }], "tasks": { "waiting": 1 },
         });
         let text = status(&page, None);
         assert_fits(&text);
@@ -342,7 +398,8 @@ mod tests {
             text.contains("does not run; this is what its journal knows") && text.contains("nothing is signed"),
             "{text}"
         );
-        assert!(!text.contains("health") && !text.contains("weight"), "{text}");
+        assert!(!text.contains("health") && !text.contains("weight") && !text.contains("endpoint"), "{text}");
+        assert!(text.contains("1      service  7"), "{text}");
     }
 
     #[test]

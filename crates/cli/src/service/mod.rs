@@ -3,6 +3,7 @@
 mod manage;
 mod policy;
 mod show;
+mod triggers;
 
 use clap::Subcommand;
 use tandem_types::{Address, B256};
@@ -23,6 +24,9 @@ enum Command {
     /// Show a service: its policy, operator table, rules, slashing terms, operators and what they count for, slashes that wait
     #[command(after_help = examples(SHOW))]
     Show(Show),
+    /// Say which chains a manifest's triggers watch, and how many of the operators can serve them, before it is announced
+    #[command(after_help = examples(TRIGGERS))]
+    Triggers(triggers::Triggers),
     /// Make the service known to the AllocationManager, with its slashing terms, for good, and its membership rules (owner)
     #[command(after_help = examples(REGISTER))]
     Register(Register),
@@ -55,6 +59,8 @@ enum Command {
 const SHOW: &str = "  tandem service show --service 0x… --rpc https://… --chain-id 1
   tandem service show --all
   tandem service show --json";
+const TRIGGERS: &str = "  tandem service triggers tandem.toml --chain-id 1
+  tandem service triggers score.json --chain-id 1 --service 0x… --at https://a.example --at https://b.example";
 const REGISTER: &str = "  tandem service register --slasher 0x… --recipient 0x… --veto-window 2d --largest-slash 50% \\
       --operators-max 100 --least-native 1000 --least-external 32 --keys owner.json --dry-run";
 const RULES: &str =
@@ -189,6 +195,7 @@ struct OfRequest {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Show(args) => session::run(&args.network, |session| show::run(session, args.all)),
+        Command::Triggers(args) => triggers::run(&args),
         Command::Register(args) => session::run(&args.common.network, |session| manage::register(session, &args)),
         Command::Rules(args) => session::run(&args.common.network, |session| manage::rules(session, &args)),
         Command::Approve(args) => session::run(&args.common.network, |session| manage::approve(session, &args)),

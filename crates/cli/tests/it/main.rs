@@ -18,6 +18,7 @@ mod recorded;
 mod rotation;
 mod sources;
 mod staking;
+mod traces;
 mod triggers;
 mod upkeep;
 mod workspace;

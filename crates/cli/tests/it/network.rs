@@ -20,6 +20,8 @@ pub(crate) fn options(directory: &Path, operators: usize, log: &str) -> Options 
         policy: Policy::Both { native: threshold, external: threshold },
         misled: 0..0,
         rpc: None,
+        watched_chains: Vec::new(),
+        telemetry: Default::default(),
         stakes: vec![PerToken { native: 1_000 * TOKEN, external: 32 * TOKEN }; operators],
         binary: PathBuf::from(env!("CARGO_BIN_EXE_tandem")),
         anvil: Anvil::find(Path::new(ROOT)).expect("run scripts/setup-foundry first"),

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tandem_chain::{Cursor, ServiceEvent};
+use tandem_chain::{Anvil, Cursor, Mining, ServiceEvent};
 use tandem_cli::local::{Network, Options};
+use tandem_node::chains::AccessConfig;
+use tandem_node::config::WatchedChain;
 use tandem_types::{
     Address, B256, BlockFiring, Component, ComponentDigest, CronFiring, Delivery, Determinism, Firing, HttpGrant,
     Limits, LogFiring, Manifest, TaskId, Trigger, U256, Workflow, WorkflowId, keccak256,
@@ -14,6 +16,8 @@ use tandem_types::{
 
 use crate::network::{PATIENCE, options, rustls_provider, start};
 use crate::world::World;
+
+const OTHER_CHAIN: u64 = 777;
 
 fn workflow() -> WorkflowId {
     "tick".parse().expect("the name is valid")
@@ -181,6 +185,120 @@ async fn log_of_a_contract_fires_once_also_when_its_transaction_is_mined_again()
     let again = transfer(&network).await;
     deliveries.wait_for(&network, &[fired(plain), fired(moved), fired(again)]).await;
     assert_ne!(fired(plain), fired(again), "another transaction is another firing");
+}
+
+/// Another chain, reached by a URL that holds what nobody may be shown.
+async fn other_chain() -> (Anvil, WatchedChain) {
+    rustls_provider();
+    let binary = Anvil::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("run scripts/setup-foundry");
+    let anvil = Anvil::start(&binary, Mining::Auto).await.expect("anvil starts");
+    anvil.control("anvil_setChainId", json!([OTHER_CHAIN])).await.expect("anvil takes another id");
+    let mut rpc = anvil.url().clone();
+    rpc.set_query(Some("key=hunter2"));
+    rpc.set_username("hunter2").expect("the URL has a host");
+    let access = AccessConfig { request_timeout_ms: 2_000, ..AccessConfig::default() };
+    (anvil, WatchedChain { chain_id: OTHER_CHAIN, rpc, confirmations: 0, access })
+}
+
+/// What `/v1/status` of the first operator says, once it says what is wanted.
+async fn status_when(network: &Network, is_wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let mut last = serde_json::Value::Null;
+    let waited = async {
+        loop {
+            let page = network.operators[0].page("v1/status").await.unwrap_or_default();
+            last = serde_json::from_str(&page).unwrap_or_default();
+            if is_wanted(&last) {
+                return;
+            }
+            network.anvil().mine(1).await.expect("anvil mines");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let done = tokio::time::timeout(PATIENCE, waited).await.is_ok();
+    assert!(done, "{last}");
+    last
+}
+
+fn reading<'a>(page: &'a serde_json::Value, chain_id: u64, follows: &str) -> &'a serde_json::Value {
+    let chains = page["chains"].as_array().expect("a list");
+    let found = chains.iter().find(|chain| chain["chain_id"] == chain_id && chain["follows"] == follows);
+    found.unwrap_or(&serde_json::Value::Null)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_metrics_tell_how_far_another_chain_is_read_and_how_its_endpoint_does() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let (other, watched) = other_chain().await;
+    let trigger = json!({ "block": { "every": 5, "chain": OTHER_CHAIN } });
+    let options = Options { watched_chains: vec![watched], ..triggered(directory.path(), trigger) };
+    let network = start(&options).await;
+    other.mine(12).await.expect("anvil mines");
+    let fired: Vec<_> =
+        [5, 10].map(|number| task_of(&network, &Firing::Block(BlockFiring { chain_id: OTHER_CHAIN, number }))).to_vec();
+    let mut deliveries = Deliveries::new();
+    deliveries.wait_for(&network, &fired).await;
+    let page = status_when(&network, |page| reading(page, OTHER_CHAIN, "triggers")["block"] == 12).await;
+    let chain = reading(&page, OTHER_CHAIN, "triggers");
+    assert_eq!((&chain["head"], &chain["behind"]), (&12.into(), &0.into()), "{page}");
+    assert!(reading(&page, network.deployment.chain_id, "service")["block"].is_u64(), "{page}");
+    let host = format!("http://127.0.0.1:{}", other.url().port().expect("anvil has a port"));
+    let of_other = &page["endpoints"][1];
+    assert_eq!((&of_other["chain_id"], &of_other["endpoints"][0]["url"]), (&OTHER_CHAIN.into(), &host.clone().into()));
+    assert_eq!(of_other["endpoints"][0]["state"], "healthy", "{page}");
+    let metrics = network.operators[0].page("metrics").await.expect("it answers");
+    let labels = format!("{{chain=\"{OTHER_CHAIN}\",endpoint=\"0\",host=\"{host}\"}}");
+    for sample in
+        [format!("tandem_triggers_block{{chain=\"{OTHER_CHAIN}\"}} 12"), format!("tandem_endpoint_state{labels} 0")]
+    {
+        assert!(metrics.lines().any(|line| line == sample), "{sample}: {metrics}");
+    }
+    let text = status_text(&network);
+    for part in ["triggers", "healthy", &format!("chain {OTHER_CHAIN} endpoint 0: {host}")] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for shown in [&page.to_string(), &metrics, &text] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    for (chain, served) in [(OTHER_CHAIN, 3), (778, 0)] {
+        let asked = who_serves(&network, chain);
+        let page: serde_json::Value = serde_json::from_slice(&asked.stdout).expect("it prints JSON");
+        assert_eq!((&page["answered"], &page["triggers"][0]["operators"]), (&3.into(), &served.into()), "{page}");
+        assert_eq!(asked.status.code(), Some(if served > 0 { 0 } else { 3 }), "{page}");
+    }
+    // A chain that dies harms no other, and is seen.
+    drop(other);
+    let page = status_when(&network, |page| page["endpoints"][1]["endpoints"][0]["state"] == "paused").await;
+    assert!(page["healthy"] == true && page["warnings"].to_string().contains("endpoints of a chain"), "{page}");
+    assert!(!page.to_string().contains("hunter2") && status_text(&network).contains("paused"), "{page}");
+}
+
+/// What `tandem service triggers` finds for a manifest whose trigger watches that chain, of all operators.
+fn who_serves(network: &Network, chain: u64) -> std::process::Output {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let options = triggered(directory.path(), json!({ "block": { "every": 5, "chain": chain } }));
+    let path = directory.path().join("manifest.json");
+    std::fs::write(&path, options.manifest.expect("it has one").to_canonical_json()).expect("it is writable");
+    let doors =
+        network.operators.iter().map(|operator| operator.addresses().and_then(|at| at.callers).expect("a door"));
+    let doors: Vec<_> = doors.map(|door| format!("http://{door}")).collect();
+    std::process::Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["service", "triggers", "--json", "--at", &doors.join(",")])
+        .args(["--chain-id", &network.deployment.chain_id.to_string()])
+        .args(["--service", &network.deployment.service_manager.to_string()])
+        .arg(path)
+        .output()
+        .expect("tandem starts")
+}
+
+/// What `tandem operator status` shows of the first operator.
+fn status_text(network: &Network) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["operator", "status", "--config"])
+        .arg(network.operators[0].directory.join("operator.toml"))
+        .output()
+        .expect("tandem starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
 #[tokio::test(flavor = "multi_thread")]

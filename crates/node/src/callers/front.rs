@@ -1,5 +1,5 @@
 //! Where callers reach the node: HTTP on an address of its own, which may face the internet. Callers send what they signed, and look at what comes of it
-//! by asking again or by listening to events. There is nothing else to see here, and nobody is known but by a signature.
+//! by asking again or by listening to events. Beside that, anybody may know which chains this operator reads. There is nothing else to see here, and nobody is known but by a signature.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,6 +66,7 @@ impl Front {
     fn router(self) -> Router {
         Router::new()
             .route("/v1/firings", post(fire))
+            .route("/v1/chains", get(chains))
             .route("/v1/tasks/{id}", get(task))
             .route("/v1/tasks/{id}/events", get(events))
             .with_state(self)
@@ -162,6 +163,12 @@ fn said(refusal: &Refusal) -> String {
         tracing::warn!(%error, "the journal does not answer a caller");
     }
     refusal.to_string()
+}
+
+/// Which chains this operator reads, so that the author of a service knows whether its triggers can be served.
+async fn chains(State(front): State<Front>) -> Response {
+    let (service, operator, chains) = front.desk.reads();
+    Json(json!({ "service": service, "operator": operator, "chains": chains })).into_response()
 }
 
 async fn task(State(front): State<Front>, Path(id): Path<String>) -> Response {

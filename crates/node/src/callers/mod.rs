@@ -23,7 +23,7 @@ use crate::journal::{Journal, JournalError, RecordedTask, TakenIn};
 use crate::metrics::Metrics;
 use crate::slots::Key;
 use crate::source::firings::{Starter, Timeline};
-use crate::source::{SourceError, chain_of};
+use crate::source::{SourceError, chain_of, rest};
 use crate::status::Status;
 use crate::transport::Transport;
 
@@ -104,6 +104,11 @@ impl Desk {
     /// Whether callers start anything.
     pub(crate) fn is_needed(&self) -> bool {
         !self.0.triggers.is_empty()
+    }
+
+    /// Who reads which chains, for whom.
+    pub(crate) fn reads(&self) -> (ServiceId, OperatorId, Vec<u64>) {
+        (self.0.service, self.0.me, self.0.status.chain_ids())
     }
 
     /// Takes in what a caller brought, tells the other operators, and returns its task and whether it was new.
@@ -238,14 +243,8 @@ impl Callers {
                     desk.tell_all(signed);
                 }
             }
-            let resting = async {
-                match heads {
-                    Some(heads) => heads.rest(poll).await,
-                    None => tokio::time::sleep(poll).await,
-                }
-            };
             tokio::select! {
-                () = resting => {}
+                () = rest(heads, poll) => {}
                 () = desk.0.bell.notified() => {}
             }
         }

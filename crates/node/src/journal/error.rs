@@ -183,6 +183,9 @@ pub enum JournalError {
     /// The task was never recorded.
     #[error("task {0} is not in the journal")]
     UnknownTask(TaskId),
+    /// The task belongs to another block by now than the one that it was executed for, so the outcome is not its own.
+    #[error("task {0} was moved to another block while it was executed")]
+    Moved(TaskId),
     /// The service's store refuses a command.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -201,7 +204,7 @@ impl JournalError {
             Self::Storage(error) => error.is_fatal(),
             Self::Stopped | Self::Doubted(_) => true,
             Self::Conflict { .. } | Self::NotOwnResult { .. } | Self::UnknownTask(_) => false,
-            Self::VetoOfOwn { .. } | Self::Vetoed { .. } | Self::Store(_) => false,
+            Self::VetoOfOwn { .. } | Self::Vetoed { .. } | Self::Moved(_) | Self::Store(_) => false,
             Self::BelowFloor { .. } | Self::NoFloor | Self::Import { .. } => false,
         }
     }

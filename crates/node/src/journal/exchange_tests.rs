@@ -162,7 +162,7 @@ async fn compact_gives_back_what_is_free_and_keeps_the_rest() {
     let (directory, journal) = fresh().await;
     let large = |number| RecordedTask { input: vec![1; 4_000], ..task(number) };
     journal.record_span((1..=400).map(large).collect(), vec![], cursor(1)).await.expect("recorded");
-    journal.record_outcome(id(400), result(1)).await.expect("recorded");
+    journal.record_outcome(ran(400), result(1)).await.expect("recorded");
     journal.record_vote(Epoch(1), batch(&[(400, 1)])).await.expect("recorded");
     journal.close().await;
     outside(&directory).execute_batch("DELETE FROM task WHERE number < 400").expect("written");

@@ -92,7 +92,7 @@ async fn sign(journal: &Journal, number: u64) -> Result<(), JournalError> {
     let mut task = task(number);
     task.input = vec![7; 4_000];
     journal.record_span(vec![task], vec![], cursor(number)).await?;
-    journal.record_outcome(id(number), result(1)).await?;
+    journal.record_outcome(ran(number), result(1)).await?;
     journal.record_vote(Epoch(1), batch(&[(number, 1)])).await
 }
 
@@ -197,7 +197,7 @@ async fn no_changed_byte_makes_the_journal_sign_otherwise() {
         let mut small = task(number);
         small.input = vec![];
         journal.record_span(vec![small], vec![], cursor(number)).await.expect("recorded");
-        journal.record_outcome(id(number), result(1)).await.expect("recorded");
+        journal.record_outcome(ran(number), result(1)).await.expect("recorded");
         journal.record_vote(Epoch(1), batch(&[(number, 1)])).await.expect("recorded");
     }
     journal.close().await;
@@ -234,7 +234,7 @@ async fn signs_only_what_it_signed(journal: &Journal, tasks: u64) -> bool {
     let mut is_whole = true;
     for number in 1..=tasks {
         // Another result comes, as if the component had answered differently this time.
-        let _ = journal.record_outcome(id(number), result(9)).await;
+        let _ = journal.record_outcome(ran(number), result(9)).await;
         let other = journal.record_vote(Epoch(2), batch(&[(number, 9)])).await;
         assert!(other.is_err(), "task {number} was signed otherwise");
         is_whole &= journal.record_vote(Epoch(2), batch(&[(number, 1)])).await.is_ok();

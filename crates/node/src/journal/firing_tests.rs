@@ -85,7 +85,7 @@ async fn firing_moves_with_its_anchor_until_it_has_a_result() {
     let moved = fired(6, 4, 2);
     record(&journal, vec![(moved.clone(), false)]).await;
     assert_eq!(read(&journal, &moved).await.recorded, moved, "with its manifest and deadline");
-    journal.record_outcome(moved.task_id, result()).await.expect("recorded");
+    journal.record_outcome((moved.task_id, moved.block_hash), result()).await.expect("recorded");
     record(&journal, vec![(fired(6, 5, 1), false)]).await;
     assert_eq!(read(&journal, &moved).await.recorded, moved, "what the result was computed with");
 }
@@ -145,8 +145,29 @@ async fn last_word_of_the_chain_counts() {
     assert_eq!(record(&journal, vec![(other.clone(), false)]).await, [(other.task_id, Some(delivered()))]);
 }
 
+#[tokio::test]
+async fn outcome_of_an_anchor_that_is_no_more_is_refused() {
+    let (_directory, journal) = fresh().await;
+    let (begun, moved) = (fired(6, 3, 1), fired(6, 4, 2));
+    record(&journal, vec![(begun.clone(), false)]).await;
+    // It moves while it is executed.
+    record(&journal, vec![(moved.clone(), false)]).await;
+    let failed = Outcome::Failed { kind: FailureKind::Task, message: "no".to_owned(), fuel: 1 };
+    for outcome in [result(), failed] {
+        let refused = journal.record_outcome((begun.task_id, begun.block_hash), outcome).await;
+        assert!(matches!(refused, Err(JournalError::Moved(task)) if task == begun.task_id), "{refused:?}");
+        assert_eq!(read(&journal, &begun).await.outcome, None);
+    }
+    let kept = journal.record_outcome((moved.task_id, moved.block_hash), result()).await.expect("recorded");
+    assert_eq!(kept, result());
+    assert_eq!(read(&journal, &moved).await.recorded, moved, "the row is that of the result");
+    // The first result is final, whoever asks.
+    let again = journal.record_outcome((begun.task_id, begun.block_hash), result()).await.expect("answered");
+    assert_eq!(again, result());
+}
+
 async fn vote(journal: &Journal, task: &RecordedTask) -> Result<(), JournalError> {
-    journal.record_outcome(task.task_id, result()).await.expect("recorded");
+    journal.record_outcome((task.task_id, task.block_hash), result()).await.expect("recorded");
     let leaf = ResultLeaf(B256::repeat_byte(7));
     journal.record_vote(Epoch(1), Batch::new(vec![BatchEntry { task_id: task.task_id, leaf }]).expect("one")).await
 }

@@ -344,7 +344,7 @@ async fn daily(days: u64) -> (TempDir, Journal) {
         let mut recorded = task(number);
         recorded.block_time = Some(number * DAY_S);
         journal.record_span(vec![recorded], vec![], cursor(number)).await.expect("recorded");
-        journal.record_outcome(id(number), result(1)).await.expect("recorded");
+        journal.record_outcome(ran(number), result(1)).await.expect("recorded");
         if number != 2 {
             journal.record_vote(Epoch(1), batch(&[(number, 1)])).await.expect("recorded");
         }
@@ -373,7 +373,7 @@ async fn settled_tasks_are_forgotten_with_age_and_never_signed_again() {
     let again = |number: u64| RecordedTask { block_time: Some(number * DAY_S), ..task(number) };
     journal.record_span(vec![again(2), again(3)], vec![], cursor(21)).await.expect("recorded");
     for number in [2, 3] {
-        journal.record_outcome(id(number), result(7)).await.expect("recorded");
+        journal.record_outcome(ran(number), result(7)).await.expect("recorded");
         let refused = journal.record_vote(Epoch(1), batch(&[(number, 7)])).await;
         assert!(matches!(refused, Err(JournalError::BelowFloor { .. })), "{refused:?}");
         let refused = journal.record_veto(Epoch(1), entry(number, 1)).await;
@@ -405,7 +405,7 @@ async fn journal_under_load_does_not_grow_beyond_what_it_keeps() {
         journal.record_span(numbers().map(on_day).collect(), vec![], cursor(day)).await.expect("recorded");
         let run = move |connection: &Connection| {
             for number in numbers() {
-                tasks::record_outcome(connection, id(number), result(1))?;
+                tasks::record_outcome(connection, ran(number), result(1))?;
                 votes::record(connection, Epoch(1), &batch(&[(number, 1)]))?;
                 tasks::settle(connection, id(number), Settlement::Expired)?;
             }

@@ -53,7 +53,7 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tandem_types::{Batch, BatchEntry, Epoch, ManifestHash, TaskId, WorkflowId};
+use tandem_types::{B256, Batch, BatchEntry, Epoch, ManifestHash, TaskId, WorkflowId};
 use tokio::sync::{mpsc, oneshot};
 
 pub use callers::TakenIn;
@@ -205,13 +205,18 @@ impl Journal {
         self.read(move |connection| firings::cursor(connection, &trigger)).await
     }
 
-    /// Records what an execution came to, and returns what is recorded: the first result is final, and a failure gives way
-    /// to whatever comes later.
+    /// Records what the execution of a task came to for the block with the hash `ran_at`, and returns what is recorded: the first result is final, and a
+    /// failure gives way to whatever comes later.
     ///
     /// # Errors
-    /// [`JournalError::UnknownTask`], [`JournalError::Storage`] or [`JournalError::Stopped`].
-    pub async fn record_outcome(&self, task_id: TaskId, outcome: Outcome) -> Result<Outcome, JournalError> {
-        self.write(move |connection| tasks::record_outcome(connection, task_id, outcome)).await
+    /// [`JournalError::Moved`] when a reorganisation has moved the task to another block meanwhile: its outcome is another. [`JournalError::UnknownTask`],
+    /// [`JournalError::Storage`] or [`JournalError::Stopped`].
+    pub async fn record_outcome(
+        &self,
+        (task_id, ran_at): (TaskId, Option<B256>),
+        outcome: Outcome,
+    ) -> Result<Outcome, JournalError> {
+        self.write(move |connection| tasks::record_outcome(connection, (task_id, ran_at), outcome)).await
     }
 
     /// Records a vote for `batch` under the table of `epoch`. The vote may leave the process only after this has returned `Ok`.

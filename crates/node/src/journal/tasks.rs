@@ -1,7 +1,7 @@
 //! Tasks, their outcomes and their ends, as SQL.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tandem_types::{ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task, TaskId, WorkflowId};
+use tandem_types::{B256, ComponentDigest, ManifestHash, Requirement, ResultLeaf, Task, TaskId, WorkflowId};
 
 use super::column::{Columns, signed};
 use super::{
@@ -121,18 +121,20 @@ pub(super) fn cursor(connection: &Connection, chain_id: u64) -> Result<Option<Cu
 
 pub(super) fn record_outcome(
     connection: &Connection,
-    task_id: TaskId,
+    (task_id, ran_at): (TaskId, Option<B256>),
     outcome: Outcome,
 ) -> Result<Outcome, JournalError> {
-    if !exists(connection, task_id)? {
-        return Err(JournalError::UnknownTask(task_id));
-    }
+    let mut statement = connection.prepare_cached("SELECT block_hash FROM task WHERE task_id = ?1")?;
+    let found =
+        statement.query_row([task_id.0.as_slice()], |row| Columns(row).hash_or_null("block_hash")).optional()?;
+    let block = found.ok_or(JournalError::UnknownTask(task_id))?;
     let outcome = bounded(outcome);
-    if write_outcome(connection, task_id, &outcome)? == 1 {
+    if block == ran_at && write_outcome(connection, task_id, &outcome)? == 1 {
         return Ok(outcome);
     }
-    let mut statement = connection.prepare_cached("SELECT * FROM outcome WHERE task_id = ?1")?;
-    Ok(statement.query_row([task_id.0.as_slice()], |row| outcome_of(&Columns(row)))?)
+    let mut statement = connection.prepare_cached("SELECT * FROM outcome WHERE task_id = ?1 AND kind = 'result'")?;
+    let first = statement.query_row([task_id.0.as_slice()], |row| outcome_of(&Columns(row))).optional()?;
+    first.ok_or(JournalError::Moved(task_id))
 }
 
 fn bounded(outcome: Outcome) -> Outcome {

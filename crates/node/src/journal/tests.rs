@@ -68,6 +68,12 @@ pub(super) fn id(number: u64) -> TaskId {
     task(number).task_id
 }
 
+/// The task, as it is when it is executed.
+pub(super) fn ran(number: u64) -> (TaskId, Option<B256>) {
+    let RecordedTask { task_id, block_hash, .. } = task(number);
+    (task_id, block_hash)
+}
+
 pub(super) fn cursor(block_number: u64) -> Cursor {
     Cursor { chain_id: CHAIN, block_number, block_hash: B256::repeat_byte(5) }
 }
@@ -113,7 +119,7 @@ pub(super) async fn record(journal: &Journal, numbers: impl IntoIterator<Item = 
 pub(super) async fn record_results(journal: &Journal, results: &[(u64, u8)]) {
     record(journal, results.iter().map(|&(number, _)| number)).await;
     for &(number, leaf) in results {
-        journal.record_outcome(id(number), result(leaf)).await.expect("recorded");
+        journal.record_outcome(ran(number), result(leaf)).await.expect("recorded");
     }
 }
 
@@ -144,7 +150,7 @@ async fn everything_recorded_is_read_back() {
     let delivered = Settlement::Delivered { tx_hash: B256::repeat_byte(9), block: u64::MAX, handled: false };
     let tasks = vec![odd.clone(), task(8)];
     assert_eq!(journal.record_span(tasks, vec![], cursor(3)).await.expect("recorded"), [id(7), id(8)]);
-    journal.record_outcome(id(8), result(1)).await.expect("recorded");
+    journal.record_outcome(ran(8), result(1)).await.expect("recorded");
     journal.record_vote(Epoch(4), batch(&[(8, 1)])).await.expect("recorded");
     record_fate(&journal, 8, Fate::Pending(pending(1, u64::MAX))).await;
     journal.settle(id(8), delivered).await.expect("recorded");
@@ -253,9 +259,9 @@ async fn what_a_reorganisation_takes_back_is_open_again() {
 async fn first_result_is_final() {
     let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
-    assert_eq!(journal.record_outcome(id(1), result(1)).await.expect("recorded"), result(1));
+    assert_eq!(journal.record_outcome(ran(1), result(1)).await.expect("recorded"), result(1));
     for later in [result(2), failure("too late")] {
-        assert_eq!(journal.record_outcome(id(1), later).await.expect("answered"), result(1));
+        assert_eq!(journal.record_outcome(ran(1), later).await.expect("answered"), result(1));
     }
 }
 
@@ -264,7 +270,7 @@ async fn failure_gives_way_to_what_comes_later() {
     let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
     for outcome in [failure("first"), failure("second"), result(1)] {
-        assert_eq!(journal.record_outcome(id(1), outcome.clone()).await.expect("recorded"), outcome);
+        assert_eq!(journal.record_outcome(ran(1), outcome.clone()).await.expect("recorded"), outcome);
     }
 }
 
@@ -272,14 +278,14 @@ async fn failure_gives_way_to_what_comes_later() {
 async fn long_message_is_cut_at_a_character() {
     let (_directory, journal) = fresh().await;
     record(&journal, [1]).await;
-    let kept = journal.record_outcome(id(1), failure(&format!("x{}", "é".repeat(600)))).await.expect("recorded");
+    let kept = journal.record_outcome(ran(1), failure(&format!("x{}", "é".repeat(600)))).await.expect("recorded");
     assert_eq!(kept, failure(&format!("x{}", "é".repeat(511))));
 }
 
 #[tokio::test]
 async fn what_is_said_of_unknown_tasks_is_refused() {
     let (_directory, journal) = fresh().await;
-    let outcome = journal.record_outcome(id(1), result(1)).await;
+    let outcome = journal.record_outcome(ran(1), result(1)).await;
     assert!(matches!(outcome, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
     let settled = journal.settle(id(1), Settlement::Expired).await;
     assert!(matches!(settled, Err(JournalError::UnknownTask(task_id)) if task_id == id(1)));
@@ -319,7 +325,7 @@ async fn vote_for_other_than_the_own_result_is_refused() {
     let (_directory, journal) = fresh().await;
     record_results(&journal, &[(1, 1)]).await;
     record(&journal, [2, 3]).await;
-    journal.record_outcome(id(3), failure("no result")).await.expect("recorded");
+    journal.record_outcome(ran(3), failure("no result")).await.expect("recorded");
     for (number, own) in [(1, leaf(1)), (2, None), (3, None), (4, None)] {
         let refused = journal.record_vote(Epoch(1), batch(&[(number, 9)])).await;
         assert!(
@@ -449,8 +455,8 @@ async fn vetoed_result_is_never_signed() {
 async fn every_task_is_counted_in_one_state() {
     let (_directory, journal) = fresh().await;
     record(&journal, 1..=8).await;
-    journal.record_outcome(id(2), result(1)).await.expect("recorded");
-    journal.record_outcome(id(3), failure("no")).await.expect("recorded");
+    journal.record_outcome(ran(2), result(1)).await.expect("recorded");
+    journal.record_outcome(ran(3), failure("no")).await.expect("recorded");
     let delivered = Settlement::Delivered { tx_hash: B256::ZERO, block: 1, handled: true };
     record_fate(&journal, 7, Fate::Pending(pending(1, 2))).await;
     for (number, settlement) in [(4, delivered), (5, Settlement::Expired), (6, Settlement::Skipped), (8, vetoed())] {
@@ -488,7 +494,7 @@ async fn failing_command_of_a_group_is_undone_alone() {
         Err::<(), _>(JournalError::UnknownTask(id(2)))
     });
     let first = journal.record_span(vec![task(1)], vec![], cursor(1));
-    let last = journal.record_outcome(id(1), result(1));
+    let last = journal.record_outcome(ran(1), result(1));
     let let_go = async { release.send(()).expect("held") };
     let (held, first, failed, last, ()) = tokio::join!(hold, first, fails, last, let_go);
     held.expect("the group is committed");

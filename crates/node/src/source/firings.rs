@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tandem_chain::{
     ChainClient, FiringReader, FiringSpan, FiringsConfig, HeadWatch, ManifestWindow, RpcError, ServiceError,
@@ -13,7 +13,7 @@ use tandem_types::{ManifestHash, TaskId, Trigger, WorkflowId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{SourceError, backoff, chain_of, pending_result};
+use super::{SourceError, backoff, chain_of, pending_result, rest};
 use crate::agree::AgreeInput;
 use crate::chains::AccessConfig;
 use crate::clock;
@@ -21,9 +21,13 @@ use crate::config::Config;
 use crate::journal::{self, Fate, Journal, RecordedTask};
 use crate::metrics::Metrics;
 use crate::slots::Key;
+use crate::status::Status;
+use crate::telemetry::{Stage, Traces};
 
 /// Blocks after which a cursor is recorded although nothing fired: what a restart reads again.
 const CURSOR_BLOCKS: u64 = 64;
+/// Time between two lines in the log while there is much to read.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// A manifest has a trigger that this node cannot follow.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,13 @@ impl WatchedChains {
         }
     }
 
+    /// The chains, the service's own first.
+    pub(crate) fn clients(&self) -> Vec<ChainClient> {
+        let clients = self.chains.values().map(|(client, _)| client.clone());
+        let (own, others): (Vec<_>, Vec<_>) = clients.partition(|client| client.chain_id() == self.home);
+        own.into_iter().chain(others).collect()
+    }
+
     fn reader(&self, trigger: &Trigger) -> Option<FiringReader> {
         let (home, _) = self.chains.get(&self.home)?;
         let (watched, config) = self.chains.get(&trigger.chain().unwrap_or(self.home))?;
@@ -94,6 +105,25 @@ struct Watched {
     cursor: Option<TriggerCursor>,
     /// Block of the cursor that was recorded last.
     recorded_at: u64,
+    chain_id: u64,
+    is_cron: bool,
+    /// When the log last said how far it is.
+    told: Option<Instant>,
+}
+
+impl Watched {
+    /// The block up to which all that fired was taken; none when nothing was read yet. A schedule is read by seconds, up to the cursor's block.
+    fn read_to(&self) -> Option<u64> {
+        self.cursor.map(|cursor| if self.is_cron { cursor.block_number } else { cursor.position })
+    }
+
+    /// Says how far it is, now and then.
+    fn tell(&mut self) {
+        if self.told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            self.told = Some(Instant::now());
+            tracing::info!(workflow = %self.key.1, chain = self.chain_id, block = self.read_to(), "catching up with what fired");
+        }
+    }
 }
 
 /// Begins with tasks that were fired.
@@ -102,6 +132,7 @@ pub(crate) struct Starter {
     pub(crate) executor: mpsc::UnboundedSender<TaskId>,
     pub(crate) agree: mpsc::Sender<AgreeInput>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
 }
 
 impl Starter {
@@ -109,6 +140,7 @@ impl Starter {
     pub(crate) async fn take_up(&self, task: TaskId, workflow: &WorkflowId, (fate, is_late): (Option<Fate>, bool)) {
         self.metrics.tasks.inc();
         tracing::info!(%task, %workflow, ?fate, is_late, "a trigger fired");
+        self.traces.event(task, Stage::Seen, || vec![("tandem.workflow", workflow.to_string())]);
         match fate {
             Some(Fate::Ended(_)) => return,
             Some(Fate::Pending(pending)) => self.tell(pending_result(task, pending)).await,
@@ -135,6 +167,7 @@ pub(crate) struct Firings {
     pub(crate) service: Arc<ServiceReader>,
     pub(crate) journal: Journal,
     pub(crate) starter: Starter,
+    pub(crate) status: Status,
     pub(crate) poll: Duration,
     /// What wakes it besides.
     pub(crate) heads: Option<HeadWatch>,
@@ -172,7 +205,15 @@ impl Firings {
             }
             let Some(reader) = chains.reader(&trigger) else { continue };
             let cursor = self.journal.trigger_cursor(key.clone()).await?.map(from_journal);
-            watched.push(Watched { key, reader, recorded_at: cursor.map_or(0, |cursor| cursor.block_number), cursor });
+            watched.push(Watched {
+                key,
+                reader,
+                recorded_at: cursor.map_or(0, |cursor| cursor.block_number),
+                cursor,
+                chain_id: trigger.chain().unwrap_or(chains.home),
+                is_cron: matches!(trigger, Trigger::Cron(_)),
+                told: None,
+            });
         }
         let (mut timeline, mut heads) = (Timeline::default(), self.heads.clone());
         let mut pauses = backoff();
@@ -180,10 +221,7 @@ impl Firings {
             match self.look(&mut timeline, &mut watched).await {
                 Ok(()) => {
                     pauses = backoff();
-                    match &mut heads {
-                        Some(heads) => heads.rest(self.poll).await,
-                        None => tokio::time::sleep(self.poll).await,
-                    }
+                    rest(&mut heads, self.poll).await;
                 }
                 Err(error) if !error.is_retryable() => return Err(error),
                 Err(error) => {
@@ -213,15 +251,28 @@ impl Firings {
 
     async fn read(&self, trigger: &mut Watched, window: &ManifestWindow) -> Result<(), SourceError> {
         let Some(handler) = window.fires_for(&trigger.key.1) else { return Ok(()) };
-        let mut more = true;
-        while more {
+        loop {
             let Some(span) = trigger.reader.read(window, trigger.cursor.as_ref(), clock::unix_seconds()).await? else {
+                // There is no more to come of a manifest that is over.
+                self.report(trigger, window.end.is_none());
                 return Ok(());
             };
-            more = span.more;
+            let more = span.more;
             self.apply(trigger, (window.manifest, handler), span).await?;
+            if !more {
+                self.report(trigger, true);
+                return Ok(());
+            }
+            if !trigger.is_cron {
+                self.report(trigger, true);
+            }
+            trigger.tell();
         }
-        Ok(())
+    }
+
+    fn report(&self, trigger: &Watched, fires: bool) {
+        let block = trigger.read_to().filter(|_| fires);
+        self.status.read_trigger(clock::now(), (trigger.chain_id, &trigger.key), block);
     }
 
     async fn apply(
