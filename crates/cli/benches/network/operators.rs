@@ -55,7 +55,7 @@ pub(crate) fn options(directory: &Path) -> Options {
         directory: directory.to_owned(),
         keeps_chain: false,
         watched_chains: Vec::new(),
-        telemetry: None,
+        telemetry: Default::default(),
         component,
         manifest: Some(Manifest { name: "bench".to_owned(), workflows: vec![workflow] }),
         sources: Vec::new(),
