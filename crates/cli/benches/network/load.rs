@@ -69,7 +69,7 @@ async fn deliveries(network: &Network, tasks: u64) -> f64 {
         }
         delivered += count;
         if found.is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(BLOCK_TIME).await;
         }
     }
     (tasks - before) as f64 / first.elapsed().as_secs_f64()
